@@ -1,0 +1,58 @@
+# `make` alone lists what there is to do.
+
+DEMO_CLAIMS ?= 2000
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements.txt requirements-dev.txt
+# The newest Python that the worker image has too, else any that will do.
+PYTHON = $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+UV_VERSION = $(shell sed -n 's/^ *"\(uv==[^"]*\)".*/\1/p' pyproject.toml)
+COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	$(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint lock clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup ## claims through Pub/Sub, Beam and BigQuery on this machine (DEMO_CLAIMS=2000)
+	@$(BIN)/claims demo --claims $(DEMO_CLAIMS)
+
+test: setup ## run the tests (ARGS="-k name" and the like go to pytest)
+	@$(BIN)/pytest $(ARGS)
+
+lint: setup ## check style, types and generated files
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+setup: $(VENV)/.installed ## install what is locked into .venv (the others do it when a lock changed)
+
+# Only when the locks or the package's own metadata are newer.
+$(VENV)/.installed: $(LOCKS) pyproject.toml | $(BIN)/uv
+	@echo "Installing the locked packages into $(VENV) ..."
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@command -v java >/dev/null || echo "No Java, which make demo and some tests need:" \
+		"sudo apt-get install default-jre-headless, or brew install openjdk"
+	@touch $@
+
+$(BIN)/uv:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing:" \
+		"sudo apt-get install python3 python3-venv, or brew install python@3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "Python cannot make a virtual environment:" \
+		"sudo apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(UV_VERSION)
+
+lock: | $(BIN)/uv ## write the locks anew from pyproject.toml (UPGRADE=1: to the newest versions)
+	@$(COMPILE) pyproject.toml --output-file requirements.txt
+	@$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## remove all that was installed or generated
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

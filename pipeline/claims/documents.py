@@ -1,0 +1,174 @@
+"""Checks of the documents that an operator may bring: claim schema and rules.
+
+They run once, at launch, with the reference implementation of JSON Schema; each problem is told
+with its place in the document.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jsonschema
+from jsonschema.protocols import Validator
+from jsonschema_rs import ValidationError
+
+from pipeline.claims.contract import Contract, DocumentError, is_nullable
+from pipeline.claims.enrich import FEATURES
+from pipeline.claims.score import Rule, Rules, condition_of, fields_read
+
+_REFERENCE: type[Validator] = jsonschema.Draft202012Validator
+_COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}", re.ASCII)
+_RULE_ID = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+_COLUMN_TYPES = {
+    "string": {"STRING", "DATE", "TIMESTAMP"},
+    "integer": {"INTEGER", "NUMERIC", "BIGNUMERIC", "FLOAT"},
+    "number": {"FLOAT", "NUMERIC", "BIGNUMERIC"},
+    "boolean": {"BOOLEAN"},
+    "object": {"JSON"},
+}
+
+
+def _place(path: Iterable[str | int], prefix: str = "") -> str:
+    return ".".join([prefix, *map(str, path)]).strip(".")
+
+
+def _check_schema(schema: Any, prefix: str = "") -> None:
+    """Check a JSON Schema against its meta-schema and compile its patterns."""
+    reference = _REFERENCE(_REFERENCE.META_SCHEMA, format_checker=_REFERENCE.FORMAT_CHECKER)
+    for error in sorted(reference.iter_errors(schema), key=str):
+        raise DocumentError(_place(error.absolute_path, prefix), f"no JSON Schema: {error.message}")
+
+
+def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
+    """The contract of a claim schema document.
+
+    `reserved` are the column names that the pipeline itself adds to the claims table.
+
+    Raises:
+        DocumentError: the document is no JSON Schema, a property has no column, a field of the
+            default contract is of another type, or one of its required fields is missing,
+            optional or nullable.
+    """
+    contract = Contract(text)
+    _check_schema(contract.document)
+    if contract.document.get("type") != "object":
+        raise DocumentError("type", "must be object")
+    _check_core(contract)
+    taken = {name.lower() for name in (*reserved, *FEATURES)}
+    for column in contract.columns:
+        place = f"properties.{column.name}"
+        if not _COLUMN_NAME.fullmatch(column.name):
+            raise DocumentError(place, "not a column name: letters, digits and _ only")
+        if column.name.lower() in taken:
+            raise DocumentError(place, "there is a column of this name; case does not matter")
+        taken.add(column.name.lower())
+        _check_column_type(contract, column.name, column.type)
+        _check_extensions(contract, column.name)
+    _compile(contract)
+    return contract
+
+
+def _check_column_type(contract: Contract, name: str, column_type: str) -> None:
+    schema: Mapping[str, Any] = contract.properties[name]
+    if isinstance(schema.get("items"), dict):
+        schema = schema["items"]
+    declared = schema.get("type", "string")
+    types = [declared] if isinstance(declared, str) else declared
+    json_type = next((one for one in types if one != "null"), "")
+    if column_type not in _COLUMN_TYPES.get(json_type, ()):
+        raise DocumentError(
+            f"properties.{name}", f"a BigQuery {column_type} column cannot hold a JSON {json_type}"
+        )
+
+
+def _check_extensions(contract: Contract, name: str) -> None:
+    schema = contract.properties[name]
+    if not isinstance(schema.get("x-separator", ""), str):
+        raise DocumentError(f"properties.{name}.x-separator", "must be text")
+    mode = schema.get("x-bigquery", {}).get("mode", "NULLABLE")
+    place = f"properties.{name}.x-bigquery.mode"
+    if mode not in ("NULLABLE", "REQUIRED"):
+        raise DocumentError(place, "must be NULLABLE or REQUIRED; an array is REPEATED by itself")
+    if mode == "REQUIRED" and (
+        name not in contract.document.get("required", ()) or is_nullable(schema)
+    ):
+        raise DocumentError(place, "REQUIRED needs a field that is required and never null")
+
+
+def _check_core(contract: Contract) -> None:
+    core = Contract.default()
+    columns = {column.name: column for column in contract.columns}
+    for name in core.document["required"]:
+        if name not in columns:
+            raise DocumentError("properties", f"the required field {name} is missing")
+        if name not in contract.document.get("required", ()):
+            raise DocumentError("required", f"{name} must stay required")
+        if is_nullable(contract.properties[name]) and not is_nullable(core.properties[name]):
+            raise DocumentError(f"properties.{name}.type", "must not allow null")
+    # Features and the default rules read the others too, where a claim has them.
+    for wanted in core.columns:
+        column = columns.get(wanted.name)
+        if column is None:
+            continue
+        place = f"properties.{wanted.name}"
+        if column.type != wanted.type or (column.mode == "REPEATED") != (wanted.mode == "REPEATED"):
+            raise DocumentError(place, f"its column must stay {wanted.type}")
+        wanted_format = core.properties[wanted.name].get("format")
+        if wanted_format not in (None, contract.properties[wanted.name].get("format")):
+            raise DocumentError(f"{place}.format", f"must stay {wanted_format}")
+
+
+def _compile(contract: Contract) -> None:
+    try:
+        contract.accepts({})
+    except ValidationError as error:
+        raise _not_compiling(error) from None
+
+
+def _not_compiling(error: ValidationError, prefix: str = "") -> DocumentError:
+    return DocumentError(_place(error.instance_path, prefix), f"does not compile: {error.message}")
+
+
+def check_rules(text: str, contract: Contract) -> Rules:
+    """The rules of a rules document, checked against the contract that they will meet.
+
+    Raises:
+        DocumentError: the document is malformed, a condition is no JSON Schema, or it reads a
+            field that no claim has, or one that is ground truth (`x-label`).
+    """
+    rules = Rules(text)
+    labels = {
+        name
+        for properties in (contract.properties, Contract.default().properties)
+        for name, schema in properties.items()
+        if schema.get("x-label")
+    }
+    known = set(contract.properties) | set(FEATURES)
+    seen: set[str] = set()
+    for section, some in (("risk_rules", rules.risk), ("quality_rules", rules.quality)):
+        for place, rule in enumerate(some):
+            where = f"{section}[{place}]"
+            _check_rule(rule, where, known, labels)
+            if rule.id in seen:
+                raise DocumentError(f"{where}.id", f"{rule.id} stands twice")
+            seen.add(rule.id)
+    return rules
+
+
+def _check_rule(rule: Rule, where: str, known: set[str], labels: set[str]) -> None:
+    if not _RULE_ID.fullmatch(rule.id):
+        raise DocumentError(f"{where}.id", "lower case letters, digits and _ only, at most 64")
+    if not 0 <= rule.weight <= 1:
+        raise DocumentError(f"{where}.weight", "must be 0 to 1")
+    _check_schema(rule.when, f"{where}.when")
+    try:
+        condition_of(rule)
+    except ValidationError as error:
+        raise _not_compiling(error, f"{where}.when") from None
+    fields = fields_read(rule.when)
+    if fields is None:
+        raise DocumentError(f"{where}.when", "must name the fields it reads, in properties")
+    for name in sorted(fields - known):
+        raise DocumentError(f"{where}.when", f"{name} is neither a field nor a feature")
+    for name in sorted(fields & labels):
+        raise DocumentError(f"{where}.when", f"{name} is ground truth and no input of the score")

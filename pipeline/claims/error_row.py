@@ -1,0 +1,64 @@
+"""The row of the error table: a rejection with its message, whole and replayable."""
+
+import gzip
+from typing import Any
+
+from pipeline.claims.message import Message
+from pipeline.claims.rejection import Rejection
+
+TEXT_LIMIT = 1 << 20
+"""Bytes of a message that are kept as text; a larger one is kept as bytes.
+
+Control characters take six bytes each in the JSON of a streaming insert, and must fit too.
+"""
+RAW_LIMIT = 6 << 20
+"""Bytes that `raw_bytes` holds at most: as base64 they fit the 9 MB of a streaming insert."""
+REPLAY_COUNT = "replay_count"
+"""The message attribute that tells how often a message was replayed."""
+
+
+def raw_columns(data: bytes) -> dict[str, Any]:
+    """The columns that hold a message: as text if it is text, else as bytes.
+
+    `raw_encoding` tells how to get the message back: `identity`, `gzip`, or `truncated` when
+    even compressed it is too large and only its first `RAW_LIMIT` bytes are kept.
+    """
+    if len(data) <= TEXT_LIMIT:
+        try:
+            return {"raw_message": data.decode(), "raw_encoding": "identity"}
+        except UnicodeDecodeError:
+            return {"raw_bytes": data, "raw_encoding": "identity"}
+    packed = gzip.compress(data, compresslevel=6, mtime=0)
+    if len(packed) <= RAW_LIMIT:
+        return {"raw_bytes": packed, "raw_encoding": "gzip"}
+    if len(data) <= RAW_LIMIT:
+        return {"raw_bytes": data, "raw_encoding": "identity"}
+    return {"raw_bytes": data[:RAW_LIMIT], "raw_encoding": "truncated"}
+
+
+def _replay_count(message: Message) -> int:
+    text = message.attributes.get(REPLAY_COUNT, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> dict[str, Any]:
+    """One row of the error table, but for the columns that are the same for a whole job.
+
+    `error_timestamp` is RFC 3339, UTC.
+    """
+    return {
+        "error_timestamp": error_timestamp,
+        "stage": rejection.stage,
+        "error_code": rejection.error_code,
+        "error": rejection.error,
+        "violations": [violation._asdict() for violation in rejection.violations],
+        "claim_id": rejection.claim_id,
+        **raw_columns(message.data),
+        "raw_size": len(message.data),
+        "message_id": message.message_id,
+        "publish_time": message.publish_time,
+        "attributes": [
+            {"key": key, "value": value} for key, value in sorted(message.attributes.items())
+        ],
+        "replay_count": _replay_count(message),
+    }

@@ -1,0 +1,114 @@
+"""One spelling for each claim: what producers write differently and mean alike."""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from pipeline.claims.contract import Column, Contract, is_nullable
+from pipeline.claims.decode import exact_number
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_DATE_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:(\.\d{1,6})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_LARGEST_EXPONENT = 40
+"""No column holds a number with more digits; a larger one is left to the validator."""
+
+
+def _text(value: Any) -> Any:
+    """Integers as text: identifiers and codes that a producer keeps as numbers."""
+    return str(value) if type(value) is int and abs(value) < 10**_LARGEST_EXPONENT else value
+
+
+def _number(value: Any) -> Any:
+    """Numeric text as a number, to the last digit."""
+    if type(value) is str and len(value) <= 2 * _LARGEST_EXPONENT and _NUMBER.fullmatch(value):
+        exact = Decimal(value)
+        if abs(exact.adjusted()) <= _LARGEST_EXPONENT:
+            return _integral(exact_number(value))
+    return value
+
+
+def _integral(value: Any) -> Any:
+    """Integral numbers as integers: `45.0`."""
+    if isinstance(value, Decimal):
+        if value == value.to_integral_value():
+            return int(value)
+    elif type(value) is float and value.is_integer():
+        return int(value)
+    return value
+
+
+def _integer(value: Any) -> Any:
+    return _integral(_number(value))
+
+
+def _double(value: Any) -> Any:
+    """A number for a FLOAT column, which holds doubles by its nature."""
+    value = _number(value)
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _date(value: Any) -> Any:
+    """The day of a date-time, as its own offset tells it."""
+    match = _DATE_TIME.fullmatch(value) if type(value) is str else None
+    return match[1] if match else value
+
+
+def _timestamp(value: Any) -> Any:
+    """RFC 3339 in upper case and to the microsecond, which is all that a TIMESTAMP holds."""
+    match = _DATE_TIME.fullmatch(value) if type(value) is str else None
+    return f"{match[1]}T{match[2]}{match[3] or ''}{match[4].upper()}" if match else value
+
+
+_SPELLINGS: Mapping[str, Callable[[Any], Any]] = {
+    "STRING": _text,
+    "INTEGER": _integer,
+    "NUMERIC": _number,
+    "BIGNUMERIC": _number,
+    "FLOAT": _double,
+    "DATE": _date,
+    "TIMESTAMP": _timestamp,
+}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _list_of(spell: Callable[[Any], Any], separator: str | None) -> Callable[[Any], Any]:
+    def spell_list(value: Any) -> Any:
+        if type(value) is str and separator:
+            value = [part for part in map(str.strip, value.split(separator)) if part]
+        return [spell(item) for item in value] if type(value) is list else value
+
+    return spell_list
+
+
+def _speller(column: Column, schema: Mapping[str, Any]) -> Callable[[Any], Any]:
+    spell = _SPELLINGS.get(column.type, _as_it_is)
+    if column.mode == "REPEATED":
+        spell = _list_of(spell, schema.get("x-separator"))
+    if not is_nullable(schema):
+        return spell
+    null: list[Any] | None = [] if column.mode == "REPEATED" else None
+    return lambda value: null if value is None or value == "" else spell(value)
+
+
+class Normaliser:
+    """Normalises claims of one contract. It never changes a meaning, and never raises."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._spellers = [
+            (column.name, _speller(column, contract.properties[column.name]))
+            for column in contract.columns
+        ]
+
+    def normalise(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """A copy of the fields with each of the contract's in its one spelling."""
+        claim = dict(fields)
+        for name, spell in self._spellers:
+            if name in claim:
+                claim[name] = spell(claim[name])
+        return claim

@@ -1,0 +1,204 @@
+"""The fraud risk score and its reasons: rules as data, applied to enriched claims."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from importlib import resources
+from typing import Any, NamedTuple, Self
+
+import jsonschema_rs
+
+from pipeline.claims.contract import DocumentError
+
+# Conditions of these keywords look at the fields that they name and at nothing else.
+_COMBINING = ("allOf", "anyOf", "oneOf")
+_NESTING = ("not", "if", "then", "else")
+_SILENT = {"type", "title", "description", "$comment"}
+_REMEMBERED = 8_192
+"""Values of one field whose verdicts are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: it fires on each enriched claim that matches the JSON Schema `when`."""
+
+    id: str
+    description: str
+    when: Mapping[str, Any] | bool
+    weight: Decimal = Decimal(0)
+    """What it adds to the score, 0 to 1; a quality rule adds nothing."""
+
+
+class Assessment(NamedTuple):
+    """What the rules say of one claim."""
+
+    score: float
+    """Fraud risk, 0 to 1."""
+    reasons: tuple[str, ...]
+    """Ids of the risk rules that fired."""
+    issues: tuple[str, ...]
+    """Ids of the quality rules that fired."""
+
+
+class Rules:
+    """A rules document. It pickles as its text."""
+
+    def __init__(self, text: str) -> None:
+        """Read a rules document.
+
+        Raises:
+            DocumentError: it is no JSON object with `risk_rules` and `quality_rules`.
+        """
+        try:
+            document = json.loads(text, parse_float=Decimal)
+        except (ValueError, ArithmeticError, RecursionError) as error:
+            raise DocumentError("", f"not JSON: {error}") from None
+        if not isinstance(document, dict):
+            raise DocumentError("", "an object with risk_rules and quality_rules is needed")
+        self.text = text
+        self.version = str(document.get("version", ""))
+        self.risk = _rules(document, "risk_rules", ("id", "description", "when", "weight"))
+        self.quality = _rules(document, "quality_rules", ("id", "description", "when"))
+
+    @classmethod
+    def default(cls) -> Self:
+        """The rules that the package carries."""
+        return cls(default_rules_text())
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.text,)
+
+
+def _rules(document: Mapping[str, Any], section: str, keys: tuple[str, ...]) -> tuple[Rule, ...]:
+    entries = document.get(section)
+    if not isinstance(entries, list):
+        raise DocumentError(section, "a list of rules is needed")
+    for place, entry in enumerate(entries):
+        if not isinstance(entry, dict) or set(entry) != set(keys):
+            raise DocumentError(f"{section}[{place}]", f"exactly {', '.join(keys)} are needed")
+        if not isinstance(entry["id"], str) or not isinstance(entry["when"], dict | bool):
+            raise DocumentError(f"{section}[{place}]", "a text id and a JSON Schema are needed")
+        weight = entry.get("weight", 0)
+        if isinstance(weight, bool) or not isinstance(weight, int | Decimal):
+            raise DocumentError(f"{section}[{place}].weight", "a number is needed")
+    return tuple(
+        Rule(entry["id"], entry["description"], entry["when"], Decimal(entry.get("weight", 0)))
+        for entry in entries
+    )
+
+
+def fields_read(when: Mapping[str, Any] | bool) -> frozenset[str] | None:
+    """The fields that a condition looks at; None when it may look at any."""
+    if isinstance(when, bool):
+        return frozenset()
+    names: set[str] = set()
+    for keyword, argument in when.items():
+        if keyword == "properties":
+            names.update(argument)
+        elif keyword == "required":
+            names.update(argument)
+        elif keyword in _COMBINING or keyword in _NESTING:
+            for part in argument if keyword in _COMBINING else [argument]:
+                inner = fields_read(part)
+                if inner is None:
+                    return None
+                names.update(inner)
+        elif keyword not in _SILENT:
+            return None
+    return frozenset(names)
+
+
+def condition_of(rule: Rule) -> Callable[[Any], bool]:
+    """Whether a rule fires on the facts of a claim.
+
+    Raises:
+        jsonschema_rs.ValidationError: `when` does not compile.
+    """
+    return jsonschema_rs.Draft202012Validator(_plain(rule.when), offline=True).is_valid
+
+
+class Scorer:
+    """Applies rules. A set of rules that fired is a bit mask: bit i stands for rule i.
+
+    What a condition says depends only on the fields that it reads, so that the verdicts on one
+    field are remembered by its value: most values of a claim are codes, dates and nulls.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = (*rules.risk, *rules.quality)
+        self._risk_count = len(rules.risk)
+        by_field: dict[str, list[tuple[int, _Condition]]] = {}
+        self._across: list[tuple[int, _Condition]] = []
+        for place, rule in enumerate(self._rules):
+            condition = condition_of(rule)
+            fields = fields_read(rule.when)
+            if fields is not None and len(fields) == 1:
+                by_field.setdefault(next(iter(fields)), []).append((1 << place, condition))
+            else:
+                self._across.append((1 << place, condition))
+        self._verdicts = [(field, _Verdicts(field, some)) for field, some in by_field.items()]
+        self._assessment = lru_cache(_REMEMBERED)(self._assessment_of)
+
+    def assess(self, facts: Mapping[str, Any]) -> Assessment:
+        """Score, reasons and quality issues of one claim with its features."""
+        fired = 0
+        for field, verdicts in self._verdicts:
+            value = facts[field]
+            if type(value) is list:
+                value = tuple(value)
+            try:
+                fired |= verdicts[value]
+            except TypeError:  # a JSON object cannot be remembered
+                fired |= verdicts.judge(value)
+        for bit, condition in self._across:
+            if condition(facts):
+                fired |= bit
+        return self._assessment(fired)
+
+    def _assessment_of(self, fired: int) -> Assessment:
+        some = [(place, rule) for place, rule in enumerate(self._rules) if fired >> place & 1]
+        risk = [rule for place, rule in some if place < self._risk_count]
+        quality = [rule for place, rule in some if place >= self._risk_count]
+        # Decimal, so that 0.3 and 0.2 make 0.5.
+        score = min(Decimal(1), sum((rule.weight for rule in risk), Decimal(0)))
+        return Assessment(
+            float(score), tuple(rule.id for rule in risk), tuple(rule.id for rule in quality)
+        )
+
+
+_Condition = Callable[[Any], bool]
+
+
+class _Verdicts(dict[Any, int]):
+    """By value of one field, the mask of the conditions on it that the value meets."""
+
+    def __init__(self, field: str, conditions: list[tuple[int, _Condition]]) -> None:
+        super().__init__()
+        self._field = field
+        self._conditions = conditions
+
+    def __missing__(self, value: Any) -> int:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[value] = verdict = self.judge(value)
+        return verdict
+
+    def judge(self, value: Any) -> int:
+        facts = {self._field: value}
+        return sum(bit for bit, condition in self._conditions if condition(facts))
+
+
+def _plain(value: Any) -> Any:
+    """Decimals of a document as JSON numbers again."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def default_rules_text() -> str:
+    """The text of the rules that the package carries."""
+    return resources.files("pipeline.claims").joinpath("rules.json").read_text("utf-8")

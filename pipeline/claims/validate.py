@@ -1,0 +1,78 @@
+"""From the fields of a message to a claim: every field of the contract, in its one spelling."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from pipeline.claims.contract import Contract
+from pipeline.claims.normalise import Normaliser
+from pipeline.claims.rejection import Rejection
+
+STAGE = "validate"
+ADDITIONAL_FIELDS = "additional_fields"
+"""The column that keeps, as JSON, what the contract does not know."""
+
+_MISSPELT: Mapping[str, tuple[type, ...]] = {"INTEGER": (float, Decimal), "FLOAT": (Decimal,)}
+
+_TOO_DEEP = Rejection(STAGE, "nesting_too_deep", "arrays or objects are nested too deeply")
+
+
+class ClaimValidator:
+    """Judges the fields of messages by one contract."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._normaliser = Normaliser(contract)
+        # What JSON Schema lets pass in another spelling than its column's: it takes 45.0 for an
+        # integer, and a claim holds 45.
+        self._misspelt = [
+            (column.name, (list,) if column.mode == "REPEATED" else _MISSPELT[column.type])
+            for column in contract.columns
+            if column.type in _MISSPELT
+        ]
+        self._blank = {**contract.blank, ADDITIONAL_FIELDS: None}
+
+    def validate(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
+        """The claim, or the rejection with all that is wrong with it.
+
+        A claim has every field of the contract, null where the message has none, and the
+        fields that the contract does not know as JSON text in `additional_fields`.
+        """
+        try:
+            if not self._is_canonical(fields):
+                fields = self._normaliser.normalise(fields)
+                if not self._contract.accepts(fields):
+                    return self._rejection(fields)
+            return self._claim(fields)
+        except (ValueError, RecursionError, orjson.JSONEncodeError):
+            return _TOO_DEEP
+
+    def _is_canonical(self, fields: dict[str, Any]) -> bool:
+        for name, misspelt in self._misspelt:
+            if type(fields.get(name)) in misspelt:
+                return False
+        return self._contract.accepts(fields)
+
+    def _claim(self, fields: dict[str, Any]) -> dict[str, Any]:
+        claim = {**self._blank, **fields}
+        if len(claim) == len(self._blank) and ADDITIONAL_FIELDS not in fields:
+            return claim
+        known = self._contract.blank
+        extra = {name: value for name, value in fields.items() if name not in known}
+        claim = {name: claim[name] for name in known}
+        claim[ADDITIONAL_FIELDS] = orjson.dumps(extra, default=float).decode()
+        return claim
+
+    def _rejection(self, claim: dict[str, Any]) -> Rejection:
+        violations = self._contract.violations(claim)
+        first = violations[0]
+        claim_id = claim.get("claim_id")
+        return Rejection(
+            STAGE,
+            "schema_violation",
+            f"{first.field}: {first.message}".removeprefix(": "),
+            violations,
+            claim_id if isinstance(claim_id, str) and len(claim_id) <= 128 else None,
+        )

@@ -1,0 +1,62 @@
+"""The entry point of the Flex Template: options -> tables -> graph -> run."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+)
+
+from pipeline import emulation, graph, launch, options
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+def start(arguments: Sequence[str]) -> Any:
+    """Launch the pipeline that the arguments ask for, and return Beam's result.
+
+    Raises:
+        ParameterError: a parameter is wrong; nothing was started.
+    """
+    options.refuse_misspelt(arguments)
+    pipeline_options = PipelineOptions(list(arguments))
+    asked = options.check(pipeline_options)
+    emulation.ensure_credentials()
+    settings = launch.settings(asked)
+    source = launch.source(asked)
+    launch.prepare_tables(asked, settings, pipeline_options.view_as(GoogleCloudOptions).project)
+    # Beam itself infers it too late for the Pub/Sub source.
+    pipeline_options.view_as(StandardOptions).streaming = asked.streaming
+    pipeline = beam.Pipeline(options=pipeline_options)
+    graph.build(pipeline | "ReadMessages" >> source, settings, launch.sinks(asked, settings))
+    return pipeline.run()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Launch; wait for the end unless the job runs on Dataflow. Returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("apache_beam").setLevel(logging.WARNING)
+    logging.getLogger("apache_beam.runners.dataflow").setLevel(logging.INFO)  # names the job
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if "--help" in arguments or "-h" in arguments:
+        sys.stdout.write(options.help_text())
+        return 0
+    try:
+        result = start(arguments)
+        if not hasattr(result, "job_id"):  # a Dataflow job runs on without us
+            result.wait_until_finish()
+    except options.ParameterError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

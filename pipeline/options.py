@@ -1,0 +1,330 @@
+"""Every launch parameter, declared once; metadata.json and the docs are made from here."""
+
+import argparse
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+_PROJECT = r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
+_RESOURCE = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
+_TABLE = rf"^{_PROJECT}[:.][A-Za-z0-9_]{{1,1024}}\.[A-Za-z0-9_-]{{1,1024}}$"
+_FRACTION = r"^(?:0(?:\.\d+)?|1(?:\.0+)?|\.\d+)$"
+
+
+class ParameterError(Exception):
+    """A launch parameter that is wrong: which, and why, in one line."""
+
+    def __init__(self, parameter: str, reason: str) -> None:
+        super().__init__(f"{parameter}: {' '.join(reason.split())}")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One launch parameter: the same word as flag, metadata name and attribute."""
+
+    name: str
+    label: str
+    """Name of the field in the Dataflow console."""
+    help: str
+    """What it is, with its unit and an example."""
+    group: str
+    """Section of the console: Source, Output, Scoring or Advanced."""
+    param_type: str = "TEXT"
+    """Picker of the console: a ParameterType of the Dataflow API."""
+    type: type = str
+    default: Any = None
+    required: bool = False
+    regex: str | None = None
+    choices: tuple[str, ...] = ()
+    hidden: bool = False
+
+
+PARAMETERS = (
+    Parameter(
+        "input_subscription",
+        "Pub/Sub input subscription",
+        "Subscription to read claims from. Exactly one of input_subscription, input_topic and"
+        " input_files is needed. Example: projects/my-project/subscriptions/claims",
+        "Source",
+        "PUBSUB_SUBSCRIPTION",
+        regex=rf"^projects/{_PROJECT}/subscriptions/{_RESOURCE}$",
+    ),
+    Parameter(
+        "input_topic",
+        "Pub/Sub input topic",
+        "Topic to read claims from, through a subscription that Dataflow makes and that ends with"
+        " the job. Example: projects/my-project/topics/claims",
+        "Source",
+        "PUBSUB_TOPIC",
+        regex=rf"^projects/{_PROJECT}/topics/{_RESOURCE}$",
+    ),
+    Parameter(
+        "input_files",
+        "Input files for a backfill",
+        "Files of newline-delimited JSON, one claim a line, .gz too, read once as a batch job: a"
+        " path or glob, local or gs://. Example: gs://my-bucket/claims/2026-*.ndjson.gz",
+        "Source",
+        "GCS_READ_FILE",
+    ),
+    Parameter(
+        "message_id_attribute",
+        "Attribute with the message id",
+        "Pub/Sub message attribute that holds the producer's own id of a message, for which"
+        " Dataflow drops a second copy that comes within 10 minutes. Example: event_id",
+        "Source",
+        regex=r"^[^\s=,]{1,256}$",
+    ),
+    Parameter(
+        "output_table",
+        "Claims table",
+        "BigQuery table for scored claims, as project:dataset.table or project.dataset.table."
+        " Example: my-project:claims.claims",
+        "Output",
+        "BIGQUERY_TABLE",
+        required=True,
+        regex=_TABLE,
+    ),
+    Parameter(
+        "error_table",
+        "Error table",
+        "BigQuery table for rejected messages, whole and replayable, as project:dataset.table or"
+        " project.dataset.table. It holds health data. Example: my-project:claims.errors",
+        "Output",
+        "BIGQUERY_TABLE",
+        required=True,
+        regex=_TABLE,
+    ),
+    Parameter(
+        "write_method",
+        "Write method",
+        "How rows go to BigQuery: STORAGE_WRITE_API (fast, half the price) or STREAMING_INSERTS"
+        " (the older insertAll API, through Beam's own sink).",
+        "Output",
+        "ENUM",
+        default="STREAMING_INSERTS",
+        choices=("STORAGE_WRITE_API", "STREAMING_INSERTS"),
+    ),
+    Parameter(
+        "create_tables",
+        "Create and extend tables",
+        "Whether the launch creates missing tables and adds new columns to existing ones: true or"
+        " false.",
+        "Output",
+        "BOOLEAN",
+        type=bool,
+        default=True,
+    ),
+    Parameter(
+        "dataset_location",
+        "Location of new datasets",
+        "Location in which the launch creates a missing dataset; without it a missing dataset"
+        " stops the launch. Example: US",
+        "Output",
+        regex=r"^[A-Za-z][A-Za-z0-9-]{1,40}$",
+    ),
+    Parameter(
+        "error_retention_days",
+        "Retention of the error table",
+        "Days after which a partition of the error table is deleted; 0 keeps it for ever."
+        " Without a value a new table keeps it, and an existing one stays as it is. Example: 90",
+        "Output",
+        "NUMBER",
+        type=int,
+        regex=r"^\d{1,4}$",
+    ),
+    Parameter(
+        "bigquery_kms_key",
+        "KMS key of new tables",
+        "Cloud KMS key that protects the tables that the launch creates. Example:"
+        " projects/my-project/locations/us/keyRings/claims/cryptoKeys/bigquery",
+        "Output",
+        "KMS_KEY_NAME",
+        regex=rf"^projects/{_PROJECT}/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+$",
+    ),
+    Parameter(
+        "high_risk_threshold",
+        "High risk threshold",
+        "Score above which a claim is flagged as high risk, 0 to 1. Example: 0.5",
+        "Scoring",
+        "NUMBER",
+        type=float,
+        default=0.5,
+        regex=_FRACTION,
+    ),
+    Parameter(
+        "rules",
+        "Rules document",
+        "File with the risk and quality rules, local or gs://; without it those of the package."
+        " Example: gs://my-bucket/rules.json",
+        "Scoring",
+        "GCS_READ_FILE",
+    ),
+    Parameter(
+        "claim_schema",
+        "Claim schema",
+        "File with the JSON Schema of a claim, local or gs://; without it that of the package."
+        " Example: gs://my-bucket/claim.schema.json",
+        "Scoring",
+        "GCS_READ_FILE",
+    ),
+    Parameter(
+        "bigquery_storage_endpoint",
+        "BigQuery Storage endpoint",
+        "host:port of the BigQuery Storage API, for private endpoints and tests. Example:"
+        " bigquerystorage.example.p.googleapis.com:443",
+        "Advanced",
+        regex=r"^[A-Za-z0-9.-]+:\d{1,5}$",
+        hidden=True,
+    ),
+)
+_EXAMPLES = """\
+Beam's own options pass through, as --runner, --project, --region, --temp_location,
+--staging_location, --max_num_workers, --job_name and --update.
+
+examples:
+  on this machine, with the emulators' or your own credentials:
+    python -m pipeline.main --runner=DirectRunner \\
+      --input_subscription=projects/my-project/subscriptions/claims \\
+      --output_table=my-project:claims.claims --error_table=my-project:claims.errors
+
+  on Dataflow:
+    python -m pipeline.main --runner=DataflowRunner --project=my-project --region=us-central1 \\
+      --temp_location=gs://my-bucket/temp --staging_location=gs://my-bucket/staging \\
+      --max_num_workers=5 --input_subscription=projects/my-project/subscriptions/claims \\
+      --output_table=my-project:claims.claims --error_table=my-project:claims.errors
+"""
+SOURCES = ("input_subscription", "input_topic", "input_files")
+
+
+class ClaimsOptions(PipelineOptions):
+    """The parameters as Beam options.
+
+    None is `required` for argparse: Beam parses every option class of the process for every
+    pipeline in it, and ours must not end another one's.
+    """
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        for parameter in PARAMETERS:
+            _add_argument(parser, parameter)
+
+
+def _add_argument(parser: argparse._ActionsContainer, parameter: Parameter) -> None:
+    text = parameter.help.replace("%", "%%")  # a percent sign is argparse's own
+    if parameter.default is not None:
+        text += f" Default: {_text(parameter.default)}."
+    parser.add_argument(
+        f"--{parameter.name}",
+        default=parameter.default,
+        metavar="VALUE",
+        help=argparse.SUPPRESS if parameter.hidden else text,
+    )
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """The parameters of one launch, each of its own type and checked."""
+
+    input_subscription: str | None
+    input_topic: str | None
+    input_files: str | None
+    message_id_attribute: str | None
+    output_table: str
+    error_table: str
+    write_method: str
+    create_tables: bool
+    dataset_location: str | None
+    error_retention_days: int | None
+    bigquery_kms_key: str | None
+    high_risk_threshold: float
+    rules: str | None
+    claim_schema: str | None
+    bigquery_storage_endpoint: str | None
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the source is Pub/Sub, and the job a streaming one."""
+        return self.input_files is None
+
+
+def _value(parameter: Parameter, given: Any) -> Any:
+    """The checked value of one parameter; empty text counts as not given."""
+    if given is None or given == "":
+        if parameter.required:
+            raise ParameterError(parameter.name, "is required")
+        return parameter.default
+    text = _text(given)
+    if parameter.choices and text not in parameter.choices:
+        raise ParameterError(parameter.name, f"must be one of {', '.join(parameter.choices)}")
+    if parameter.regex and not re.fullmatch(parameter.regex.strip("^$"), text):
+        raise ParameterError(parameter.name, f"{text!r} is not valid. {parameter.help}")
+    if parameter.type is bool:
+        if text.lower() not in ("true", "false"):
+            raise ParameterError(parameter.name, "must be true or false")
+        return text.lower() == "true"
+    return parameter.type(text)
+
+
+def check(options: PipelineOptions) -> Launch:
+    """The launch that the options ask for.
+
+    Raises:
+        ParameterError: a value is wrong, or not exactly one source is given.
+    """
+    given = options.view_as(ClaimsOptions)
+    launch = Launch(**{each.name: _value(each, getattr(given, each.name)) for each in PARAMETERS})
+    sources = [name for name in SOURCES if getattr(launch, name)]
+    if len(sources) != 1:
+        names = ", ".join(SOURCES)
+        told = f"not {' and '.join(sources)}" if sources else "none is given"
+        raise ParameterError(sources[0] if sources else SOURCES[0], f"give one of {names}; {told}")
+    if launch.output_table.replace(":", ".") == launch.error_table.replace(":", "."):
+        raise ParameterError("error_table", "must not be the output_table")
+    return launch
+
+
+def refuse_misspelt(arguments: Sequence[str]) -> None:
+    """Refuse a flag that resembles one of ours, or is one and has no value.
+
+    Beam would pass over the first with a warning, and end on the second with a page of usage.
+
+    Raises:
+        ParameterError: names the flag and what it resembles.
+    """
+    names = [parameter.name for parameter in PARAMETERS]
+    for argument, following in zip(arguments, [*arguments[1:], "--"], strict=True):
+        flag = argument.partition("=")[0].removeprefix("--")
+        if not argument.startswith("--"):
+            continue
+        if flag in names:
+            if "=" not in argument and following.startswith("--"):
+                raise ParameterError(flag, "has no value")
+            continue
+        for near in difflib.get_close_matches(flag.replace("-", "_"), names, n=1, cutoff=0.85):
+            raise ParameterError(flag, f"is not a parameter; did you mean --{near}?")
+
+
+def help_text() -> str:
+    """What `--help` prints: our parameters by section, and how to launch."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.main",
+        description="Reads healthcare claims (JSON) from Pub/Sub or files, scores them, and writes"
+        " them to BigQuery; what fails goes to an error table.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    for section in dict.fromkeys(each.group for each in PARAMETERS if not each.hidden):
+        group = parser.add_argument_group(section)
+        for each in PARAMETERS:
+            if each.group == section and not each.hidden:
+                _add_argument(group, each)
+    return parser.format_help()

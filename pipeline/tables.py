@@ -1,0 +1,112 @@
+"""The two tables: their names, columns, partitioning and clustering."""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from pipeline.claims.contract import Column, Contract
+
+_NAME = re.compile(
+    r"(?P<project>(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9])[:.]"
+    r"(?P<dataset>[A-Za-z0-9_]{1,1024})\.(?P<table>[A-Za-z0-9_-]{1,1024})"
+)
+
+CLAIM_OUTCOME = (
+    Column("days_to_submission", "INTEGER", description="Days from service to submission."),
+    Column("fraud_risk_score", "FLOAT", description="Fraud risk, 0 to 1: sum of the weights."),
+    Column("high_risk_flag", "BOOLEAN", description="Whether the score is above the threshold."),
+    Column("risk_reasons", "STRING", "REPEATED", "Ids of the risk rules that fired."),
+    Column("quality_issues", "STRING", "REPEATED", "Ids of the quality rules that fired."),
+    Column("additional_fields", "JSON", description="Fields that the contract does not know."),
+    Column("message_id", "STRING", description="Id of the Pub/Sub message, or file:offset."),
+    Column("publish_time", "TIMESTAMP", description="When Pub/Sub took the message."),
+    Column("processing_timestamp", "TIMESTAMP", "REQUIRED", "When the pipeline scored the claim."),
+    Column("contract_version", "STRING", description="Version of the claim schema."),
+    Column("rules_version", "STRING", description="Version of the rules."),
+    Column("pipeline_version", "STRING", description="Version of this package."),
+)
+"""What the pipeline adds to the contract's columns."""
+
+ERROR_COLUMNS = (
+    Column("error_timestamp", "TIMESTAMP", "REQUIRED", "When the message was rejected."),
+    Column("stage", "STRING", "REQUIRED", "The step that rejected it."),
+    Column("error_code", "STRING", "REQUIRED", "Stable name of the cause."),
+    Column("error", "STRING", "REQUIRED", "The cause in one line, free of values."),
+    Column(
+        "violations",
+        "RECORD",
+        "REPEATED",
+        "Every rule of the contract that the message breaks.",
+        (Column("field", "STRING"), Column("rule", "STRING"), Column("message", "STRING")),
+    ),
+    Column("claim_id", "STRING", description="Id of the claim, where one could be read."),
+    Column("raw_message", "STRING", description="The message, if it is text of at most 1 MiB."),
+    Column("raw_bytes", "BYTES", description="The message otherwise."),
+    Column("raw_encoding", "STRING", description="identity, gzip or truncated."),
+    Column("raw_size", "INTEGER", description="Bytes of the original message."),
+    Column("message_id", "STRING", description="Id of the Pub/Sub message, or file:offset."),
+    Column("publish_time", "TIMESTAMP", description="When Pub/Sub took the message."),
+    Column(
+        "attributes",
+        "RECORD",
+        "REPEATED",
+        "Attributes of the Pub/Sub message.",
+        (Column("key", "STRING"), Column("value", "STRING")),
+    ),
+    Column("replay_count", "INTEGER", description="How often the message was replayed."),
+    Column("contract_version", "STRING", description="Version of the claim schema."),
+    Column("pipeline_version", "STRING", description="Version of this package."),
+)
+
+
+class TableName(NamedTuple):
+    """A table by its full name; as text `project.dataset.table`."""
+
+    project: str
+    dataset: str
+    table: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A name of either notation, `project:dataset.table` or `project.dataset.table`.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        match = _NAME.fullmatch(text)
+        if not match:
+            raise ValueError("expected project:dataset.table or project.dataset.table")
+        return cls(match["project"], match["dataset"], match["table"])
+
+    def __str__(self) -> str:
+        return ".".join(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a table must look like to take our rows."""
+
+    columns: tuple[Column, ...]
+    partition_column: str
+    clustering: tuple[str, ...]
+    description: str
+
+
+def claims_table(contract: Contract) -> Table:
+    """The table of accepted claims: the contract's columns and what the pipeline adds."""
+    return Table(
+        (*contract.columns, *CLAIM_OUTCOME),
+        "processing_timestamp",
+        ("provider_id", "high_risk_flag", "claim_id"),
+        "Healthcare claims with fraud risk score and reasons.",
+    )
+
+
+def errors_table() -> Table:
+    """The table of rejected messages."""
+    return Table(
+        ERROR_COLUMNS,
+        "error_timestamp",
+        ("stage", "error_code"),
+        "Messages that did not become claims, whole and replayable. Holds PHI.",
+    )

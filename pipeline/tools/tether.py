@@ -1,0 +1,37 @@
+"""Runs a program no longer than its starter lives: `tether.py PROGRAM [ARGUMENT ...]`.
+
+Standard input is the tether: a pipe whose other end only the starter holds. The starter closes
+it to end the program; the system closes it when the starter dies, of SIGKILL too. The program is
+then asked to end (SIGTERM), and killed when it has not within `GRACE_SECONDS`.
+
+A script of the standard library alone, run by its path: it starts in milliseconds.
+"""
+
+import signal
+import subprocess
+import sys
+import threading
+
+GRACE_SECONDS = 5
+
+
+def main(command: list[str]) -> int:
+    """Exit status of the program; 128 + N when signal N ended it, as a shell says it."""
+    program = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    signal.signal(signal.SIGTERM, lambda *_: program.terminate())
+
+    def follow() -> None:
+        sys.stdin.buffer.read()  # returns when the tether is cut
+        program.terminate()
+        try:
+            program.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            program.kill()
+
+    threading.Thread(target=follow, daemon=True).start()
+    status = program.wait()
+    return 128 - status if status < 0 else status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,84 @@
+"""EnrichClaims: claims to rows with score, reasons and quality issues."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+
+from pipeline.claims.claim_row import ClaimRows
+from pipeline.claims.contract import Contract
+from pipeline.claims.message import Message
+from pipeline.claims.score import Rules
+from pipeline.clock import Clock
+from pipeline.transforms.step import Step, outputs_of
+
+
+Verdict = tuple[tuple[str, ...], tuple[str, ...], bool]
+"""Reasons, quality issues, and whether the claim is of high risk."""
+
+
+class EnrichFn(Step):
+    """Scores claims and makes their rows."""
+
+    stage = "enrich"
+
+    def __init__(
+        self,
+        contract: Contract,
+        rules: Rules,
+        high_risk_threshold: float,
+        pipeline_version: str,
+        clock: Clock,
+    ) -> None:
+        self._make_rows = (contract, rules, high_risk_threshold, pipeline_version)
+        self._clock = clock
+
+    def setup(self) -> None:
+        """Compile the rules."""
+        super().setup()
+        self._rows = ClaimRows(*self._make_rows)
+        self._verdicts: Counter[Verdict] = Counter()
+
+    def decide(self, message: Message, subject: Any) -> Any:
+        """The row of the claims table."""
+        row = self._rows.row(message, subject, self._clock())
+        self._verdicts[row["risk_reasons"], row["quality_issues"], row["high_risk_flag"]] += 1
+        return row
+
+    def finish_bundle(self) -> None:
+        """Count what the rules said: few verdicts, each for many claims."""
+        for (reasons, issues, high_risk), claims in self._verdicts.items():
+            self.tally["accepted"] += claims
+            self.tally["high_risk"] += claims * high_risk
+            self.tally.update({f"rule_{rule}": claims for rule in reasons})
+            self.tally.update({f"quality_{rule}": claims for rule in issues})
+        self._verdicts.clear()
+        super().finish_bundle()
+
+
+@dataclass
+class EnrichClaims(beam.PTransform):
+    """(Message, claim) -> `accepted` (Message, row) and `rejected` (Message, Rejection)."""
+
+    contract: Contract
+    rules: Rules
+    high_risk_threshold: float
+    """Score above which a claim is flagged, 0 to 1."""
+    pipeline_version: str
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, claims: beam.PCollection) -> Any:
+        """Wire the step."""
+        return claims | "Enrich" >> outputs_of(
+            EnrichFn(
+                self.contract,
+                self.rules,
+                self.high_risk_threshold,
+                self.pipeline_version,
+                self.clock,
+            )
+        )

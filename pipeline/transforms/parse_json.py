@@ -1,0 +1,45 @@
+"""ParseJson: messages to the fields of claims."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+
+from pipeline.claims import decode
+from pipeline.claims.contract import Contract
+from pipeline.claims.message import Message
+from pipeline.transforms.step import Step, outputs_of
+
+
+class DecodeFn(Step):
+    """Decodes messages; a subject of this step is the message itself."""
+
+    stage = decode.STAGE
+
+    def __init__(self, contract: Contract) -> None:
+        self._exact = contract.names("NUMERIC", "BIGNUMERIC", "INTEGER")
+
+    def decide(self, message: Message, subject: Any) -> Any:
+        """The fields of the message."""
+        return decode.decode(message.data, self._exact)
+
+    def process(self, element: Message) -> Iterable[Any]:  # type: ignore[override]
+        """Decode one message."""
+        self.tally["received"] += 1
+        return super().process((element, None))
+
+
+@dataclass
+class ParseJson(beam.PTransform):
+    """Message -> `accepted` (Message, fields) and `rejected` (Message, Rejection)."""
+
+    contract: Contract
+    """Tells in which fields a number must keep every digit."""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, messages: beam.PCollection) -> Any:
+        """Wire the step."""
+        return messages | "Decode" >> outputs_of(DecodeFn(self.contract))

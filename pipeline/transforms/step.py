@@ -1,0 +1,54 @@
+"""What the steps share: one pure function over messages, and an output for its rejections."""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+
+from pipeline.claims.message import Message
+from pipeline.claims.rejection import Rejection
+from pipeline.metrics import Tally
+
+ACCEPTED, REJECTED = "accepted", "rejected"
+
+
+class Step(beam.DoFn):
+    """Takes (Message, subject) and gives (Message, outcome) or, rejected, (Message, Rejection).
+
+    This is the one boundary that turns a surprise into a rejection: code `internal_error`, with
+    the type of the exception and nothing of its text, which may hold values of the claim.
+    """
+
+    stage: str
+
+    @abstractmethod
+    def decide(self, message: Message, subject: Any) -> Any:
+        """The outcome for one message, or its `Rejection`."""
+
+    def setup(self) -> None:
+        """Make the tally; subclasses compile what they need here too."""
+        self.tally = Tally()
+
+    def process(self, element: tuple[Message, Any]) -> Iterable[Any]:
+        """Decide on one message."""
+        message, subject = element
+        try:
+            outcome = self.decide(message, subject)
+        except Exception as surprise:
+            kind = type(surprise).__name__
+            outcome = Rejection(self.stage, "internal_error", f"unexpected {kind} in this step")
+        if type(outcome) is Rejection:
+            self.tally[f"rejected_{outcome.stage}_{outcome.error_code}"] += 1
+            return (TaggedOutput(REJECTED, (message, outcome)),)
+        return ((message, outcome),)
+
+    def finish_bundle(self) -> None:
+        """Hand the counts of the bundle to Beam."""
+        self.tally.flush()
+
+
+def outputs_of(step: Step) -> Any:
+    """A ParDo of a step, whose result has the outputs `accepted` and `rejected`."""
+    return beam.ParDo(step).with_outputs(REJECTED, main=ACCEPTED)

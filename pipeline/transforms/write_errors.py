@@ -1,0 +1,62 @@
+"""WriteErrors: rejections to rows of the error table."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+
+from pipeline.claims.error_row import error_row
+from pipeline.claims.message import Message
+from pipeline.claims.rejection import Rejection
+from pipeline.clock import Clock
+
+
+class ErrorRowFn(beam.DoFn):
+    """Makes rows of the error table."""
+
+    def __init__(self, contract_version: str, pipeline_version: str, clock: Clock) -> None:
+        self._same_for_all = {
+            "contract_version": contract_version,
+            "pipeline_version": pipeline_version,
+        }
+        self._clock = clock
+
+    def process(self, element: tuple[Message, Rejection]) -> Iterable[Any]:
+        """The row of one rejection, beside its message."""
+        message, rejection = element
+        row = error_row(message, rejection, self._clock())
+        return ((message, {**row, **self._same_for_all}),)
+
+
+class RefuseToLoseFn(beam.DoFn):
+    """Fails the bundle of an error row that BigQuery refuses, so that the runner tries again.
+
+    There is no further table for it to go to, and dropping it is not an option.
+    """
+
+    def process(self, element: tuple[Message, Rejection]) -> Iterable[Any]:
+        """Raise, without a value of the message."""
+        raise RuntimeError(f"the error table refuses a row: {element[1].error_code}")
+
+
+@dataclass
+class WriteErrors(beam.PTransform):
+    """(Message, Rejection) -> the error table."""
+
+    sink: beam.PTransform
+    """Takes (Message, row), gives (Message, Rejection) of the rows that the table refused."""
+    contract_version: str
+    pipeline_version: str
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, rejected: beam.PCollection) -> Any:
+        """Wire the step."""
+        rows = rejected | "MakeRows" >> beam.ParDo(
+            ErrorRowFn(self.contract_version, self.pipeline_version, self.clock)
+        )
+        refused = rows | "Append" >> self.sink
+        return refused | "RefuseToLose" >> beam.ParDo(RefuseToLoseFn())

@@ -9,6 +9,7 @@ from apache_beam.io.filesystems import FileSystems
 from google.auth.exceptions import GoogleAuthError
 
 from pipeline import emulation
+from pipeline.bigquery.storage_write import StorageWrite
 from pipeline.bigquery.streaming_insert import StreamingInsert
 from pipeline.claims.contract import DocumentError, default_contract_text
 from pipeline.claims.documents import check_contract, check_rules
@@ -108,6 +109,10 @@ def source(launch: Launch) -> beam.PTransform:
 
 def sinks(launch: Launch, made: Settings) -> Sinks:
     """The transforms that write the two tables."""
-    return Sinks(
-        *(StreamingInsert(name, table.columns) for name, table in _targets(launch, made).values())
-    )
+
+    def sink(name: TableName, table: Table) -> beam.PTransform:
+        if launch.write_method == "STREAMING_INSERTS":
+            return StreamingInsert(name, table.columns)
+        return StorageWrite(name, table.columns, endpoint=launch.bigquery_storage_endpoint)
+
+    return Sinks(*(sink(name, table) for name, table in _targets(launch, made).values()))

@@ -29,10 +29,13 @@ def start(arguments: Sequence[str]) -> Any:
     emulation.ensure_credentials()
     settings = launch.settings(asked)
     source = launch.source(asked)
-    launch.prepare_tables(asked, settings, pipeline_options.view_as(GoogleCloudOptions).project)
     # Beam itself infers it too late for the Pub/Sub source.
     pipeline_options.view_as(StandardOptions).streaming = asked.streaming
-    pipeline = beam.Pipeline(options=pipeline_options)
+    try:
+        pipeline = beam.Pipeline(options=pipeline_options)
+    except ValueError as error:  # a check of Beam's own options, which it names
+        raise options.ParameterError("Beam", str(error)) from None
+    launch.prepare_tables(asked, settings, pipeline_options.view_as(GoogleCloudOptions).project)
     graph.build(pipeline | "ReadMessages" >> source, settings, launch.sinks(asked, settings))
     return pipeline.run()
 

@@ -105,7 +105,7 @@ PARAMETERS = (
         " (the older insertAll API, through Beam's own sink).",
         "Output",
         "ENUM",
-        default="STREAMING_INSERTS",
+        default="STORAGE_WRITE_API",
         choices=("STORAGE_WRITE_API", "STREAMING_INSERTS"),
     ),
     Parameter(

@@ -16,8 +16,8 @@ def decimal_text(value: Any) -> str | None:
     """A number as plain decimal text, to the last digit; None stays None."""
     if value is None:
         return None
-    text = repr(value) if type(value) is float else str(value)
-    return format(Decimal(text), "f") if "e" in text or "E" in text else text
+    text = str(value)
+    return format(Decimal(text), "f") if "e" in text.lower() else text
 
 
 class ClaimRows:

@@ -21,6 +21,8 @@ _EXAMINED_ITEMS = 1_000
 
 NUMERIC_SCALE = 9
 """Decimals that a NUMERIC column holds."""
+_CENTS_LIMIT = 1_000_000.0
+"""Below this a double that is not a whole number of cents does not become one times 100."""
 NUMERIC_LIMIT = Decimal(10) ** 29
 """A NUMERIC column holds numbers below this."""
 
@@ -208,6 +210,8 @@ class Contract:
 def _number_violation(name: str, value: Any) -> Violation | None:
     """What a NUMERIC column cannot hold of a number."""
     if type(value) is float:
+        if -_CENTS_LIMIT < value < _CENTS_LIMIT and (value * 100).is_integer():
+            return None  # dollars and cents, as most are
         # The shortest text of a double is the text it was decoded from (decode.py).
         text = repr(value)
         if len(text) - text.find(".") <= NUMERIC_SCALE + 1 and "e" not in text:

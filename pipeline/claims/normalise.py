@@ -10,7 +10,7 @@ from pipeline.claims.decode import exact_number
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _DATE_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:(\.\d{1,6})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:(\.\d{1,6}+)\d*+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _LARGEST_EXPONENT = 40
 """No column holds a number with more digits; a larger one is left to the validator."""

@@ -1,23 +1,29 @@
 """The fraud risk score and its reasons: rules as data, applied to enriched claims."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
 from typing import Any, NamedTuple, Self
 
-import jsonschema_rs
-
 from pipeline.claims.contract import DocumentError
+from pipeline.claims.verdicts import (
+    Condition,
+    IntervalVerdicts,
+    Schema,
+    ValueVerdicts,
+    bounds_of,
+    condition,
+)
 
 # Conditions of these keywords look at the fields that they name and at nothing else.
 _COMBINING = ("allOf", "anyOf", "oneOf")
 _NESTING = ("not", "if", "then", "else")
 _SILENT = {"type", "title", "description", "$comment"}
-_REMEMBERED = 8_192
-"""Values of one field whose verdicts are kept."""
+_REMEMBERED = 4_096
+"""Sets of rules whose assessments are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Rule:
 
     id: str
     description: str
-    when: Mapping[str, Any] | bool
+    when: Schema
     weight: Decimal = Decimal(0)
     """What it adds to the score, 0 to 1; a quality rule adds nothing."""
 
@@ -110,50 +116,72 @@ def fields_read(when: Mapping[str, Any] | bool) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def condition_of(rule: Rule) -> Callable[[Any], bool]:
+def condition_of(rule: Rule) -> Condition:
     """Whether a rule fires on the facts of a claim.
 
     Raises:
-        jsonschema_rs.ValidationError: `when` does not compile.
+        ValueError: `when` does not compile.
     """
-    return jsonschema_rs.Draft202012Validator(_plain(rule.when), offline=True).is_valid
+    return condition(plain(rule.when))
+
+
+def parts_of(when: Schema) -> dict[str, Schema] | None:
+    """A condition that is met when each of these fields meets its own; None if it is no such one.
+
+    `required` counts for nothing: the facts of a claim have every field.
+    """
+    if isinstance(when, bool):
+        return {} if when else None
+    silent = {"properties", "required", *_SILENT}
+    if set(when) <= silent and when.get("type", "object") == "object":
+        return dict(when.get("properties", {}))
+    return None
 
 
 class Scorer:
-    """Applies rules. A set of rules that fired is a bit mask: bit i stands for rule i.
-
-    What a condition says depends only on the fields that it reads, so that the verdicts on one
-    field are remembered by its value: most values of a claim are codes, dates and nulls.
-    """
+    """Applies rules. The rules that fired are a bit mask: bit i stands for rule i."""
 
     def __init__(self, rules: Rules) -> None:
+        """Compile the conditions.
+
+        Raises:
+            ValueError: a condition does not compile.
+        """
         self._rules = (*rules.risk, *rules.quality)
         self._risk_count = len(rules.risk)
-        by_field: dict[str, list[tuple[int, _Condition]]] = {}
-        self._across: list[tuple[int, _Condition]] = []
+        by_field: dict[str, dict[int, Schema]] = {}
+        self._across: list[tuple[int, Condition]] = []
+        self._apart = 0
         for place, rule in enumerate(self._rules):
-            condition = condition_of(rule)
-            fields = fields_read(rule.when)
-            if fields is not None and len(fields) == 1:
-                by_field.setdefault(next(iter(fields)), []).append((1 << place, condition))
-            else:
-                self._across.append((1 << place, condition))
-        self._verdicts = [(field, _Verdicts(field, some)) for field, some in by_field.items()]
+            bit, parts = 1 << place, parts_of(plain(rule.when))
+            if parts is None:
+                self._across.append((bit, condition_of(rule)))
+                continue
+            self._apart |= bit
+            for field, schema in parts.items():
+                by_field.setdefault(field, {})[bit] = schema
+        self._verdicts = [
+            (field, self._verdicts_on(schemas)) for field, schemas in by_field.items()
+        ]
         self._assessment = lru_cache(_REMEMBERED)(self._assessment_of)
+
+    def _verdicts_on(self, schemas: dict[int, Schema]) -> ValueVerdicts | IntervalVerdicts:
+        conditions = [(bit, condition(schema)) for bit, schema in schemas.items()]
+        by_value = ValueVerdicts(conditions, self._apart & ~sum(schemas))
+        bounds = bounds_of(list(schemas.values()))
+        return by_value if bounds is None else IntervalVerdicts(bounds, by_value)
 
     def assess(self, facts: Mapping[str, Any]) -> Assessment:
         """Score, reasons and quality issues of one claim with its features."""
-        fired = 0
+        fired = self._apart
         for field, verdicts in self._verdicts:
             value = facts[field]
-            if type(value) is list:
-                value = tuple(value)
             try:
-                fired |= verdicts[value]
+                fired &= verdicts[tuple(value) if type(value) is list else value]
             except TypeError:  # a JSON object cannot be remembered
-                fired |= verdicts.judge(value)
-        for bit, condition in self._across:
-            if condition(facts):
+                fired &= verdicts.judge(value)
+        for bit, is_met in self._across:
+            if is_met(facts):
                 fired |= bit
         return self._assessment(fired)
 
@@ -168,34 +196,12 @@ class Scorer:
         )
 
 
-_Condition = Callable[[Any], bool]
-
-
-class _Verdicts(dict[Any, int]):
-    """By value of one field, the mask of the conditions on it that the value meets."""
-
-    def __init__(self, field: str, conditions: list[tuple[int, _Condition]]) -> None:
-        super().__init__()
-        self._field = field
-        self._conditions = conditions
-
-    def __missing__(self, value: Any) -> int:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[value] = verdict = self.judge(value)
-        return verdict
-
-    def judge(self, value: Any) -> int:
-        facts = {self._field: value}
-        return sum(bit for bit, condition in self._conditions if condition(facts))
-
-
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Decimals of a document as JSON numbers again."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return float(value) if isinstance(value, Decimal) else value
 
 

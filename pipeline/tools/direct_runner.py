@@ -14,14 +14,15 @@ from apache_beam.transforms import userstate
 from pipeline.main import main
 
 Specs = tuple[set[Any], set[Any]]
-"""State and timers that a DoFn declares."""
+"""State and timers that a DoFn declares, as defaults of the parameters of its methods."""
 
 
-def _once_per_class(look: Callable[[Any], Specs]) -> Callable[[Any], Specs]:
+def once_per_class(look: Callable[[Any], Specs]) -> Callable[[Any], Specs]:
+    """The same as `look`, but each class of DoFns is looked at once."""
     known: dict[type, Specs] = {}
 
     def specs(dofn: Any) -> Specs:
-        if hasattr(dofn, "_inspect_process"):  # it wraps a function, which may declare some
+        if _wraps_declarations(dofn):
             return look(dofn)
         kind = type(dofn)
         if kind not in known:
@@ -31,6 +32,14 @@ def _once_per_class(look: Callable[[Any], Specs]) -> Callable[[Any], Specs]:
     return specs
 
 
+def _wraps_declarations(dofn: Any) -> bool:
+    """Whether it may declare more than its class, as `beam.Map` of a function may."""
+    if not hasattr(dofn, "_inspect_process"):
+        return False
+    function = dofn._process_argspec_fn()
+    return bool(getattr(function, "__defaults__", True)) or hasattr(function, "__wrapped__")
+
+
 if __name__ == "__main__":
-    userstate.get_dofn_specs = _once_per_class(userstate.get_dofn_specs)
+    userstate.get_dofn_specs = once_per_class(userstate.get_dofn_specs)
     sys.exit(main(["--runner=DirectRunner", *sys.argv[1:]]))

@@ -13,7 +13,6 @@ from pipeline.claims.score import Rules
 from pipeline.clock import Clock
 from pipeline.transforms.step import Step, outputs_of
 
-
 Verdict = tuple[tuple[str, ...], tuple[str, ...], bool]
 """Reasons, quality issues, and whether the claim is of high risk."""
 

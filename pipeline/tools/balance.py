@@ -1,0 +1,67 @@
+"""Messages published against rows in BigQuery: nothing may be lost, nothing come twice."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
+
+_ANSWER_SECONDS = 10
+
+
+class Balance(NamedTuple):
+    """What was published and what became of it so far."""
+
+    published: int
+    claims: int
+    """Rows of the claims table."""
+    errors: int
+    """Rows of the error table."""
+    high_risk: int
+    """Rows of the claims table that are flagged."""
+
+    @property
+    def rows(self) -> int:
+        """Messages that have arrived."""
+        return self.claims + self.errors
+
+    def __str__(self) -> str:
+        sign = "=" if self.rows == self.published else "≠"
+        return f"published {self.published} {sign} {self.claims} claims + {self.errors} errors"
+
+
+class Ledger:
+    """Counts the rows of the two tables."""
+
+    def __init__(self, client: "Client", claims_table: str, error_table: str) -> None:
+        """The tables are `project.dataset.table`; one that does not exist yet counts as empty."""
+        from google.cloud.bigquery.retry import DEFAULT_RETRY
+
+        self._client = client
+        self._retry = DEFAULT_RETRY.with_timeout(_ANSWER_SECONDS)
+        self._sql = f"""
+            SELECT
+              (SELECT COUNT(*) FROM `{claims_table}`) AS claims,
+              (SELECT COUNT(*) FROM `{error_table}`) AS errors,
+              (SELECT COUNTIF(high_risk_flag) FROM `{claims_table}`) AS high_risk
+            """  # noqa: S608 - names of our own
+
+    def balance(self, published: int) -> Balance:
+        """The rows now, against the messages published.
+
+        Raises:
+            click.ClickException: BigQuery does not answer.
+        """
+        from google.api_core.exceptions import GoogleAPIError, NotFound
+        from requests import RequestException
+
+        try:
+            rows = list(self._client.query_and_wait(self._sql, retry=self._retry))
+        except NotFound:
+            rows = []
+        except (GoogleAPIError, RequestException) as error:
+            raise click.ClickException(f"BigQuery does not answer: {error}") from None
+        if not rows:  # the emulator's way to say that a table is not there
+            return Balance(published, 0, 0, 0)
+        return Balance(published, *rows[0].values())

@@ -1,0 +1,46 @@
+"""What the demo says at its end."""
+
+import sys
+from collections.abc import Mapping
+
+from pipeline.tools.balance import Balance
+from pipeline.tools.local_pipeline import Route
+
+NEXT = """
+How to go on:
+  claims demo --keep        the same, and leaves it all running to look around
+  claims demo -- --rules=F  with rules of your own
+  claims generate --help    more claims, faster, to a file or a topic
+  make test                 the tests
+  README.md                 all the rest"""
+
+
+def summary(balance: Balance, expected: Mapping[str, int], seconds: float) -> str:
+    """The balance, beside what the generator meant its messages to become."""
+    if (balance.claims, balance.errors) == (expected["accepted"], expected["rejected"]):
+        split = "as generated"
+    else:
+        split = f"but generated {expected['accepted']} good and {expected['rejected']} malformed"
+    return f"{balance}, {split}, in {seconds:.1f} s"
+
+
+def addresses(environment: Mapping[str, str], route: Route) -> str:
+    """How to reach what is running: the environment for clients, names, examples."""
+    exports = "\n".join(f"  export {name}={value}" for name, value in environment.items())
+    query = f"SELECT stage, COUNT(*) AS n FROM `{route.error_table}` GROUP BY stage"  # noqa: S608
+    return f"""
+It keeps running until Ctrl-C. In another terminal:
+{exports}
+
+  topic         {route.topic}
+  subscription  {route.subscription}
+  claims        {route.claims_table}
+  errors        {route.error_table}
+
+More claims:
+  claims generate --count 500 --rate 50 --topic {route.topic}
+
+A query:
+  {sys.executable} -c 'from google.cloud import bigquery
+  for row in bigquery.Client().query_and_wait("{query}"): print(*row)'
+"""

@@ -1,0 +1,167 @@
+"""Claim schemas and rules that an operator brings: refused with the place, or accepted."""
+
+import json
+import pickle
+from typing import Any
+
+import pytest
+
+from pipeline.claims.contract import Contract, DocumentError, default_contract_text
+from pipeline.claims.decode import decode
+from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.rejection import Rejection
+from pipeline.claims.score import Scorer, default_rules_text
+from pipeline.claims.validate import ClaimValidator
+from tests.claims.case_files import Case, identity, load, text_of
+from tests.claims.core import CLEAN, CONTRACT, RULES
+
+OURS = ("risk_reasons", "message_id")
+
+
+def document_of(case: Case, default: str) -> str:
+    """The default document with one place set or removed, or a text of the case's own."""
+    if "text" in case or "pieces" in case:
+        return text_of(case)
+    document = json.loads(default)
+    path = (case.get("set") or case["remove"]).split(".")
+    target = document
+    for step in path[:-1]:
+        target = target[int(step) if isinstance(target, list) else step]
+    last = int(path[-1]) if isinstance(target, list) else path[-1]
+    if "set" in case:
+        target[last] = case["value"]
+    else:
+        del target[last]
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize("case", load("claim_schema"), ids=identity)
+def test_claim_schema(case: Case) -> None:
+    text = document_of(case, default_contract_text())
+    if "accepted" in case:
+        check_contract(text, OURS)
+        return
+    with pytest.raises(DocumentError) as caught:
+        check_contract(text, OURS)
+    assert_place(caught.value, case["refused_at"])
+
+
+@pytest.mark.parametrize("case", load("rules_document"), ids=identity)
+def test_rules(case: Case) -> None:
+    text = document_of(case, default_rules_text())
+    if "accepted" in case:
+        Scorer(check_rules(text, CONTRACT))
+        return
+    with pytest.raises(DocumentError) as caught:
+        check_rules(text, CONTRACT)
+    assert_place(caught.value, case["refused_at"])
+
+
+def assert_place(error: DocumentError, place: str) -> None:
+    """The error is one line that begins with the place; without one, with the reason."""
+    text = str(error)
+    assert "\n" not in text
+    if place:
+        assert text.startswith(f"{place}: ")
+    else:
+        assert text.startswith(("not JSON", "does not compile", "an object"))
+
+
+def judge(document: dict[str, Any], claim: dict[str, Any]) -> dict[str, Any] | Rejection:
+    return ClaimValidator(check_contract(json.dumps(document))).validate(claim)
+
+
+def test_added_field_becomes_a_column() -> None:
+    document = json.loads(default_contract_text())
+    document["properties"]["network"] = {"type": ["string", "null"], "description": "Network."}
+    contract = check_contract(json.dumps(document), OURS)
+    assert [column.name for column in contract.columns[:-1]] == list(CONTRACT.properties)
+    assert (contract.columns[-1].name, contract.columns[-1].type) == ("network", "STRING")
+    claim = judge(document, CLEAN | {"network": "IN", "unknown": 1})
+    assert isinstance(claim, dict)
+    assert (claim["network"], claim["additional_fields"]) == ("IN", '{"unknown":1}')
+    assert judge(document, CLEAN)["network"] is None  # type: ignore[index]
+
+
+def test_tightened_maximum_rejects() -> None:
+    document = json.loads(default_contract_text())
+    document["properties"]["claim_amount"]["maximum"] = 100
+    rejection = judge(document, CLEAN)
+    assert isinstance(rejection, Rejection)
+    assert [v[:2] for v in rejection.violations] == [("claim_amount", "maximum")]
+
+
+def test_unknown_fields_can_be_forbidden() -> None:
+    document = json.loads(default_contract_text())
+    document["additionalProperties"] = False
+    rejection = judge(document, CLEAN | {"Canary-1": "Canary-2"})
+    assert isinstance(rejection, Rejection)
+    assert [v[:2] for v in rejection.violations] == [("", "additionalProperties")]
+    assert "Canary" not in repr(rejection)
+    assert not rejection.error.startswith(":")
+
+
+def test_numbers_of_added_fields_are_spelt_as_their_columns() -> None:
+    document = json.loads(default_contract_text())
+    document["properties"] |= {
+        "units": {"type": "integer"},
+        "ratio": {"type": "number"},
+        "lines": {"type": "array", "items": {"type": "integer"}},
+        "paid": {"type": "number", "x-bigquery": {"type": "BIGNUMERIC"}},
+    }
+    contract = check_contract(json.dumps(document), OURS)
+    fields = decode(
+        json.dumps(CLEAN).encode()[:-1]
+        + b', "units": 12345678901234567890.0, "ratio": 0.12345678901234567890,'
+        b' "lines": [1.0, "2"], "paid": 0.12345678901234567890}',
+        contract.names("NUMERIC", "BIGNUMERIC", "INTEGER"),
+    )
+    assert isinstance(fields, dict)
+    claim = ClaimValidator(contract).validate(fields)
+    assert isinstance(claim, dict)
+    assert repr(claim["units"]) == "12345678901234567890"
+    assert repr(claim["ratio"]) == "0.12345678901234568"
+    assert repr(claim["lines"]) == "[1, 2]"
+    assert str(claim["paid"]) == "0.12345678901234567890"
+
+
+def test_label_stays_forbidden_where_the_schema_forgets_to_say_so() -> None:
+    document = json.loads(default_contract_text())
+    del document["properties"]["synthetic_label_is_fraud"]["x-label"]
+    rules = json.loads(default_rules_text())
+    rules["risk_rules"][0]["when"] = {"properties": {"synthetic_label_is_fraud": {"const": 1}}}
+    with pytest.raises(DocumentError, match=r"^risk_rules\[0\].when: "):
+        check_rules(json.dumps(rules), check_contract(json.dumps(document), OURS))
+
+
+def test_rule_may_not_read_a_field_that_is_marked_as_label() -> None:
+    document = json.loads(default_contract_text())
+    document["properties"]["outcome"] = {"type": "string", "x-label": True}
+    rules = json.loads(default_rules_text())
+    rules["quality_rules"][0]["when"] = {"required": ["outcome"]}
+    with pytest.raises(DocumentError, match=r"^quality_rules\[0\].when: "):
+        check_rules(json.dumps(rules), check_contract(json.dumps(document), OURS))
+
+
+def test_default_rules_need_the_fields_that_they_read() -> None:
+    document = json.loads(default_contract_text())
+    del document["properties"]["patient_gender"]
+    with pytest.raises(DocumentError, match=r"^quality_rules\[\d\].when: "):
+        check_rules(default_rules_text(), check_contract(json.dumps(document), OURS))
+
+
+def test_documents_survive_the_way_to_a_worker() -> None:
+    contract, rules = pickle.loads(pickle.dumps((CONTRACT, RULES)))
+    assert contract.accepts(CLEAN)
+    contract, rules = pickle.loads(pickle.dumps((contract, rules)))  # compiled by now
+    assert (contract.text, contract.columns) == (CONTRACT.text, CONTRACT.columns)
+    assert contract.version == CONTRACT.version == "1.0.0"
+    assert (rules.text, rules.risk, rules.quality) == (RULES.text, RULES.risk, RULES.quality)
+
+
+def test_version_without_one_is_a_digest() -> None:
+    document = json.loads(default_contract_text())
+    del document["x-version"]
+    first, second = Contract(json.dumps(document)), Contract(json.dumps(document, indent=1))
+    assert len(first.version) == 12
+    assert first.version != second.version

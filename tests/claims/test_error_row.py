@@ -1,0 +1,99 @@
+"""Every message can be had back from its error row, or as much of it as a row can hold."""
+
+import gzip
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.claims.error_row import RAW_LIMIT, REPLAY_COUNT, TEXT_LIMIT, error_row, raw_columns
+from pipeline.claims.message import Message
+from pipeline.claims.rejection import Rejection, Violation
+from pipeline.tables import ERROR_COLUMNS
+from tests.claims.core import NOW
+from tests.claims.strategies import BUDGET
+
+REJECTION = Rejection("validate", "schema_violation", "a: b", (Violation("a", "type", "b"),), "C-1")
+SAME_FOR_ALL = {"contract_version", "pipeline_version"}
+
+
+def message_of(columns: dict[str, Any]) -> bytes:
+    """The way back that the column descriptions promise."""
+    assert ("raw_message" in columns) != ("raw_bytes" in columns)
+    if "raw_message" in columns:
+        return str(columns["raw_message"]).encode()
+    raw: bytes = columns["raw_bytes"]
+    return gzip.decompress(raw) if columns["raw_encoding"] == "gzip" else raw
+
+
+def noise(size: int) -> bytes:
+    return Random(size).randbytes(size)
+
+
+@pytest.mark.parametrize(
+    ("make", "column", "encoding"),
+    [
+        (lambda: b"", "raw_message", "identity"),
+        (lambda: "{\u20ac\0".encode(), "raw_message", "identity"),
+        (lambda: b"\xff", "raw_bytes", "identity"),
+        (lambda: b"a" * TEXT_LIMIT, "raw_message", "identity"),
+        (lambda: b"a" * (TEXT_LIMIT - 1) + b"\xff", "raw_bytes", "identity"),
+        (lambda: b"a" * (TEXT_LIMIT + 1), "raw_bytes", "gzip"),
+        (lambda: b"a" * (9 << 20), "raw_bytes", "gzip"),
+        (lambda: noise(TEXT_LIMIT + 1), "raw_bytes", "gzip"),
+        (lambda: noise(RAW_LIMIT), "raw_bytes", "identity"),
+        (lambda: noise(RAW_LIMIT + 1), "raw_bytes", "truncated"),
+        (lambda: noise(10 << 20), "raw_bytes", "truncated"),
+    ],
+)
+def test_message_comes_back(make: Callable[[], bytes], column: str, encoding: str) -> None:
+    data = make()
+    columns = raw_columns(data)
+    assert columns.keys() == {column, "raw_encoding"}
+    assert columns["raw_encoding"] == encoding
+    assert len(columns[column]) <= (TEXT_LIMIT if column == "raw_message" else RAW_LIMIT)
+    assert message_of(columns) == (data[:RAW_LIMIT] if encoding == "truncated" else data)
+
+
+def test_packing_is_the_same_each_time() -> None:
+    assert raw_columns(b"a" * (TEXT_LIMIT + 1)) == raw_columns(b"a" * (TEXT_LIMIT + 1))
+
+
+@BUDGET
+@given(st.binary(max_size=300))
+def test_any_small_message_comes_back(data: bytes) -> None:
+    assert message_of(raw_columns(data)) == data
+
+
+def test_row_has_the_columns_of_the_table() -> None:
+    message = Message(b"\xff", "7", "2026-11-23T00:00:00Z", {"b": "2", "a": "1"})
+    row = error_row(message, REJECTION, NOW)
+    expected = {column.name for column in ERROR_COLUMNS} - SAME_FOR_ALL - {"raw_message"}
+    assert row.keys() == expected
+    assert row["error_timestamp"] == NOW
+    assert (row["stage"], row["error_code"], row["error"]) == REJECTION[:3]
+    assert row["violations"] == [{"field": "a", "rule": "type", "message": "b"}]
+    assert (row["claim_id"], row["raw_size"], row["replay_count"]) == ("C-1", 1, 0)
+    assert (row["message_id"], row["publish_time"]) == ("7", "2026-11-23T00:00:00Z")
+    assert row["attributes"] == [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        *(("0", 0), ("1", 1), ("007", 7), ("999999999", 999999999), ("1234567890", 0)),
+        *(("", 0), ("-1", 0), ("+1", 0), (" 1", 0), ("1.0", 0), ("two", 0), ("\u0661", 0)),
+        *(("\u00b2", 0), ("1_0", 0), ("9" * 5000, 0)),
+    ],
+)
+def test_replay_count(text: str, count: int) -> None:
+    message = Message(b"", attributes={REPLAY_COUNT: text})
+    assert error_row(message, REJECTION, NOW)["replay_count"] == count
+
+
+def test_message_without_attributes() -> None:
+    row = error_row(Message(b""), REJECTION, NOW)
+    assert (row["attributes"], row["replay_count"], row["message_id"]) == ([], 0, None)

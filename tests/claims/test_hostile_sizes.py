@@ -1,0 +1,45 @@
+"""Messages as large as Pub/Sub takes: a stated outcome, in a time that grows with the size only.
+
+A quadratic step would take minutes at these sizes; the limit leaves room for a busy machine.
+"""
+
+import pytest
+
+from pipeline.claims.rejection import Rejection
+from tests.claims.case_files import Case, identity, load, text_of
+from tests.claims.core import CLEAN, outcome, with_literal
+
+pytestmark = pytest.mark.timeout(30)
+
+NESTED = CLEAN | {"nested": {"of": "claim"}}  # a claim that is decoded the exact way
+
+
+def assert_outcome(case: Case, data: bytes) -> None:
+    verdict = outcome(data)
+    if "accepted" in case:
+        assert isinstance(verdict, dict)
+        return
+    assert isinstance(verdict, Rejection)
+    if "rejected" in case:
+        assert [verdict.stage, verdict.error_code] == case["rejected"]
+    else:
+        assert [[v.field, v.rule] for v in verdict.violations] == case["violates"]
+
+
+@pytest.mark.parametrize("case", load("hostile_sizes"), ids=identity)
+def test_hostile_size(case: Case) -> None:
+    text = text_of(case)
+    if "field" not in case:
+        assert_outcome(case, text.encode())
+        return
+    assert_outcome(case, with_literal(case["field"], text))
+    if "also_nested" in case:
+        assert_outcome(case, with_literal(case["field"], text, NESTED))
+
+
+@pytest.mark.parametrize("form", ["{%s}", "0, %s"], ids=["nested", "top-level"])
+def test_hundred_thousand_keys_are_kept(form: str) -> None:
+    keys = ",".join(f'"k{number}":{number}' for number in range(100_000))
+    row = outcome(with_literal("unknown", form % keys))
+    assert isinstance(row, dict)
+    assert str(row["additional_fields"]).count("k") == 100_000 + 1  # and the k of `unknown`

@@ -1,0 +1,62 @@
+"""Each rule fires and keeps silent where its cases say so; scores and features are right."""
+
+import json
+
+import pytest
+
+from pipeline.claims.enrich import FEATURES, facts_of
+from tests.claims.case_files import Case, identity, load, load_folder
+from tests.claims.core import CLEAN, CONTRACT, RULES, accepted, row_of
+
+RULE_CASES = load_folder("rules")
+FEATURE_CASES = load("features")
+
+
+@pytest.mark.parametrize(
+    ("rule", "case"),
+    [(rule, case) for rule, cases in RULE_CASES.items() for case in cases],
+    ids=lambda value: identity(value) if isinstance(value, dict) else "",
+)
+def test_rule(rule: str, case: Case) -> None:
+    row = row_of(**case["claim"])
+    column = "risk_reasons" if rule in {risk.id for risk in RULES.risk} else "quality_issues"
+    assert (rule in row[column]) == ("fires" in case)
+
+
+def test_every_rule_has_a_file_with_both_outcomes() -> None:
+    assert RULE_CASES.keys() == {rule.id for rule in (*RULES.risk, *RULES.quality)}
+    for rule, cases in RULE_CASES.items():
+        assert {"fires" in case for case in cases} == {True, False}, rule
+
+
+@pytest.mark.parametrize("case", load("score"), ids=identity)
+def test_score(case: Case) -> None:
+    row = row_of(**case["claim"])
+    assert row["fraud_risk_score"] == case["score"]
+    assert list(row["risk_reasons"]) == case["reasons"]
+    assert row["high_risk_flag"] is case["high_risk"]
+
+
+def test_clean_claim_has_no_issue() -> None:
+    assert not row_of()["quality_issues"]
+
+
+@pytest.mark.parametrize("case", FEATURE_CASES, ids=identity)
+def test_feature(case: Case) -> None:
+    assert facts_of(CLEAN | case["claim"])[case["feature"]] == case["value"]
+
+
+def test_every_feature_has_cases() -> None:
+    assert {case["feature"] for case in FEATURE_CASES} == FEATURES.keys()
+
+
+def test_absent_field_counts_as_null() -> None:
+    core = CONTRACT.document["required"]
+    null = {name: None for name in CLEAN if name not in core}
+    absent = accepted(json.dumps({name: CLEAN[name] for name in core}).encode())
+    assert absent == row_of(**null)
+
+
+def test_threshold_is_exclusive() -> None:
+    row = row_of(claim_amount=5000.01, service_date="2026-01-01")
+    assert (row["fraud_risk_score"], row["high_risk_flag"]) == (0.5, False)

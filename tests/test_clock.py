@@ -1,0 +1,31 @@
+"""The clock tells the time once a millisecond, and is no part of what it is pickled with."""
+
+import pickle
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline.clock import SystemClock
+
+
+def test_time_is_now_in_utc():
+    before = time.time() - 0.001
+    told = datetime.fromisoformat(SystemClock()())
+    assert told.utcoffset() == datetime.now(UTC).utcoffset()
+    assert before <= told.timestamp() <= time.time()
+
+
+def test_text_changes_with_the_millisecond(monkeypatch: pytest.MonkeyPatch):
+    clock, nanoseconds = SystemClock(), iter((10**9, 10**9 + 999_999, 10**9 + 1_000_000, 10**18))
+    monkeypatch.setattr(time, "time_ns", lambda: next(nanoseconds))
+    assert [clock() for _ in range(4)] == [
+        "1970-01-01T00:00:01.000+00:00",
+        "1970-01-01T00:00:01.000+00:00",
+        "1970-01-01T00:00:01.001+00:00",
+        "2001-09-09T01:46:40.000+00:00",
+    ]
+
+
+def test_it_pickles():
+    assert pickle.loads(pickle.dumps(SystemClock()))()

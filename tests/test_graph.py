@@ -1,0 +1,233 @@
+"""The graph with sources and sinks in memory: one outcome a message, whatever goes wrong."""
+
+import json
+import logging
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.testing import test_stream
+
+from pipeline import graph
+from pipeline.claims import decode
+from pipeline.claims.claim_row import ClaimRows
+from pipeline.claims.contract import Contract
+from pipeline.claims.message import Message
+from pipeline.claims.rejection import Rejection
+from pipeline.claims.score import Rules
+from pipeline.claims.validate import ClaimValidator
+from pipeline.metrics import METRICS, NAMESPACE
+from tests.memory_table import MemoryTable
+
+CASES = Path(__file__).parent / "cases/graph"
+SETTINGS = graph.Settings(Contract.default(), Rules.default(), 0.5, "0.0.0")
+CANARY = "Canary-7f3a"
+CLAIM = {
+    "claim_id": "1",
+    "patient_id": CANARY,
+    "provider_id": "PRV-1",
+    "billing_npi": "1234567893",
+    "claim_amount": 120.5,
+    "diagnosis_codes": ["J45.909"],
+    "procedure_codes": ["99213"],
+    "service_date": "2026-11-01",
+    "submission_date": "2026-11-11",
+    "claim_status": "SUBMITTED",
+    "provider_region": "OH",
+    "patient_age": 42,
+    "patient_gender": "F",
+    "place_of_service": "11",
+    "notes": CANARY,
+}
+
+
+def noon() -> str:
+    return "2026-11-23T12:00:00.000+00:00"
+
+
+def message(number: int, **changes: Any) -> Message:
+    data = json.dumps({**CLAIM, "claim_id": str(number), **changes}).encode()
+    return Message(data, f"m{number}", "2026-11-23T11:00:00+00:00", {"source": CANARY})
+
+
+MESSAGES = (
+    message(0),
+    message(1, claim_amount=12_000, patient_age=1),
+    message(2, claim_amount=6_000, place_of_service="ER"),
+    message(3, patient_age=151),
+    message(4, claim_amount=CANARY),
+    Message(CANARY.encode(), "m5"),
+    Message(b"", "m6"),
+    Message(b"\xff" + CANARY.encode(), "m7"),
+)
+COUNTED = {
+    "received": 8,
+    "accepted": 3,
+    "high_risk": 1,
+    "rule_high_amount": 2,
+    "rule_infant_high_amount": 1,
+    "quality_unknown_place_of_service": 1,
+    "rejected_validate_schema_violation": 2,
+    "rejected_parse_invalid_json": 1,
+    "rejected_parse_empty_message": 1,
+    "rejected_parse_invalid_utf8": 1,
+}
+
+
+class InMemory(graph.Sinks):
+    """Two tables that accept all rows, unless told otherwise."""
+
+    def __new__(cls, claims: MemoryTable | None = None, errors: MemoryTable | None = None):
+        return super().__new__(cls, claims or MemoryTable(), errors or MemoryTable())
+
+    def outcomes(self) -> list[Message]:
+        return [message for table in self for message, _ in table.elements]
+
+
+def batch(sinks: graph.Sinks, messages: Iterable[Message] = MESSAGES) -> dict[str, int]:
+    """Run the messages through the graph; the counters of the job."""
+    with beam.Pipeline("FnApiRunner") as pipeline:
+        source = pipeline | "ReadMessages" >> beam.Create(list(messages), reshuffle=False)
+        graph.build(source, SETTINGS, sinks, noon)
+    return counters(pipeline.result)
+
+
+def streaming(sinks: graph.Sinks, messages: Iterable[Message] = MESSAGES) -> None:
+    """The same, as the runner of a local streaming job does it: a bundle for each message.
+
+    Without counters: that runner keeps those of the first bundle of each step only.
+    """
+    stream = test_stream.TestStream()
+    for each in messages:
+        stream = stream.add_elements([each])
+    options = PipelineOptions([])
+    options.view_as(StandardOptions).streaming = True
+    with beam.Pipeline("BundleBasedDirectRunner", options) as pipeline:
+        source = pipeline | "ReadMessages" >> stream.advance_watermark_to_infinity()
+        graph.build(source, SETTINGS, sinks, noon)
+
+
+def counters(result: Any) -> dict[str, int]:
+    return {
+        found.key.metric.name: found.result
+        for found in result.metrics().query()["counters"]
+        if found.key.metric.namespace == NAMESPACE and found.result
+    }
+
+
+def by_id(messages: Iterable[Message]) -> list[Message]:
+    return sorted(messages, key=lambda each: each.message_id or "")
+
+
+@pytest.mark.parametrize("run", [batch, streaming])
+def test_every_message_has_one_outcome_and_is_counted(run, caplog: pytest.LogCaptureFixture):
+    sinks = InMemory()
+    with caplog.at_level(logging.INFO):
+        counted = run(sinks)
+    assert counted is None or counted == COUNTED
+    assert by_id(sinks.outcomes()) == list(MESSAGES)
+    assert sorted(row["claim_id"] for row in sinks.claims.rows) == ["0", "1", "2"]
+    for found, row in (*sinks.claims.elements, *sinks.errors.elements):
+        assert (row["message_id"], row["publish_time"]) == (found.message_id, found.publish_time)
+    for found, row in sinks.errors.elements:
+        assert row["raw_size"] == len(found.data)
+        assert CANARY not in row["error"] + str(row["violations"])
+    assert CANARY not in caplog.text
+
+
+def test_every_counter_is_declared():
+    declared = [re.sub(r"\{\w+\}", "[a-z0-9_]+", metric.name) for metric in METRICS]
+    for name in COUNTED:
+        assert any(re.fullmatch(pattern, name) for pattern in declared), name
+    assert all(any(re.fullmatch(pattern, name) for name in COUNTED) for pattern in declared)
+
+
+def test_labels_are_those_that_running_jobs_have():
+    """A job is updated by its labels: one that changes is a break for operators."""
+    pipeline = beam.Pipeline("FnApiRunner")
+    graph.build(pipeline | "ReadMessages" >> beam.Create([]), SETTINGS, InMemory(), noon)
+    ours = sorted(label for label in pipeline.applied_labels if not label.startswith("ReadM"))
+    assert ours == json.loads((CASES / "labels.json").read_text())
+
+
+def refuse_odd(message: Message, row: dict[str, Any]) -> Rejection | None:
+    if row["claim_id"] in ("1", "3"):
+        return Rejection("write", "row_refused", "the row was refused", (), row["claim_id"])
+    return None
+
+
+@pytest.mark.parametrize("run", [batch, streaming])
+def test_claim_that_the_table_refuses_goes_to_the_errors_with_its_message(run):
+    sinks = InMemory(claims=MemoryTable(refuse_odd))
+    messages = [message(number) for number in range(4)]
+    run(sinks, messages)
+    assert sorted(row["claim_id"] for row in sinks.claims.rows) == ["0", "2"]
+    assert by_id(sinks.outcomes()) == messages
+    for found, row in sinks.errors.elements:
+        assert (row["stage"], row["error_code"]) == ("write", "row_refused")
+        assert row["raw_message"].encode() == found.data
+        assert row["attributes"] == [{"key": "source", "value": CANARY}]
+
+
+def surprise(*_: Any) -> Any:
+    raise KeyError(CANARY)
+
+
+@pytest.mark.parametrize(
+    "owner, name, stage",
+    [
+        (decode, "decode", "parse"),
+        (ClaimValidator, "validate", "validate"),
+        (ClaimRows, "row", "enrich"),
+    ],
+)
+def test_surprise_in_a_step_is_an_internal_error(
+    owner: Any,
+    name: str,
+    stage: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    monkeypatch.setattr(owner, name, surprise)
+    sinks = InMemory()
+    with caplog.at_level(logging.INFO):
+        counted = batch(sinks, MESSAGES[:2])
+    assert counted == {"received": 2, f"rejected_{stage}_internal_error": 2}
+    assert sinks.claims.rows == []
+    for found, row in sinks.errors.elements:
+        assert (row["stage"], row["error_code"]) == (stage, "internal_error")
+        assert row["error"] == "unexpected KeyError in this step"
+        assert row["raw_message"].encode() == found.data
+    assert by_id(sinks.outcomes()) == list(MESSAGES[:2])
+    assert CANARY not in caplog.text
+
+
+def refuse_all(message: Message, row: dict[str, Any]) -> Rejection | None:
+    return Rejection("write", "row_refused", "the row was refused")
+
+
+def test_error_row_that_is_refused_fails_the_job(caplog: pytest.LogCaptureFixture):
+    """It has nowhere else to go: the runner must keep the message and try again."""
+    sinks = InMemory(errors=MemoryTable(refuse_all))
+    with pytest.raises(RuntimeError, match="the error table refuses a row: row_refused") as raised:
+        batch(sinks)
+    assert CANARY not in str(raised.value)
+    assert CANARY not in caplog.text
+
+
+def test_nothing_in_is_nothing_out():
+    sinks = InMemory()
+    assert batch(sinks, []) == {}
+    assert sinks.outcomes() == []
+
+
+def test_threshold_is_exclusive():
+    sinks = InMemory()
+    at = message(1, claim_amount=5_001, service_date="2026-08-01")  # 0.3 + 0.2
+    batch(sinks, [at])
+    [row] = sinks.claims.rows
+    assert (row["fraud_risk_score"], row["high_risk_flag"]) == (0.5, False)

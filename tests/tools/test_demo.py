@@ -1,0 +1,151 @@
+"""`claims demo`: balanced at its end, and gone whatever ends it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import apache_beam as beam
+import pytest
+from apache_beam.transforms import userstate
+from click.testing import CliRunner
+
+from pipeline.tools import analyst_queries, demo_report
+from pipeline.tools.balance import Balance
+from pipeline.tools.demo import demo
+from pipeline.tools.direct_runner import once_per_class
+
+needs_pubsub = pytest.mark.usefixtures("pubsub_server")  # skipped where it is not installed
+
+MARKER = "CLAIMS_DEMO_TEST"
+
+
+class Demo:
+    """A running `claims demo`, and how to find all that it started."""
+
+    def __init__(self, *arguments: str, temporary: Path) -> None:
+        self._mark = uuid.uuid4().hex
+        self._temporary = temporary
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.tools.cli", "demo", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {MARKER: self._mark, "TMPDIR": str(temporary)},
+        )
+
+    def running(self) -> set[int]:
+        """Processes that inherited our mark, the demo itself included."""
+        marked = f"{MARKER}={self._mark}".encode()
+        found = set()
+        for environment in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if marked in environment.read_bytes().split(b"\0"):
+                    found.add(int(environment.parent.name))
+            except OSError:
+                pass  # ended meanwhile, or not ours
+        return found
+
+    def end(self) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr, once it has ended."""
+        out, err = self.process.communicate(timeout=90)
+        return self.process.returncode, out, err
+
+    def left(self) -> list[str]:
+        """Processes and files that outlived it."""
+        files = [path.name for path in self._temporary.iterdir() if "claims" in path.name]
+        return files + [f"process {pid}" for pid in self.running()]
+
+
+@contextmanager
+def run(*arguments: str, temporary: Path) -> Iterator[Demo]:
+    started = Demo(*arguments, temporary=temporary)
+    try:
+        yield started
+    finally:
+        started.process.kill()
+        started.process.communicate()
+
+
+@needs_pubsub
+def test_every_message_becomes_a_row(tmp_path: Path):
+    with run("--claims", "60", "--bad-share", "0.1", temporary=tmp_path) as started:
+        code, out, err = started.end()
+    assert (code, err) == (0, "")
+    assert "\npublished 60 = 54 claims + 6 errors, as generated, in " in out
+    assert all(f"(sql/{name}.sql)" in out for name in analyst_queries.NAMES)
+    assert "5 of 54 rows" in out
+    assert "make test" in out and "claims demo --keep" in out
+    assert started.left() == []
+
+
+@needs_pubsub
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_stops_all_that_it_started(number: signal.Signals, tmp_path: Path):
+    with run("--claims", "5000", temporary=tmp_path) as started:
+        for line in started.process.stdout:
+            if "published" in line:
+                break
+        assert len(started.running()) == 7  # itself; servers and pipeline, each on its tether
+        started.process.send_signal(number)
+        code, _, err = started.end()
+    assert code == 128 + number
+    assert "Traceback" not in err
+    assert started.left() == []
+
+
+@needs_pubsub
+def test_a_pipeline_that_ends_is_told_in_one_line(tmp_path: Path):
+    with run("--claims", "10", "--", "--rules=/no/such/rules.json", temporary=tmp_path) as started:
+        code, _, err = started.end()
+    *tail, said = err.strip().splitlines()
+    assert code == 1
+    assert re.match(r"claims: the pipeline ended with exit code 2: error: rules: /no/such", said)
+    log = re.search(r"log is kept in (\S+)", err)[1]
+    assert "error: rules:" in Path(log).read_text()
+    assert started.running() == set()
+
+
+@needs_pubsub
+def test_kept_it_serves_until_interrupted(tmp_path: Path):
+    with run("--claims", "10", "--keep", temporary=tmp_path) as started:
+        lines = iter(started.process.stdout.readline, "")
+        shown = "".join(line for line in lines if "keeps running" not in line or lines.close())
+    assert shown
+
+
+def test_help_shows_how():
+    shown = CliRunner().invoke(demo, ["--help"])
+    assert shown.exit_code == 0
+    assert "claims demo -- --rules=my_rules.json" in shown.output
+
+
+def test_outside_a_checkout_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(analyst_queries, "DIRECTORY", tmp_path)
+    shown = CliRunner().invoke(demo, [])
+    assert shown.exit_code == 1
+    assert "the demo runs in a checkout" in shown.output
+
+
+def test_all_queries_are_shown():
+    files = {path.stem for path in analyst_queries.DIRECTORY.glob("*.sql")}
+    assert files == set(analyst_queries.NAMES)
+    assert all(query.title for query in analyst_queries.load())
+
+
+def test_a_balance_that_is_none_is_not_written_as_one():
+    assert str(Balance(10, 8, 2, 1)) == "published 10 = 8 claims + 2 errors"
+    assert str(Balance(10, 8, 1, 1)) == "published 10 ≠ 8 claims + 1 errors"
+
+
+def test_a_split_other_than_generated_is_told():
+    told = demo_report.summary(Balance(10, 8, 2, 1), {"accepted": 9, "rejected": 1}, 1.0)
+    assert "but generated 9 good and 1 malformed" in told

@@ -4,8 +4,10 @@
 are honoured here; `PUBSUB_EMULATOR_HOST` by Google's own client.
 """
 
+import atexit
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -59,4 +61,5 @@ def ensure_credentials() -> None:
     """
     if is_emulated() and _CREDENTIALS not in os.environ:
         directory = Path(tempfile.mkdtemp(prefix="claims-credentials-"))
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
         os.environ[_CREDENTIALS] = str(write_credentials(directory))

@@ -16,7 +16,7 @@ class Metric:
     counts: str
 
 
-METRICS = (
+STEP_METRICS = (
     Metric("received", "Messages that entered the pipeline."),
     Metric("accepted", "Claims that became rows for the claims table."),
     Metric("rejected_{stage}_{error_code}", "Messages rejected by a step, by cause."),
@@ -24,6 +24,16 @@ METRICS = (
     Metric("rule_{id}", "Claims on which a risk rule fired."),
     Metric("quality_{id}", "Claims on which a quality rule fired."),
 )
+SINK_METRICS = (
+    Metric("rows_written", "Rows that BigQuery acknowledged."),
+    Metric("bytes_written", "Encoded bytes of these rows."),
+    Metric("append_requests", "Append requests sent, tries again included."),
+    Metric("append_retries_{reason}", "Append requests that had to be sent again, by cause."),
+    Metric("append_latency_ms", "Distribution: from sending a request to its answer."),
+    Metric("in_flight_bytes", "Distribution: unanswered bytes of the table, at each request."),
+)
+"""Of each sink; Beam tells those of the two tables apart by their steps."""
+METRICS = (*STEP_METRICS, *SINK_METRICS)
 
 
 class Tally(Counter[str]):

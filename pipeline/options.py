@@ -9,9 +9,10 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-_PROJECT = r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
+from pipeline.tables import PROJECT_PATTERN, TABLE_PATTERN
+
 _RESOURCE = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
-_TABLE = rf"^{_PROJECT}[:.][A-Za-z0-9_]{{1,1024}}\.[A-Za-z0-9_-]{{1,1024}}$"
+_TABLE = rf"^{TABLE_PATTERN}$"
 _FRACTION = r"^(?:0(?:\.\d+)?|1(?:\.0+)?|\.\d+)$"
 
 
@@ -51,7 +52,7 @@ PARAMETERS = (
         " input_files is needed. Example: projects/my-project/subscriptions/claims",
         "Source",
         "PUBSUB_SUBSCRIPTION",
-        regex=rf"^projects/{_PROJECT}/subscriptions/{_RESOURCE}$",
+        regex=rf"^projects/{PROJECT_PATTERN}/subscriptions/{_RESOURCE}$",
     ),
     Parameter(
         "input_topic",
@@ -60,7 +61,7 @@ PARAMETERS = (
         " the job. Example: projects/my-project/topics/claims",
         "Source",
         "PUBSUB_TOPIC",
-        regex=rf"^projects/{_PROJECT}/topics/{_RESOURCE}$",
+        regex=rf"^projects/{PROJECT_PATTERN}/topics/{_RESOURCE}$",
     ),
     Parameter(
         "input_files",
@@ -143,7 +144,7 @@ PARAMETERS = (
         " projects/my-project/locations/us/keyRings/claims/cryptoKeys/bigquery",
         "Output",
         "KMS_KEY_NAME",
-        regex=rf"^projects/{_PROJECT}/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+$",
+        regex=rf"^projects/{PROJECT_PATTERN}/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+$",
     ),
     Parameter(
         "high_risk_threshold",

@@ -112,7 +112,11 @@ class TableSetup:
         expiration_ms = retention_days * _DAY_MS if retention_days else None
         if partitioning is None or partitioning.field != table.partition_column:
             _log.warning("%s is not partitioned by %s", name, table.partition_column)
-        elif retention_days is not None and partitioning.expiration_ms != expiration_ms:
+        elif (
+            self._create
+            and retention_days is not None
+            and partitioning.expiration_ms != expiration_ms
+        ):
             partitioning.expiration_ms = expiration_ms
             found.time_partitioning = partitioning
             changed.append("time_partitioning")

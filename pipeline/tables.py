@@ -6,10 +6,10 @@ from typing import NamedTuple, Self
 
 from pipeline.claims.contract import Column, Contract
 
-_NAME = re.compile(
-    r"(?P<project>(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9])[:.]"
-    r"(?P<dataset>[A-Za-z0-9_]{1,1024})\.(?P<table>[A-Za-z0-9_-]{1,1024})"
-)
+PROJECT_PATTERN = r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
+"""A project id, with the domain of a domain-scoped one."""
+TABLE_PATTERN = rf"({PROJECT_PATTERN})[:.]([A-Za-z0-9_]{{1,1024}})\.([A-Za-z0-9_-]{{1,1024}})"
+"""A table as `project:dataset.table` or `project.dataset.table`."""
 
 CLAIM_OUTCOME = (
     Column("days_to_submission", "INTEGER", description="Days from service to submission."),
@@ -73,10 +73,10 @@ class TableName(NamedTuple):
         Raises:
             ValueError: it is neither.
         """
-        match = _NAME.fullmatch(text)
+        match = re.fullmatch(TABLE_PATTERN, text)
         if not match:
             raise ValueError("expected project:dataset.table or project.dataset.table")
-        return cls(match["project"], match["dataset"], match["table"])
+        return cls(*match.groups())
 
     def __str__(self) -> str:
         return ".".join(self)

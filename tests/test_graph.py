@@ -20,7 +20,7 @@ from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Rules
 from pipeline.claims.validate import ClaimValidator
-from pipeline.metrics import METRICS, NAMESPACE
+from pipeline.metrics import NAMESPACE, STEP_METRICS
 from tests.memory_table import MemoryTable
 
 CASES = Path(__file__).parent / "cases/graph"
@@ -140,7 +140,7 @@ def test_every_message_has_one_outcome_and_is_counted(run, caplog: pytest.LogCap
 
 
 def test_every_counter_is_declared():
-    declared = [re.sub(r"\{\w+\}", "[a-z0-9_]+", metric.name) for metric in METRICS]
+    declared = [re.sub(r"\{\w+\}", "[a-z0-9_]+", metric.name) for metric in STEP_METRICS]
     for name in COUNTED:
         assert any(re.fullmatch(pattern, name) for pattern in declared), name
     assert all(any(re.fullmatch(pattern, name) for name in COUNTED) for pattern in declared)

@@ -1,18 +1,8 @@
-"""The metrics of the sink; Beam knows them by step, so that both tables have the same names."""
+"""What the sink counts; pipeline/metrics.py says what each name means."""
 
 from apache_beam.metrics import Metrics
 
-from pipeline.metrics import NAMESPACE, Metric, Tally
-
-APPEND_METRICS = (
-    Metric("rows_written", "Rows that BigQuery acknowledged."),
-    Metric("bytes_written", "Encoded bytes of these rows."),
-    Metric("append_requests", "Append requests sent, tries again included."),
-    Metric("append_retries_{reason}", "Append requests that had to be sent again, by cause."),
-    # Refused rows count as `rejected_write_{error_code}`, as those of the other steps do.
-    Metric("append_latency_ms", "Distribution: from sending a request to its answer."),
-    Metric("in_flight_bytes", "Distribution: unanswered bytes of the table, at each request."),
-)
+from pipeline.metrics import NAMESPACE, Tally
 
 
 class AppendTally(Tally):

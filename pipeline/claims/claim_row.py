@@ -1,7 +1,6 @@
 """The row of the claims table: a claim with its features, score and reasons."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -9,15 +8,8 @@ import orjson
 from pipeline.claims.contract import Contract
 from pipeline.claims.enrich import FEATURES, facts_of
 from pipeline.claims.message import Message
+from pipeline.claims.numeric import decimal_text
 from pipeline.claims.score import Rules, Scorer
-
-
-def decimal_text(value: Any) -> str | None:
-    """A number as plain decimal text, to the last digit; None stays None."""
-    if value is None:
-        return None
-    text = str(value)
-    return format(Decimal(text), "f") if "e" in text.lower() else text
 
 
 class ClaimRows:

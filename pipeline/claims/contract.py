@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import jsonschema_rs
 
+from pipeline.claims.numeric import fits_numeric, numeric_faults
 from pipeline.claims.rejection import Violation
 from pipeline.claims.violation_text import describe
 
@@ -18,13 +19,6 @@ MAX_VIOLATIONS = 20
 """Violations that one rejection lists at most."""
 _EXAMINED_ITEMS = 1_000
 """Items of an array whose violations are told; telling those of millions would take minutes."""
-
-NUMERIC_SCALE = 9
-"""Decimals that a NUMERIC column holds."""
-_CENTS_LIMIT = 1_000_000.0
-"""Below this a double that is not a whole number of cents does not become one times 100."""
-NUMERIC_LIMIT = Decimal(10) ** 29
-"""A NUMERIC column holds numbers below this."""
 
 # What RFC 3339 allows and neither Python nor BigQuery can hold: year 0, leap seconds; and what
 # normalisation makes uniform: `T` and `Z` in upper case, at most microseconds.
@@ -178,7 +172,7 @@ class Contract:
             return False
         for name in self._numerics:
             value = claim.get(name)
-            if value is not None and _number_violation(name, value):
+            if value is not None and not fits_numeric(value):
                 return False
         return True
 
@@ -188,7 +182,7 @@ class Contract:
         for name in self._numerics:
             value = claim.get(name)
             if isinstance(value, float | int | Decimal) and not isinstance(value, bool):
-                found += filter(None, [_number_violation(name, value)])
+                found += [Violation(name, rule, text) for rule, text in numeric_faults(value)]
         order = {name: place for place, name in enumerate(self.properties)}
         found.sort(key=lambda violation: order.get(violation.field.rstrip("[]"), len(order)))
         return tuple(dict.fromkeys(found))[:MAX_VIOLATIONS]
@@ -205,29 +199,6 @@ class Contract:
             except jsonschema_rs.ValidationError as error:  # beyond the examined items
                 errors.append(error)
         return errors
-
-
-def _number_violation(name: str, value: Any) -> Violation | None:
-    """What a NUMERIC column cannot hold of a number."""
-    if type(value) is float:
-        if -_CENTS_LIMIT < value < _CENTS_LIMIT and (value * 100).is_integer():
-            return None  # dollars and cents, as most are
-        # The shortest text of a double is the text it was decoded from (decode.py).
-        text = repr(value)
-        if len(text) - text.find(".") <= NUMERIC_SCALE + 1 and "e" not in text:
-            return None
-        value = Decimal(text)
-    if _decimals(Decimal(value)) > NUMERIC_SCALE:
-        return Violation(name, "scale", f"more than {NUMERIC_SCALE} decimals")
-    if Decimal(value).copy_abs() >= NUMERIC_LIMIT:  # abs() would round
-        return Violation(name, "precision", "more than 29 digits before the decimal point")
-    return None
-
-
-def _decimals(value: Decimal) -> int:
-    """Digits after the decimal point, trailing zeros left out; negative for large exponents."""
-    digits, _, exponent = str(value).partition("E")
-    return len(digits.partition(".")[2].rstrip("0")) - int(exponent or 0)
 
 
 def default_contract_text() -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from pipeline.claims.numeric import exact_number
 from pipeline.claims.rejection import Rejection
 
 STAGE = "parse"
@@ -91,12 +92,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) != len(pairs):
         raise _DuplicateKeyError
     return fields
-
-
-def exact_number(text: str) -> float | Decimal:
-    """A decimal number as a double, if that keeps every digit, else as a `Decimal`."""
-    number, exact = float(text), Decimal(text)
-    return number if Decimal(repr(number)) == exact else exact
 
 
 def _exact_integer(text: str) -> int | float | Decimal:

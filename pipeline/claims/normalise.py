@@ -6,12 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.claims.contract import Column, Contract, is_nullable
-from pipeline.claims.decode import exact_number
+from pipeline.claims.numeric import exact_number
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
-_DATE_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:(\.\d{1,6}+)\d*+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
+_DAY = r"(\d{4}-\d\d-\d\d)"
+_TIME = r"[Tt]((?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60))(?:(\.\d{1,6}+)\d*+)?"
+_OFFSET = r"([Zz]|[+-]\d\d:\d\d)"
+_DATE_TIME = re.compile(_DAY + _TIME + _OFFSET, re.ASCII)
+_DAY_WITH_TIME = re.compile(_DAY + _TIME + _OFFSET + "?", re.ASCII)
 _LARGEST_EXPONENT = 40
 """No column holds a number with more digits; a larger one is left to the validator."""
 
@@ -51,8 +53,8 @@ def _double(value: Any) -> Any:
 
 
 def _date(value: Any) -> Any:
-    """The day of a date-time, as its own offset tells it."""
-    match = _DATE_TIME.fullmatch(value) if type(value) is str else None
+    """The day of a date-time, as its own offset tells it, and without one all the same."""
+    match = _DAY_WITH_TIME.fullmatch(value) if type(value) is str else None
     return match[1] if match else value
 
 

@@ -1,5 +1,6 @@
 """From the fields of a message to a claim: every field of the contract, in its one spelling."""
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -41,13 +42,25 @@ class ClaimValidator:
         fields that the contract does not know as JSON text in `additional_fields`.
         """
         try:
-            if not self._is_canonical(fields):
-                fields = self._normaliser.normalise(fields)
-                if not self._contract.accepts(fields):
-                    return self._rejection(fields)
-            return self._claim(fields)
-        except (ValueError, RecursionError, orjson.JSONEncodeError):
+            try:
+                accepted = self._accept(fields)
+            except ValueError:  # nested deeper than the validator looks
+                accepted = self._accept_known(fields)
+            return accepted if isinstance(accepted, Rejection) else self._claim(accepted)
+        except (ValueError, RecursionError):
             return _TOO_DEEP
+
+    def _accept(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
+        if self._is_canonical(fields):
+            return fields
+        fields = self._normaliser.normalise(fields)
+        return fields if self._contract.accepts(fields) else self._rejection(fields)
+
+    def _accept_known(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
+        """The same without a look at fields that the contract does not know."""
+        known = {name: value for name, value in fields.items() if name in self._contract.blank}
+        accepted = self._accept(known)
+        return accepted if isinstance(accepted, Rejection) else {**fields, **accepted}
 
     def _is_canonical(self, fields: dict[str, Any]) -> bool:
         for name, misspelt in self._misspelt:
@@ -62,7 +75,7 @@ class ClaimValidator:
         known = self._contract.blank
         extra = {name: value for name, value in fields.items() if name not in known}
         claim = {name: claim[name] for name in known}
-        claim[ADDITIONAL_FIELDS] = orjson.dumps(extra, default=float).decode()
+        claim[ADDITIONAL_FIELDS] = _json_text(extra)
         return claim
 
     def _rejection(self, claim: dict[str, Any]) -> Rejection:
@@ -76,3 +89,15 @@ class ClaimValidator:
             violations,
             claim_id if isinstance(claim_id, str) and len(claim_id) <= 128 else None,
         )
+
+
+def _json_text(fields: Mapping[str, Any]) -> str:
+    """Fields as JSON, numbers as doubles.
+
+    Raises:
+        RecursionError: they are nested about 1,000 levels deep.
+    """
+    try:
+        return orjson.dumps(fields, default=float).decode()
+    except orjson.JSONEncodeError:  # from 255 levels on; BigQuery takes 500
+        return json.dumps(fields, default=float, ensure_ascii=False)

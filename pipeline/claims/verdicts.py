@@ -16,6 +16,8 @@ Schema = dict[str, Any] | bool
 
 _REMEMBERED = 8_192
 """Values whose verdicts are kept."""
+_SMALL = 64
+"""Characters of a text and items of a list that are remembered."""
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
@@ -38,15 +40,24 @@ class ValueVerdicts(dict[Any, int]):
         self._indifferent = indifferent
 
     def __missing__(self, value: Any) -> int:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[value] = verdict = self.judge(value)
+        verdict = self.judge(value)
+        if _is_small(value):
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[value] = verdict
         return verdict
 
     def judge(self, value: Any) -> int:
         """The mask of the rules that this value allows to fire."""
         met = (bit for bit, is_met in self._conditions if is_met(value))
         return self._indifferent | sum(met)
+
+
+def _is_small(value: Any) -> bool:
+    """Whether a value may be remembered: a text of megabytes would fill the worker."""
+    if isinstance(value, tuple):
+        return len(value) <= _SMALL and all(map(_is_small, value))
+    return not isinstance(value, str) or len(value) <= _SMALL
 
 
 class IntervalVerdicts:

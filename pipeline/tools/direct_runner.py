@@ -41,5 +41,5 @@ def _wraps_declarations(dofn: Any) -> bool:
 
 
 if __name__ == "__main__":
-    userstate.get_dofn_specs = once_per_class(userstate.get_dofn_specs)
+    nothing = once_per_class(userstate.get_dofn_specs)
     sys.exit(main(["--runner=DirectRunner", *sys.argv[1:]]))

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from pipeline.claims.contract import NUMERIC_SCALE, Contract, is_nullable, types_of
+from pipeline.claims import numeric
+from pipeline.claims.contract import Contract, is_nullable, types_of
 
 Claim = dict[str, Any]
 Make = Callable[[Claim, Random], bytes]
@@ -154,6 +155,6 @@ def _violations(field: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, st
     if schema.get("format") in _FORMATS:
         yield "impossible", "format", _with(field, *_FORMATS[schema["format"]])
     if schema.get("x-bigquery", {}).get("type") == "NUMERIC":
-        yield "too_fine", "scale", _with(field, 12.3456789012, "0." + "1" * (NUMERIC_SCALE + 1))
+        yield "too_fine", "scale", _with(field, 12.3456789012, "0." + "1" * (numeric.SCALE + 1))
     if "items" in schema:
         yield "wrong_item", "type", _with(field, [{"code": "A"}], ["A", ["B"]], [None])

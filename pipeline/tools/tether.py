@@ -7,6 +7,7 @@ then asked to end (SIGTERM), and killed when it has not within `GRACE_SECONDS`.
 A script of the standard library alone, run by its path: it starts in milliseconds.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -21,7 +22,9 @@ def main(command: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: program.terminate())
 
     def follow() -> None:
-        sys.stdin.buffer.read()  # returns when the tether is cut
+        # Returns when the tether is cut. Unbuffered: Python aborts at its end if the lock of a
+        # buffer is held then, which is when the program ends first.
+        os.read(sys.stdin.fileno(), 1)
         program.terminate()
         try:
             program.wait(GRACE_SECONDS)

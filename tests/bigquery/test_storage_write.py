@@ -18,12 +18,12 @@ from apache_beam.transforms.window import FixedWindows, TimestampedValue
 from google.rpc import code_pb2
 
 from pipeline.bigquery.append_channel import endpoint_in_use, open_channel
-from pipeline.bigquery.append_metrics import APPEND_METRICS
 from pipeline.bigquery.delivery import AppendFailed
 from pipeline.bigquery.shared_streams import STREAMS
 from pipeline.claims.contract import Column
 from pipeline.claims.rejection import Rejection
 from pipeline.emulation import write_credentials
+from pipeline.metrics import SINK_METRICS
 from tests.bigquery.appending import COLUMNS, LIMITS, STREAM, bundles, element, sink, wait_until
 from tests.bigquery.cutting_proxy import CuttingProxy
 from tests.bigquery.fault_server import MAX_REQUEST_BYTES, SECRET, Fault, FaultServer
@@ -425,7 +425,7 @@ def test_metrics_count_rows_requests_and_retries_and_all_are_described(
         "rejected_write_row_fields_error": 1,
     }
     assert distributions.keys() == {"append_latency_ms", "in_flight_bytes"}
-    described = {metric.name for metric in APPEND_METRICS}
+    described = {metric.name for metric in SINK_METRICS}
     assert {"bytes_written", "append_requests", "rows_written", *distributions} <= described
     assert "append_retries_{reason}" in described
 

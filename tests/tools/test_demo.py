@@ -9,17 +9,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
-import apache_beam as beam
 import pytest
-from apache_beam.transforms import userstate
 from click.testing import CliRunner
 
 from pipeline.tools import analyst_queries, demo_report
 from pipeline.tools.balance import Balance
 from pipeline.tools.demo import demo
-from pipeline.tools.direct_runner import once_per_class
 
 needs_pubsub = pytest.mark.usefixtures("pubsub_server")  # skipped where it is not installed
 
@@ -126,9 +122,7 @@ def test_help_shows_how():
     assert "claims demo -- --rules=my_rules.json" in shown.output
 
 
-def test_outside_a_checkout_one_line_says_so(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_outside_a_checkout_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(analyst_queries, "DIRECTORY", tmp_path)
     shown = CliRunner().invoke(demo, [])
     assert shown.exit_code == 1

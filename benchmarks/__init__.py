@@ -1,0 +1,1 @@
+"""What a claim costs, measured: `make bench`."""

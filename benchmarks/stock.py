@@ -16,8 +16,8 @@ from apache_beam.io.gcp.bigquery import BigQueryDisposition, WriteToBigQuery
 from apache_beam.io.gcp.bigquery_tools import RetryStrategy
 from apache_beam.pvalue import TaggedOutput
 
-from benchmarks import stock_rules
-from benchmarks.stock_rules import BadClaim
+from benchmarks import stock_contract, stock_rules
+from benchmarks.stock_contract import BadClaim
 
 FAILED = "failed"
 VERSIONS = {"contract_version": "1.0.0", "pipeline_version": "stock"}
@@ -32,7 +32,7 @@ class ParseFn(beam.DoFn):
 
     def process(self, element: bytes) -> Iterator[Any]:
         try:
-            yield element, stock_rules.parse(element)
+            yield element, stock_contract.parse(element)
         except BadClaim as error:
             yield _failure("parse", element, error)
 
@@ -43,7 +43,7 @@ class ValidateFn(beam.DoFn):
     def process(self, element: tuple[bytes, dict[str, Any]]) -> Iterator[Any]:
         line, fields = element
         try:
-            yield line, stock_rules.validate(fields)
+            yield line, stock_contract.validate(fields)
         except BadClaim as error:
             yield _failure("validate", line, error)
 

@@ -3,9 +3,9 @@
 import argparse
 import difflib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, get_args, get_type_hints
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -27,7 +27,6 @@ class ParameterError(Exception):
 class Parameter:
     """One launch parameter: the same word as flag, metadata name and attribute."""
 
-    name: str
     label: str
     """Name of the field in the Dataflow console."""
     help: str
@@ -36,51 +35,58 @@ class Parameter:
     """Section of the console: Source, Output, Scoring or Advanced."""
     param_type: str = "TEXT"
     """Picker of the console: a ParameterType of the Dataflow API."""
-    type: type = str
     default: Any = None
     required: bool = False
     regex: str | None = None
     choices: tuple[str, ...] = ()
     hidden: bool = False
+    name: str = ""
+    type: type = str
 
 
-PARAMETERS = (
-    Parameter(
-        "input_subscription",
+def _parameter(label: str, text: str, group: str, param_type: str = "TEXT", **more: Any) -> Any:
+    """Declare an attribute of `Launch` as a launch parameter."""
+    return field(metadata={"parameter": Parameter(label, text, group, param_type, **more)})
+
+
+_KINDS = (bool, int, float, str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """The parameters of one launch, each of its own type, which `check` makes of Beam's options."""
+
+    input_subscription: str | None = _parameter(
         "Pub/Sub input subscription",
         "Subscription to read claims from. Exactly one of input_subscription, input_topic and"
         " input_files is needed. Example: projects/my-project/subscriptions/claims",
         "Source",
         "PUBSUB_SUBSCRIPTION",
         regex=rf"^projects/{PROJECT_PATTERN}/subscriptions/{_RESOURCE}$",
-    ),
-    Parameter(
-        "input_topic",
+    )
+    input_topic: str | None = _parameter(
         "Pub/Sub input topic",
         "Topic to read claims from, through a subscription that Dataflow makes and that ends with"
         " the job. Example: projects/my-project/topics/claims",
         "Source",
         "PUBSUB_TOPIC",
         regex=rf"^projects/{PROJECT_PATTERN}/topics/{_RESOURCE}$",
-    ),
-    Parameter(
-        "input_files",
+    )
+    input_files: str | None = _parameter(
         "Input files for a backfill",
         "Files of newline-delimited JSON, one claim a line, .gz too, read once as a batch job: a"
         " path or glob, local or gs://. Example: gs://my-bucket/claims/2026-*.ndjson.gz",
         "Source",
         "GCS_READ_FILE",
-    ),
-    Parameter(
-        "message_id_attribute",
+    )
+    message_id_attribute: str | None = _parameter(
         "Attribute with the message id",
         "Pub/Sub message attribute that holds the producer's own id of a message, for which"
         " Dataflow drops a second copy that comes within 10 minutes. Example: event_id",
         "Source",
         regex=r"^[^\s=,]{1,256}$",
-    ),
-    Parameter(
-        "output_table",
+    )
+    output_table: str = _parameter(
         "Claims table",
         "BigQuery table for scored claims, as project:dataset.table or project.dataset.table."
         " Example: my-project:claims.claims",
@@ -88,9 +94,8 @@ PARAMETERS = (
         "BIGQUERY_TABLE",
         required=True,
         regex=_TABLE,
-    ),
-    Parameter(
-        "error_table",
+    )
+    error_table: str = _parameter(
         "Error table",
         "BigQuery table for rejected messages, whole and replayable, as project:dataset.table or"
         " project.dataset.table. It holds health data. Example: my-project:claims.errors",
@@ -98,9 +103,8 @@ PARAMETERS = (
         "BIGQUERY_TABLE",
         required=True,
         regex=_TABLE,
-    ),
-    Parameter(
-        "write_method",
+    )
+    write_method: str = _parameter(
         "Write method",
         "How rows go to BigQuery: STORAGE_WRITE_API (fast, half the price) or STREAMING_INSERTS"
         " (the older insertAll API, through Beam's own sink).",
@@ -108,80 +112,87 @@ PARAMETERS = (
         "ENUM",
         default="STORAGE_WRITE_API",
         choices=("STORAGE_WRITE_API", "STREAMING_INSERTS"),
-    ),
-    Parameter(
-        "create_tables",
+    )
+    create_tables: bool = _parameter(
         "Create and extend tables",
         "Whether the launch creates missing tables and adds new columns to existing ones: true or"
         " false.",
         "Output",
         "BOOLEAN",
-        type=bool,
         default=True,
-    ),
-    Parameter(
-        "dataset_location",
+    )
+    dataset_location: str | None = _parameter(
         "Location of new datasets",
         "Location in which the launch creates a missing dataset; without it a missing dataset"
         " stops the launch. Example: US",
         "Output",
         regex=r"^[A-Za-z][A-Za-z0-9-]{1,40}$",
-    ),
-    Parameter(
-        "error_retention_days",
+    )
+    error_retention_days: int | None = _parameter(
         "Retention of the error table",
         "Days after which a partition of the error table is deleted; 0 keeps it for ever."
         " Without a value a new table keeps it, and an existing one stays as it is. Example: 90",
         "Output",
         "NUMBER",
-        type=int,
         regex=r"^\d{1,4}$",
-    ),
-    Parameter(
-        "bigquery_kms_key",
+    )
+    bigquery_kms_key: str | None = _parameter(
         "KMS key of new tables",
         "Cloud KMS key that protects the tables that the launch creates. Example:"
         " projects/my-project/locations/us/keyRings/claims/cryptoKeys/bigquery",
         "Output",
         "KMS_KEY_NAME",
         regex=rf"^projects/{PROJECT_PATTERN}/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+$",
-    ),
-    Parameter(
-        "high_risk_threshold",
+    )
+    high_risk_threshold: float = _parameter(
         "High risk threshold",
         "Score above which a claim is flagged as high risk, 0 to 1. Example: 0.5",
         "Scoring",
         "NUMBER",
-        type=float,
         default=0.5,
         regex=_FRACTION,
-    ),
-    Parameter(
-        "rules",
+    )
+    rules: str | None = _parameter(
         "Rules document",
         "File with the risk and quality rules, local or gs://; without it those of the package."
         " Example: gs://my-bucket/rules.json",
         "Scoring",
         "GCS_READ_FILE",
-    ),
-    Parameter(
-        "claim_schema",
+    )
+    claim_schema: str | None = _parameter(
         "Claim schema",
         "File with the JSON Schema of a claim, local or gs://; without it that of the package."
         " Example: gs://my-bucket/claim.schema.json",
         "Scoring",
         "GCS_READ_FILE",
-    ),
-    Parameter(
-        "bigquery_storage_endpoint",
+    )
+    bigquery_storage_endpoint: str | None = _parameter(
         "BigQuery Storage endpoint",
         "host:port of the BigQuery Storage API, for private endpoints and tests. Example:"
         " bigquerystorage.example.p.googleapis.com:443",
         "Advanced",
         regex=r"^[A-Za-z0-9.-]+:\d{1,5}$",
         hidden=True,
-    ),
-)
+    )
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the source is Pub/Sub, and the job a streaming one."""
+        return self.input_files is None
+
+
+def _declared() -> Iterator[Parameter]:
+    types = get_type_hints(Launch)
+    for each in fields(Launch):
+        declared: Parameter = each.metadata["parameter"]
+        kind = next(
+            kind for kind in _KINDS if kind in (types[each.name], *get_args(types[each.name]))
+        )
+        yield replace(declared, name=each.name, type=kind)
+
+
+PARAMETERS = tuple(_declared())
+"""The declarations, in the order of the console."""
 _EXAMPLES = """\
 Beam's own options pass through, as --runner, --project, --region, --temp_location,
 --staging_location, --max_num_workers, --job_name and --update.
@@ -228,32 +239,6 @@ def _add_argument(parser: argparse._ActionsContainer, parameter: Parameter) -> N
 
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """The parameters of one launch, each of its own type and checked."""
-
-    input_subscription: str | None
-    input_topic: str | None
-    input_files: str | None
-    message_id_attribute: str | None
-    output_table: str
-    error_table: str
-    write_method: str
-    create_tables: bool
-    dataset_location: str | None
-    error_retention_days: int | None
-    bigquery_kms_key: str | None
-    high_risk_threshold: float
-    rules: str | None
-    claim_schema: str | None
-    bigquery_storage_endpoint: str | None
-
-    @property
-    def streaming(self) -> bool:
-        """Whether the source is Pub/Sub, and the job a streaming one."""
-        return self.input_files is None
 
 
 def _value(parameter: Parameter, given: Any) -> Any:

@@ -22,7 +22,7 @@ from pipeline.tools.local_server import ServerError
 from pipeline.tools.publication import Publication
 from pipeline.tools.samples import messages
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 STALL_SECONDS = 60.0
 _DATASET = f"{PROJECT}.claims_demo"
 
@@ -108,8 +108,7 @@ def demo(
         if plain and balance.claims != publication.sent["accepted"]:
             raise click.ClickException("the pipeline judged claims otherwise than generated")
         if keep:
-            click.echo(demo_report.addresses(servers.environment, route))
-            _stay(pipeline)
+            _stay(pipeline, demo_report.addresses(servers.environment, route))
         elif not quiet:
             click.echo(demo_report.NEXT)
 
@@ -141,9 +140,10 @@ def _watch(
         time.sleep(POLL_SECONDS)
 
 
-def _stay(pipeline: LocalPipeline) -> None:
-    """Return on Ctrl-C."""
+def _stay(pipeline: LocalPipeline, text: str) -> None:
+    """Show the text; return on Ctrl-C."""
     try:
+        click.echo(text)
         while True:
             pipeline.check()
             time.sleep(POLL_SECONDS)

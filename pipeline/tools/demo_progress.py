@@ -36,11 +36,12 @@ class DemoProgress(AbstractContextManager["DemoProgress"]):
         self._plain = not out.is_terminal
         self._quiet = quiet
         self._bar = Progress(
-            BarColumn(),
             TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
             TimeElapsedColumn(),
             console=out,
             transient=True,
+            expand=True,
             disable=self._plain or quiet,
         )
         self._task = self._bar.add_task("", total=expected)

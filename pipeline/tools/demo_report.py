@@ -41,6 +41,6 @@ More claims:
   claims generate --count 500 --rate 50 --topic {route.topic}
 
 A query:
-  {sys.executable} -c 'from google.cloud import bigquery
-  for row in bigquery.Client().query_and_wait("{query}"): print(*row)'
+  {sys.executable} -c 'from google.cloud import bigquery; \\
+    print(*bigquery.Client().query_and_wait("{query}"), sep="\\n")'
 """

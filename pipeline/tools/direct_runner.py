@@ -33,7 +33,7 @@ def once_per_class(look: Callable[[Any], Specs]) -> Callable[[Any], Specs]:
 
 
 def _wraps_declarations(dofn: Any) -> bool:
-    """Whether it may declare more than its class, as `beam.Map` of a function may."""
+    """Whether it may declare more than its class does, as `beam.ParDo` of a method may."""
     if not hasattr(dofn, "_inspect_process"):
         return False
     function = dofn._process_argspec_fn()
@@ -41,5 +41,5 @@ def _wraps_declarations(dofn: Any) -> bool:
 
 
 if __name__ == "__main__":
-    nothing = once_per_class(userstate.get_dofn_specs)
+    userstate.get_dofn_specs = once_per_class(userstate.get_dofn_specs)
     sys.exit(main(["--runner=DirectRunner", *sys.argv[1:]]))

@@ -52,5 +52,7 @@ class LocalPipeline(LocalServer):
         if status is None:
             return
         click.echo(f"The end of the pipeline's log:\n{self._tail()}", err=True)
+        if status > 128:
+            raise click.ClickException(f"the pipeline was ended by signal {status - 128}")
         said = self._tail(lines=1).strip() or "it wrote nothing"
         raise click.ClickException(f"the pipeline ended with exit code {status}: {said}")

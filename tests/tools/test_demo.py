@@ -3,19 +3,23 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from pipeline.tools import analyst_queries, demo_report
+from pipeline.tools import demo as demo_module
 from pipeline.tools.balance import Balance
-from pipeline.tools.demo import demo
 
 needs_pubsub = pytest.mark.usefixtures("pubsub_server")  # skipped where it is not installed
 
@@ -59,6 +63,12 @@ class Demo:
         return files + [f"process {pid}" for pid in self.running()]
 
 
+def listens(address: str) -> bool:
+    host, port = address.removeprefix("http://").split(":")
+    with socket.socket() as client:
+        return client.connect_ex((host, int(port))) == 0
+
+
 @contextmanager
 def run(*arguments: str, temporary: Path) -> Iterator[Demo]:
     started = Demo(*arguments, temporary=temporary)
@@ -98,11 +108,12 @@ def test_interrupted_it_stops_all_that_it_started(number: signal.Signals, tmp_pa
 
 @needs_pubsub
 def test_a_pipeline_that_ends_is_told_in_one_line(tmp_path: Path):
-    with run("--claims", "10", "--", "--rules=/no/such/rules.json", temporary=tmp_path) as started:
+    wrong = "--rules=/no/such/rules.json"
+    with run("--claims", "10", "--quiet", "--", wrong, temporary=tmp_path) as started:
         code, _, err = started.end()
-    *tail, said = err.strip().splitlines()
+    said = err.splitlines()[-1]
     assert code == 1
-    assert re.match(r"claims: the pipeline ended with exit code 2: error: rules: /no/such", said)
+    assert said.startswith("claims: the pipeline ended with exit code 2: error: rules: /no/such")
     log = re.search(r"log is kept in (\S+)", err)[1]
     assert "error: rules:" in Path(log).read_text()
     assert started.running() == set()
@@ -111,20 +122,31 @@ def test_a_pipeline_that_ends_is_told_in_one_line(tmp_path: Path):
 @needs_pubsub
 def test_kept_it_serves_until_interrupted(tmp_path: Path):
     with run("--claims", "10", "--keep", temporary=tmp_path) as started:
-        lines = iter(started.process.stdout.readline, "")
-        shown = "".join(line for line in lines if "keeps running" not in line or lines.close())
-    assert shown
+        shown = ""
+        for line in started.process.stdout:
+            shown += line
+            if line.startswith("A query"):
+                break
+        exports = dict(re.findall(r"export (\w+)=(\S+)", shown))
+        hosts = [value for name, value in exports.items() if name.endswith("_HOST")]
+        assert len(hosts) == 3 and all(map(listens, hosts))
+        assert Path(exports["GOOGLE_APPLICATION_CREDENTIALS"]).exists()
+        started.process.send_signal(signal.SIGINT)
+        code, _, err = started.end()
+    assert (code, err) == (0, "Stopping ...\n")
+    assert started.left() == []
+    assert not any(map(listens, hosts))
 
 
 def test_help_shows_how():
-    shown = CliRunner().invoke(demo, ["--help"])
+    shown = CliRunner().invoke(demo_module.demo, ["--help"])
     assert shown.exit_code == 0
     assert "claims demo -- --rules=my_rules.json" in shown.output
 
 
 def test_outside_a_checkout_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(analyst_queries, "DIRECTORY", tmp_path)
-    shown = CliRunner().invoke(demo, [])
+    shown = CliRunner().invoke(demo_module.demo, [])
     assert shown.exit_code == 1
     assert "the demo runs in a checkout" in shown.output
 
@@ -143,3 +165,23 @@ def test_a_balance_that_is_none_is_not_written_as_one():
 def test_a_split_other_than_generated_is_told():
     told = demo_report.summary(Balance(10, 8, 2, 1), {"accepted": 9, "rejected": 1}, 1.0)
     assert "but generated 9 good and 1 malformed" in told
+
+
+@pytest.mark.parametrize(
+    "claims, complete, error",
+    [
+        (9, True, "more rows than messages: published 8 ≠ 9 claims"),
+        (7, True, "no progress for 0.05 s: published 8 ≠ 7 claims"),
+        (8, False, "no progress for 0.05 s: published 8 = 8 claims"),
+    ],
+)
+def test_what_does_not_balance_is_given_up(
+    claims: int, complete: bool, error: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(demo_module, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(demo_module, "STALL_SECONDS", 0.05)
+    nothing = SimpleNamespace(check=lambda: None, show=lambda balance: None)
+    publication = SimpleNamespace(check=lambda: None, sent=Counter(good=8), complete=complete)
+    ledger = SimpleNamespace(balance=lambda published: Balance(published, claims, 0, 0))
+    with pytest.raises(click.ClickException, match=error):
+        demo_module._watch(ledger, publication, nothing, nothing)

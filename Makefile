@@ -15,7 +15,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	$(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock clean
+.PHONY: help setup demo test bench lint lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: setup ## claims through Pub/Sub, Beam and BigQuery on this machine (DEMO_C
 
 test: setup ## run the tests (ARGS="-k name" and the like go to pytest)
 	@$(BIN)/pytest $(ARGS)
+
+bench: setup ## measure what a claim costs, 15 minutes (QUICK=1: within 2)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 lint: setup ## check style, types and generated files
 	@$(BIN)/ruff check

@@ -41,9 +41,9 @@ def _loads(line: bytes) -> Any:
         return None
 
 
-def _floor(pipeline: beam.Pipeline, source: Input) -> None:
+def _floor(pipeline: beam.Pipeline, source: Input) -> Any:
     lines = pipeline | "Read" >> beam.io.ReadFromText(source.pattern, coder=BytesCoder())
-    lines | "Parse" >> beam.Map(_loads)
+    return lines | "Parse" >> beam.Map(_loads)
 
 
 def _stock(pipeline: beam.Pipeline, source: Input) -> None:

@@ -1,7 +1,7 @@
 """What the pipelines read: generated claims in files, and rows that are ready to be written."""
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -34,20 +34,18 @@ class Input(NamedTuple):
     claims: int
 
 
-def write_claims(
-    directory: Path, count: int, bad_share: float, told: Callable[[int], None] = lambda done: None
-) -> None:
-    """Write claims into files `claims-0000.ndjson` and so on; `told` hears of the progress."""
+def write_claims(directory: Path, count: int, bad_share: float) -> Iterator[int]:
+    """Write claims into files `claims-0000.ndjson` and so on; tells how many after each file."""
     directory.mkdir(parents=True, exist_ok=True)
     samples = messages(count, bad_share, SEED, NOW)
     for part, start in enumerate(range(0, count, PART_CLAIMS)):
         with open(directory / f"claims-{part:04}.ndjson", "wb") as file:
             for sample in islice(samples, PART_CLAIMS):
                 file.write(sample.data.replace(b"\n", b" ") + b"\n")
-        told(min(start + PART_CLAIMS, count))
+        yield min(start + PART_CLAIMS, count)
 
 
-def cut(source: Path, target: Path, count: int) -> Path:
+def cut(source: Path, target: Path, count: int) -> None:
     """The first claims of a directory, in another one."""
     target.mkdir(parents=True, exist_ok=True)
     for part in sorted(source.glob("*.ndjson")):
@@ -60,7 +58,6 @@ def cut(source: Path, target: Path, count: int) -> Path:
             with open(part, "rb") as claims, open(copy, "wb") as file:
                 file.writelines(islice(claims, count))
         count -= PART_CLAIMS
-    return target
 
 
 def write_rows(path: Path, settings: Settings) -> None:
@@ -76,7 +73,7 @@ def read_rows(file: IO[bytes]) -> list[Row]:
     return rows
 
 
-def _rows(settings: Settings) -> Any:
+def _rows(settings: Settings) -> Iterator[Row]:
     contract = settings.contract
     exact = contract.names("NUMERIC", "BIGNUMERIC", "INTEGER")
     validator = ClaimValidator(contract)

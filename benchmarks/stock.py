@@ -59,7 +59,7 @@ class EnrichFn(beam.DoFn):
         try:
             days = stock_rules.days_to_submission(claim)
             risks = stock_rules.risks(claim, days)
-            score = min(1.0, round(sum(risks.values()), 2))
+            score = min(1.0, round(sum(risks.values(), 0.0), 2))
             yield {
                 **claim,
                 "claim_amount": str(claim["claim_amount"]),

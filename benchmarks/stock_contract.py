@@ -156,15 +156,15 @@ def _date(name: str, value: Any) -> str | None:
     if value is None or value == "":
         return None
     try:
-        if len(value) > 10:
-            datetime.fromisoformat(value)
-        day = value[:10]
-        if day[4] != "-":
+        if not isinstance(value, str) or value[4:5] != "-":
             raise ValueError
+        day = value[:10]
         date.fromisoformat(day)
-    except (TypeError, ValueError):
+        if len(value) > 10 and datetime.fromisoformat(value).tzinfo is None:
+            raise ValueError
+    except ValueError:
         raise BadClaim("schema_violation", f"{name}: a date is needed") from None
-    return str(day)
+    return day
 
 
 def _timestamp(value: Any) -> str | None:

@@ -1,0 +1,96 @@
+"""What is measured, on how many claims, and how often."""
+
+from itertools import chain
+from typing import NamedTuple
+
+
+class Case(NamedTuple):
+    """One thing to measure."""
+
+    contestant: str
+    claims: int
+    small_claims: int = 2_000
+    """Claims of the small input, whose cost is subtracted."""
+    processes: int = 0
+    """Worker processes; 0: the worker runs in the runner's own process."""
+    bad_share: float = 0.0
+
+
+class Plan(NamedTuple):
+    """Everything that is measured in one run of the benchmark, by the question that it answers."""
+
+    name: str
+    floor: Case
+    stock: Case
+    ours_inserts: Case
+    ours: Case
+    rows: Case
+    """Ready-made rows and nothing else; the sinks are measured with these before them."""
+    stock_sink: Case
+    our_sink: Case
+    stages: tuple[Case, ...]
+    """Ours up to this step, one step more each time."""
+    sizes: tuple[Case, ...]
+    """Ours with more and more claims; from the last but one to the last, memory must not grow."""
+    processes: tuple[Case, ...]
+    """Ours with one and with two worker processes."""
+    bad_shares: tuple[Case, ...]
+    """Ours with more and more bad claims."""
+    rounds: int
+    """How often what the verdicts need is measured."""
+    rounds_of_rest: int
+
+    def cases(self) -> dict[Case, int]:
+        """Every case, and how often it is measured."""
+        rest = chain(self.stages, self.sizes, self.processes, self.bad_shares)
+        judged = (
+            *(self.floor, self.stock, self.ours_inserts, self.ours),
+            *(self.rows, self.stock_sink, self.our_sink),
+        )
+        return dict.fromkeys(rest, self.rounds_of_rest) | dict.fromkeys(judged, self.rounds)
+
+    def largest(self) -> dict[float, int]:
+        """The most claims that a case needs, by share of bad ones."""
+        counts: dict[float, int] = {}
+        for case in self.cases():
+            counts[case.bad_share] = max(case.claims, counts.get(case.bad_share, 0))
+        return counts
+
+
+OURS = "ours, STORAGE_WRITE_API"
+STAGES = ("read", "read, parse", "read, parse, validate", "read, parse, validate, enrich")
+
+FULL = Plan(
+    name="full",
+    floor=Case("floor", 200_000),
+    stock=Case("stock", 10_000, 500),
+    ours_inserts=Case("ours, STREAMING_INSERTS", 10_000, 500),
+    ours=Case(OURS, 100_000),
+    rows=Case("ready rows", 200_000),
+    stock_sink=Case("ready rows, WriteToBigQuery", 10_000, 500),
+    our_sink=Case("ready rows, StorageWrite", 200_000),
+    stages=tuple(Case(stages, 100_000) for stages in STAGES),
+    sizes=tuple(Case(OURS, claims) for claims in (10_000, 100_000, 1_000_000)),
+    processes=tuple(Case(OURS, 200_000, processes=processes) for processes in (1, 2)),
+    bad_shares=tuple(Case(OURS, 100_000, bad_share=share) for share in (0.0, 0.05, 1.0)),
+    rounds=5,
+    rounds_of_rest=5,
+)
+
+QUICK = Plan(
+    name="quick",
+    floor=Case("floor", 50_000),
+    stock=Case("stock", 1_500, 250),
+    ours_inserts=Case("ours, STREAMING_INSERTS", 1_500, 250),
+    ours=Case(OURS, 50_000),
+    rows=Case("ready rows", 50_000),
+    stock_sink=Case("ready rows, WriteToBigQuery", 1_500, 250),
+    our_sink=Case("ready rows, StorageWrite", 50_000),
+    stages=(Case(STAGES[-1], 50_000),),
+    sizes=(Case(OURS, 50_000), Case(OURS, 200_000)),
+    processes=(),
+    bad_shares=(Case(OURS, 50_000), Case(OURS, 50_000, bad_share=0.05)),
+    rounds=3,
+    rounds_of_rest=1,
+)
+"""Within two minutes: fewer rounds, fewer claims, no worker processes."""

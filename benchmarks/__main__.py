@@ -1,5 +1,6 @@
 """`python -m benchmarks`: measures, shows the tables, writes them beside this file."""
 
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.results import Result, Results
 
 HERE = Path(__file__).parent
+_PAGE_WIDTH = 110
+"""Of the tables, where there is no terminal."""
 
 
 @contextmanager
@@ -79,8 +82,8 @@ def main(quick: bool, output: Path | None) -> None:
     """
     plan = QUICK if quick else FULL
     output = output or (HERE.parent / "build/bench" if quick else HERE)
-    console = Console()
-    described = machine.describe() | {"load before": f"{machine.load():.1f}"}
+    console = Console(width=None if sys.stdout.isatty() else _PAGE_WIDTH)
+    described = machine.describe()
     try:
         results = _results(plan)
     except Wrong as wrong:

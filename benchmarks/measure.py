@@ -82,14 +82,17 @@ def run_case(case: Case, files: Inputs, servers: NullServers) -> Cost:
     )
     if ended.returncode:
         raise Wrong(f"{case}\n{ended.stderr[-4_000:]}")
-    _check(case, servers.rows() - before)
+    _check(specification, servers.rows() - before)
     return Cost(**json.loads(ended.stdout.splitlines()[-1]))
 
 
-def _check(case: Case, came: Counter[str]) -> None:
-    wanted = (2 * case.small_claims + case.claims) * CONTESTANTS[case.contestant].writes
+def _check(specification: Specification, came: Counter[str]) -> None:
+    claims = sum(source.claims for source in specification.inputs)
+    wanted = claims * CONTESTANTS[specification.contestant].writes
     if came[CLAIMS.table] + came[ERRORS.table] != wanted:
-        raise Wrong(f"{case}: {wanted} rows were to come, and these came: {dict(came)}")
+        raise Wrong(
+            f"{specification.contestant}: {wanted} rows were to come, and these came: {dict(came)}"
+        )
 
 
 def measure(plan: Plan, files: Inputs, servers: NullServers) -> Iterator[tuple[Case, Cost]]:

@@ -34,9 +34,10 @@ def sections(plan: Plan, results: Results) -> Iterator[Section]:
         (case.contestant, *_costs(results[case]), f"{_median(results[case]) / floor:.1f}")
         for case in whole
     ])  # fmt: skip
-    yield Section("Ours, one step more each time", ("steps", *_COSTS), [
-        (case.contestant, *_costs(results[case])) for case in (*plan.stages, plan.ours)
-    ])  # fmt: skip
+    if plan.stages:
+        yield Section("Ours, one step more each time", ("steps", *_COSTS), [
+            (case.contestant, *_costs(results[case])) for case in (*plan.stages, plan.ours)
+        ])  # fmt: skip
     yield Section("Sinks alone", ("sink", "CPU us a row", "range"), [
         (name, *_spread(Spread.of(values)))
         for name, values in zip(

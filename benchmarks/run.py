@@ -2,7 +2,8 @@
 
 The pipeline runs three times: on the small input to get warm, on the small input, on the large
 one. What the last takes more than the second is the cost of the claims that the large input has
-more: start-up, construction and connections cancel out.
+more: start-up, construction and connections cancel out. With worker processes, which are new each
+time, there is nothing to get warm.
 """
 
 import json
@@ -11,6 +12,7 @@ import resource
 import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -22,6 +24,7 @@ from benchmarks.inputs import Input
 from pipeline import emulation
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,12 @@ class Specification:
     large: Input
     processes: int
     """Worker processes; 0 runs the pipeline in this one."""
+
+    @property
+    def inputs(self) -> list[Input]:
+        """What the pipeline reads, run by run."""
+        warm_up = [] if self.processes else [self.small]
+        return [*warm_up, self.small, self.large]
 
     def to_json(self) -> str:
         """As the argument of the process."""
@@ -56,7 +65,7 @@ class Cost:
     """The same for the small input."""
     fixed_wall_seconds: float
     peak_bytes: int
-    """Resident memory of the largest process at its largest."""
+    """Resident memory of this process at its largest, or of a worker process if that is larger."""
 
 
 def _usage() -> tuple[float, float]:
@@ -85,16 +94,27 @@ def run_pipeline(contestant: str, source: Input, processes: int = 0) -> tuple[fl
 
 
 def measure(specification: Specification) -> Cost:
-    """Run thrice, as the module says."""
-    contestant, processes = specification.contestant, specification.processes
-    run_pipeline(contestant, specification.small, processes)
-    fixed = run_pipeline(contestant, specification.small, processes)
-    whole = run_pipeline(contestant, specification.large, processes)
-    peak = max(
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    """Run as the module says."""
+    *_, fixed, whole = (
+        run_pipeline(specification.contestant, source, specification.processes)
+        for source in specification.inputs
     )
-    return Cost(*whole, *fixed, peak * _MAXRSS_UNIT)
+    return Cost(*whole, *fixed, _peak_bytes(specification.processes))
+
+
+def _peak_bytes(processes: int) -> int:
+    # What the system calls the maximum of a new process includes that of its parent, where the
+    # two share memory until the new one has its own program.
+    peaks = [
+        int(line.split()[1]) * 1024
+        for line in (_STATUS.read_text().splitlines() if _STATUS.exists() else ())
+        if line.startswith("VmHWM:")
+    ]
+    if not peaks:
+        peaks = [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT]
+    if processes:
+        peaks.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _MAXRSS_UNIT)
+    return max(peaks)
 
 
 if __name__ == "__main__":

@@ -45,20 +45,18 @@ class AppendRowsFn(beam.DoFn):
         self,
         table: TableName,
         columns: tuple[Column, ...],
-        recurring: frozenset[str],
         endpoint: str | None,
         limits: AppendLimits,
     ) -> None:
         self._table = table
         self._columns = columns
-        self._recurring = recurring
         self._endpoint = endpoint
         self._limits = limits
         self._key: StreamKey | None = None
 
     def setup(self) -> None:
         """Compile the columns and join the connection of this process."""
-        encoder = RowEncoder(self._columns, self._recurring)
+        encoder = RowEncoder(self._columns)
         self._encode = encoder.encode
         self._decode = encoder.decode
         self._max_row_bytes = (
@@ -174,8 +172,6 @@ class StorageWrite(beam.PTransform):
     table: TableName
     columns: tuple[Column, ...]
     """Those of the table that are written, in any order."""
-    recurring: frozenset[str] = frozenset({"processing_timestamp", "error_timestamp"})
-    """TIMESTAMP columns whose values repeat from row to row: they are converted once."""
     endpoint: str | None = None
     """`host:port` (plaintext) or `https://host`; None: the emulator of the environment, else
     Google's."""
@@ -193,7 +189,7 @@ class StorageWrite(beam.PTransform):
         row_descriptor(self.columns)
         is_global = isinstance(rows.windowing.windowfn, GlobalWindows)
         kind = AppendRowsFn if is_global else AppendWindowedRowsFn
-        append = kind(self.table, self.columns, self.recurring, self.endpoint, self.limits)
+        append = kind(self.table, self.columns, self.endpoint, self.limits)
         return rows | "AppendRows" >> beam.ParDo(append)
 
 

@@ -41,4 +41,4 @@ def decimal_text(value: float | int | Decimal | None) -> str | None:
     if value is None:
         return None
     text = str(value)
-    return format(Decimal(text), "f") if "e" in text.lower() else text
+    return format(Decimal(text), "f") if "e" in text or "E" in text else text

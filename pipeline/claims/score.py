@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, reduce
 from importlib import resources
+from operator import and_, getitem
 from typing import Any, NamedTuple, Self
 
 from pipeline.claims.contract import DocumentError
@@ -160,9 +161,8 @@ class Scorer:
             self._apart |= bit
             for field, schema in parts.items():
                 by_field.setdefault(field, {})[bit] = schema
-        self._verdicts = [
-            (field, self._verdicts_on(schemas)) for field, schemas in by_field.items()
-        ]
+        self._fields = list(by_field)
+        self._verdicts = list(map(self._verdicts_on, by_field.values()))
         self._assessment = lru_cache(_REMEMBERED)(self._assessment_of)
 
     def _verdicts_on(self, schemas: dict[int, Schema]) -> ValueVerdicts | IntervalVerdicts:
@@ -173,13 +173,16 @@ class Scorer:
 
     def assess(self, facts: Mapping[str, Any]) -> Assessment:
         """Score, reasons and quality issues of one claim with its features."""
-        fired = self._apart
-        for field, verdicts in self._verdicts:
-            value = facts[field]
-            try:
-                fired &= verdicts[tuple(value) if type(value) is list else value]
-            except TypeError:  # a JSON object cannot be remembered
-                fired &= verdicts.judge(value)
+        values = [
+            tuple(value) if type(value) is list else value
+            for value in map(facts.__getitem__, self._fields)
+        ]
+        try:
+            fired = reduce(and_, map(getitem, self._verdicts, values), self._apart)
+        except TypeError:  # a JSON object cannot be remembered
+            fired = self._apart
+            for verdicts, field in zip(self._verdicts, self._fields, strict=True):
+                fired &= verdicts.judge(facts[field])
         for bit, is_met in self._across:
             if is_met(facts):
                 fired |= bit

@@ -1,0 +1,163 @@
+"""One column of a row as a serialised protobuf field: the tag, and the value behind it.
+
+A message is its fields one after the other (protobuf.dev, "Encoding"), and NULL is the absent
+field, so that a row is the concatenation of what these functions give.
+"""
+
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pipeline.bigquery.wire_values import CONVERSIONS, EXACT_TYPES, ValueRefused
+from pipeline.claims.contract import Column
+
+FieldEncoder = Callable[[Any], bytes]
+"""Value to field. Raises TypeError, ValueError, OverflowError or struct.error where the column
+cannot hold the value."""
+Null = Callable[[], bytes]
+"""The field of None, or the refusal of it."""
+
+_VARINT, _FIXED64, _DELIMITED = 0, 1, 2  # wire types
+_SHORT: Final = 128
+"""Lengths from here on take more than one byte."""
+_MAX_INTEGER: Final = 1 << 63
+_INTEGERS = ("INTEGER", "DATE", "TIMESTAMP")
+_MORE = [0, *(int.from_bytes(bytes([128] * more + [0]), "little") for more in range(8))]
+"""By size: the bit in each byte but the last that says that more come."""
+_pack_double = struct.Struct("<d").pack
+
+
+def varint(number: int) -> bytes:
+    """An integer of 64 bits, seven bits a byte; a negative one as its two's complement."""
+    if 0 <= number < 1 << 56:
+        size = (number.bit_length() + 6) // 7 or 1
+        # Halves, quarters, eighths move apart until each seven bits have a byte of their own.
+        number = number & 0xFFFFFFF | (number & 0xFFFFFFF0000000) << 4
+        number = number & 0x3FFF00003FFF | (number & 0xFFFC0000FFFC000) << 2
+        number = number & 0x7F007F007F007F | (number & 0x3F803F803F803F80) << 1
+        return (number | _MORE[size]).to_bytes(size, "little")
+    number &= (1 << 64) - 1
+    low = number & (1 << 49) - 1 | 1 << 49  # seven bytes, and an eighth that is not used
+    return varint(low)[:7] + varint(number >> 49)
+
+
+def _refuse_null() -> bytes:
+    raise ValueRefused("required_missing")
+
+
+def field_encoder(
+    column: Column, number: int, record: Callable[[Mapping[str, Any]], bytes] | None = None
+) -> FieldEncoder:
+    """The encoder of one column.
+
+    Args:
+        column: what it holds.
+        number: of the field, from 1.
+        record: for a RECORD, encodes one.
+    """
+    null = bytes if column.mode == "NULLABLE" else _refuse_null
+    convert: Callable[[Any], Any] | None = CONVERSIONS.get(column.type)
+    if column.type == "BOOLEAN":
+        return _boolean(_tag(number, _VARINT), null)
+    if column.type == "FLOAT":
+        return _double(_tag(number, _FIXED64), null)
+    if column.type in _INTEGERS:
+        return _integer(_tag(number, _VARINT), null, convert)
+    if column.type == "BYTES":
+        convert = _bytes
+    elif column.type == "RECORD":
+        convert = record
+    elif convert is None:
+        convert = str.encode
+    else:
+        convert = _encoded(convert)
+    return _delimited(_tag(number, _DELIMITED), null, convert)
+
+
+def _tag(number: int, wire_type: int) -> bytes:
+    return varint(number << 3 | wire_type)
+
+
+def _encoded(convert: Callable[[Any], str]) -> Callable[[Any], bytes]:
+    return lambda value: convert(value).encode()
+
+
+def _bytes(value: Any) -> bytes:
+    if type(value) is not bytes:
+        raise ValueRefused("wrong_type")
+    return value
+
+
+def _boolean(tag: bytes, null: Null) -> FieldEncoder:
+    true, false = tag + b"\1", tag + b"\0"
+
+    def encode(value: Any) -> bytes:
+        if value is False:
+            return false
+        if value is True:
+            return true
+        if value is None:
+            return null()
+        raise ValueRefused("wrong_type")
+
+    return encode
+
+
+def _double(tag: bytes, null: Null) -> FieldEncoder:
+    types = EXACT_TYPES["FLOAT"]
+
+    def encode(value: Any) -> bytes:
+        if value is None:
+            return null()
+        if type(value) not in types:
+            raise ValueRefused("wrong_type")
+        return tag + _pack_double(value)
+
+    return encode
+
+
+def _integer(tag: bytes, null: Null, convert: Callable[[Any], int] | None) -> FieldEncoder:
+    short = [tag + bytes((number,)) for number in range(_SHORT)]
+
+    def encode(value: Any) -> bytes:
+        if value is None:
+            return null()
+        if convert is not None:
+            value = convert(value)
+        if type(value) is not int:
+            raise ValueRefused("wrong_type")
+        if 0 <= value < _SHORT:
+            return short[value]
+        if not -_MAX_INTEGER <= value < _MAX_INTEGER:
+            raise ValueRefused("out_of_range")
+        return tag + varint(value)
+
+    return encode
+
+
+def _delimited(tag: bytes, null: Null, convert: Callable[[Any], bytes]) -> FieldEncoder:
+    """Text, bytes and records: their size stands before them."""
+    heads = [tag + bytes((size,)) for size in range(_SHORT)]
+
+    def encode(value: Any) -> bytes:
+        if value is None:
+            return null()
+        data = convert(value)
+        size = len(data)
+        if size < _SHORT:
+            return heads[size] + data
+        return b"".join((tag, varint(size), data))
+
+    return encode
+
+
+def repeated(encode_item: FieldEncoder) -> FieldEncoder:
+    """The encoder of an array: a field for each item."""
+    types = EXACT_TYPES["REPEATED"]
+
+    def encode(values: Any) -> bytes:
+        if type(values) not in types:
+            raise ValueRefused("wrong_type")
+        return b"".join(map(encode_item, values)) if values else b""
+
+    return encode

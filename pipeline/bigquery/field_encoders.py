@@ -5,7 +5,7 @@ field, so that a row is the concatenation of what these functions give.
 """
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from pipeline.bigquery.wire_values import CONVERSIONS, EXACT_TYPES, ValueRefused
@@ -21,7 +21,6 @@ _VARINT, _FIXED64, _DELIMITED = 0, 1, 2  # wire types
 _SHORT: Final = 128
 """Lengths from here on take more than one byte."""
 _MAX_INTEGER: Final = 1 << 63
-_INTEGERS = ("INTEGER", "DATE", "TIMESTAMP")
 _MORE = [0, *(int.from_bytes(bytes([128] * more + [0]), "little") for more in range(8))]
 """By size: the bit in each byte but the last that says that more come."""
 _pack_double = struct.Struct("<d").pack
@@ -46,43 +45,47 @@ def _refuse_null() -> bytes:
 
 
 def field_encoder(
-    column: Column, number: int, record: Callable[[Mapping[str, Any]], bytes] | None = None
+    column: Column, number: int, encode_record: Callable[[Any], bytes]
 ) -> FieldEncoder:
-    """The encoder of one column.
+    """The encoder of one column; of a REPEATED one, that of an item.
 
     Args:
         column: what it holds.
         number: of the field, from 1.
-        record: for a RECORD, encodes one.
+        encode_record: encodes what a RECORD column holds.
     """
     null = bytes if column.mode == "NULLABLE" else _refuse_null
-    convert: Callable[[Any], Any] | None = CONVERSIONS.get(column.type)
-    if column.type == "BOOLEAN":
-        return _boolean(_tag(number, _VARINT), null)
-    if column.type == "FLOAT":
-        return _double(_tag(number, _FIXED64), null)
-    if column.type in _INTEGERS:
-        return _integer(_tag(number, _VARINT), null, convert)
-    if column.type == "BYTES":
-        convert = _bytes
-    elif column.type == "RECORD":
-        convert = record
-    elif convert is None:
-        convert = str.encode
-    else:
-        convert = _encoded(convert)
-    return _delimited(_tag(number, _DELIMITED), null, convert)
+    encode: Callable[[Any], bytes]
+    match column.type:
+        case "BOOLEAN":
+            return _boolean(_tag(number, _VARINT), null)
+        case "FLOAT":
+            return _double(_tag(number, _FIXED64), null)
+        case "INTEGER" | "DATE" | "TIMESTAMP":
+            return _integer(_tag(number, _VARINT), null, CONVERSIONS.get(column.type))
+        case "BYTES":
+            encode = _exact_bytes
+        case "RECORD":
+            encode = encode_record
+        case "STRING" | "JSON" | "GEOGRAPHY":
+            encode = _utf8
+        case other:
+            encode = _utf8_of(CONVERSIONS[other])
+    return _delimited(_tag(number, _DELIMITED), null, encode)
 
 
 def _tag(number: int, wire_type: int) -> bytes:
     return varint(number << 3 | wire_type)
 
 
-def _encoded(convert: Callable[[Any], str]) -> Callable[[Any], bytes]:
+_utf8: Callable[[Any], bytes] = str.encode
+
+
+def _utf8_of(convert: Callable[[Any], str]) -> Callable[[Any], bytes]:
     return lambda value: convert(value).encode()
 
 
-def _bytes(value: Any) -> bytes:
+def _exact_bytes(value: Any) -> bytes:
     if type(value) is not bytes:
         raise ValueRefused("wrong_type")
     return value
@@ -135,14 +138,14 @@ def _integer(tag: bytes, null: Null, convert: Callable[[Any], int] | None) -> Fi
     return encode
 
 
-def _delimited(tag: bytes, null: Null, convert: Callable[[Any], bytes]) -> FieldEncoder:
+def _delimited(tag: bytes, null: Null, encode_data: Callable[[Any], bytes]) -> FieldEncoder:
     """Text, bytes and records: their size stands before them."""
     heads = [tag + bytes((size,)) for size in range(_SHORT)]
 
     def encode(value: Any) -> bytes:
         if value is None:
             return null()
-        data = convert(value)
+        data = encode_data(value)
         size = len(data)
         if size < _SHORT:
             return heads[size] + data

@@ -26,8 +26,7 @@ _SMALL: Final = 100
 
 
 class RowEncoder:
-    """Encodes the rows of one table. For one thread, and not picklable: each worker makes its own.
-    """
+    """Encodes the rows of one table. For one thread, and not picklable: each makes its own."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         """Compile the columns."""
@@ -61,8 +60,7 @@ class _Record:
         self._values_of = _values_getter(self._names)
         self._encoders: list[FieldEncoder] = []
         for number, column in enumerate(columns, 1):
-            record = _Record(column.fields).encode if column.type == "RECORD" else None
-            encode = field_encoder(column, number, record)
+            encode = field_encoder(column, number, _Record(column.fields).encode)
             if column.mode == "REPEATED":
                 encode = repeated(encode)
             if column.type in _RECURRING:

@@ -5,7 +5,7 @@ runner begins a bundle anew. A bundle ends when every append of it is acknowledg
 refuses for good comes out with its original message.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from apache_beam.transforms.window import GlobalWindow, GlobalWindows
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipeline.batch import Batch
 from pipeline.bigquery.append_channel import endpoint_in_use
 from pipeline.bigquery.append_limits import (
     REQUEST_OVERHEAD_BYTES,
@@ -148,6 +149,18 @@ class AppendRowsFn(beam.DoFn):
         return self.output(owner, rejection)
 
 
+class AppendBatchesFn(AppendRowsFn):
+    """The same for rows that come in batches, too."""
+
+    def process_batch(self, batch: Batch) -> Iterator[Batch]:
+        """Encode rows, and send what has gathered."""
+        rejected = Batch()
+        for element in batch:
+            rejected += self.process(element) or ()
+        if rejected:
+            yield rejected
+
+
 class AppendWindowedRowsFn(AppendRowsFn):
     """The same for rows in other windows, at the price of asking Beam for them."""
 
@@ -188,7 +201,7 @@ class StorageWrite(beam.PTransform):
         """
         row_descriptor(self.columns)
         is_global = isinstance(rows.windowing.windowfn, GlobalWindows)
-        kind = AppendRowsFn if is_global else AppendWindowedRowsFn
+        kind = AppendBatchesFn if is_global else AppendWindowedRowsFn
         append = kind(self.table, self.columns, self.endpoint, self.limits)
         return rows | "AppendRows" >> beam.ParDo(append)
 

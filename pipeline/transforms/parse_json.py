@@ -1,11 +1,12 @@
 """ParseJson: messages to the fields of claims."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 
+from pipeline.batch import Batch
 from pipeline.claims import decode
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
@@ -28,6 +29,11 @@ class DecodeFn(Step):
         """Decode one message."""
         self.tally["received"] += 1
         return super().process((element, None))
+
+    def process_batch(self, batch: Batch) -> Iterator[Batch]:
+        """Decode messages."""
+        self.tally["received"] += len(batch)
+        return super().process_batch(Batch((message, None) for message in batch))
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Where messages come from: a Pub/Sub subscription or topic, or files of a backfill."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from apache_beam.io.fileio import EmptyMatchTreatment, MatchFiles
 from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.gcp.pubsub import PubsubMessage
 
+from pipeline.batch import Batch, batches_of
 from pipeline.claims.message import Message
 from pipeline.transforms.lines import LineRange, read_lines, split
 
@@ -65,9 +66,14 @@ class SplitFn(beam.DoFn):
 class ReadLinesFn(beam.DoFn):
     """Range -> its lines as messages."""
 
-    def process(self, element: LineRange) -> Iterable[Any]:
+    @beam.DoFn.yields_batches  # type: ignore[untyped-decorator]
+    def process(self, element: LineRange) -> Iterator[Batch]:
         """Read one range."""
-        return read_lines(element)
+        return batches_of(read_lines(element))
+
+    def infer_output_type(self, input_type: Any) -> Any:
+        """What a batch consists of."""
+        return Message
 
 
 @dataclass

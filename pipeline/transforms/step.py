@@ -1,12 +1,13 @@
 """What the steps share: one pure function over messages, and an output for its rejections."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from pipeline.batch import Batch
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.metrics import Tally
@@ -34,6 +35,22 @@ class Step(beam.DoFn):
     def process(self, element: tuple[Message, Any]) -> Iterable[Any]:
         """Decide on one message."""
         message, subject = element
+        outcome = self._outcome(message, subject)
+        if type(outcome) is Rejection:
+            return (TaggedOutput(REJECTED, (message, outcome)),)
+        return ((message, outcome),)
+
+    def process_batch(self, batch: Batch) -> Iterator[Batch]:
+        """Decide on each message of a batch."""
+        accepted, rejected = Batch(), Batch()
+        for message, subject in batch:
+            outcome = self._outcome(message, subject)
+            (rejected if type(outcome) is Rejection else accepted).append((message, outcome))
+        yield accepted
+        if rejected:
+            yield TaggedOutput(REJECTED, rejected)
+
+    def _outcome(self, message: Message, subject: Any) -> Any:
         try:
             outcome = self.decide(message, subject)
         except Exception as surprise:
@@ -41,8 +58,7 @@ class Step(beam.DoFn):
             outcome = Rejection(self.stage, "internal_error", f"unexpected {kind} in this step")
         if type(outcome) is Rejection:
             self.tally[f"rejected_{outcome.stage}_{outcome.error_code}"] += 1
-            return (TaggedOutput(REJECTED, (message, outcome)),)
-        return ((message, outcome),)
+        return outcome
 
     def finish_bundle(self) -> None:
         """Hand the counts of the bundle to Beam."""

@@ -74,7 +74,7 @@ def bundles(
     address: str, limits: AppendLimits = LIMITS, columns: Sequence[Column] = COLUMNS
 ) -> Iterator[Bundles]:
     """A DoFn from setup to teardown."""
-    fn = AppendRowsFn(TABLE, tuple(columns), frozenset({"processing_timestamp"}), address, limits)
+    fn = AppendRowsFn(TABLE, tuple(columns), address, limits)
     fn.setup()
     try:
         yield Bundles(fn)

@@ -1,0 +1,65 @@
+"""Batches: bounded, and nothing is lost or reordered on the way through them."""
+
+from collections.abc import Iterator
+
+import apache_beam as beam
+import pytest
+from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.typehints.batch import BatchConverter
+
+from pipeline.batch import MAX_BYTES, MAX_MESSAGES, Batch, batches_of
+from pipeline.claims.contract import Contract
+from pipeline.claims.message import Message
+from pipeline.transforms.parse_json import ParseJson
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lengths"),
+    [
+        ([], []),
+        ([0], [1]),
+        ([10] * (2 * MAX_MESSAGES + 1), [MAX_MESSAGES, MAX_MESSAGES, 1]),
+        ([MAX_BYTES // 2] * 4, [2, 2]),
+        ([1, 2 * MAX_BYTES, 1], [1, 1, 1]),
+    ],
+)
+def test_batches_are_bounded(sizes: list[int], lengths: list[int]) -> None:
+    messages = [Message(bytes(size), str(place)) for place, size in enumerate(sizes)]
+    batches = list(batches_of(messages))
+    assert [len(batch) for batch in batches] == lengths
+    assert [message for batch in batches for message in batch] == messages
+
+
+def test_the_converter_keeps_every_element() -> None:
+    converter = BatchConverter.from_typehints(element_type=int, batch_type=Batch)
+    batch = converter.produce_batch([1, 2, 3])
+    assert (list(converter.explode_batch(batch)), converter.get_length(batch)) == ([1, 2, 3], 3)
+    assert converter.combine_batches([batch, Batch([4])]) == [1, 2, 3, 4]
+    assert converter.estimate_byte_size(batch) > 0
+
+
+def test_no_other_type_gets_our_converter() -> None:
+    with pytest.raises(TypeError):
+        BatchConverter.from_typehints(element_type=int, batch_type=set)
+
+
+class _InBatchesFn(beam.DoFn):
+    @beam.DoFn.yields_batches
+    def process(self, element: int) -> Iterator[Batch]:
+        texts = [
+            b'{"claim_id": "%d"}' % number if number % 3 else b"no" for number in range(element)
+        ]
+        yield from batches_of(Message(text, str(place)) for place, text in enumerate(texts))
+
+    def infer_output_type(self, input_type: object) -> type:
+        return Message
+
+
+def test_a_step_takes_batches_and_gives_both_outputs_in_batches() -> None:
+    with beam.Pipeline() as pipeline:
+        messages = pipeline | beam.Create([250]) | "InBatches" >> beam.ParDo(_InBatchesFn())
+        parsed = messages | "ParseJson" >> ParseJson(Contract.default())
+        ids = parsed.accepted | "Ids" >> beam.Map(lambda element: element[0].message_id)
+        assert_that(ids, equal_to([str(n) for n in range(250) if n % 3]), label="Accepted")
+        codes = parsed.rejected | "Codes" >> beam.Map(lambda element: element[1].error_code)
+        assert_that(codes, equal_to(["invalid_json"] * 84), label="Rejected")

@@ -18,27 +18,34 @@ ARG LAUNCHER_IMAGE=gcr.io/dataflow-templates-base/python311-template-launcher-ba
 FROM ${BEAM_IMAGE} AS beam
 FROM ${LAUNCHER_IMAGE} AS launcher
 
-FROM ${PYTHON_IMAGE} AS wheel
-WORKDIR /source
+FROM ${PYTHON_IMAGE} AS build
+WORKDIR /build
+# Some packages come as source alone. Without isolation they are built with what is locked here,
+# not with what pip would download for each.
 RUN --mount=type=bind,source=requirements-build.txt,target=requirements-build.txt \
+    --mount=type=bind,source=requirements.txt,target=requirements.txt \
     --mount=type=cache,target=/root/.cache/pip \
-    python -m pip install --quiet --require-hashes --requirement requirements-build.txt
+    python -m pip install --quiet --require-hashes --requirement requirements-build.txt \
+    && python -m pip wheel --quiet --require-hashes --no-deps --no-build-isolation \
+        --wheel-dir /wheels --requirement requirements.txt
+
+FROM build AS package
 COPY pyproject.toml README.md LICENSE ./
 COPY pipeline pipeline
 RUN python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir /wheel .
 
-FROM ${PYTHON_IMAGE}
-# Workers and launcher of Dataflow find nothing else to install or to download: all is here.
-RUN --mount=type=bind,source=requirements.txt,target=/tmp/requirements.txt \
-    --mount=type=cache,target=/root/.cache/pip \
-    python -m pip install --quiet --require-hashes --requirement /tmp/requirements.txt
+FROM ${PYTHON_IMAGE} AS packages
+RUN --mount=type=bind,from=build,source=/wheels,target=/mnt \
+    python -m pip install --quiet --no-cache-dir --no-deps --no-index /mnt/*.whl
+
+FROM packages
 COPY --from=beam /opt/apache/beam/boot /opt/apache/beam/boot
 COPY --from=launcher /opt/google/dataflow/python_template_launcher /opt/google/dataflow/python_template_launcher
 # Alone in its directory, which is the first place where Python looks for modules then.
 COPY pipeline/main.py /template/pipeline/main.py
-RUN --mount=type=bind,from=wheel,source=/wheel,target=/mnt \
-    python -m pip install --quiet --no-deps --no-index /mnt/*.whl && python -m pip check
-WORKDIR /template
+RUN --mount=type=bind,from=package,source=/wheel,target=/mnt \
+    python -m pip install --quiet --no-cache-dir --no-deps --no-index /mnt/*.whl \
+    && python -m pip check
 
 # No FLEX_TEMPLATE_PYTHON_REQUIREMENTS_FILE: with it, Beam downloads all of it at each launch.
 ENV FLEX_TEMPLATE_PYTHON_PY_FILE=/template/pipeline/main.py

@@ -1,15 +1,20 @@
 """Servers that all tests share, and a fresh corner of them for each test."""
 
+import importlib
+import json
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple, TypeVar
 
 import pytest
 from google.cloud import bigquery
 
-from pipeline.tools import emulators
+from pipeline.tools import emulators, synthetic
 from pipeline.tools.emulators import PROJECT, BigqueryServer, PubsubServer
 from pipeline.tools.local_server import ServerMissing
 
@@ -44,17 +49,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def _servers() -> ModuleType:
+    """Where the servers come from: programs here, or with CLAIMS_TEST_SERVERS=containers Docker."""
+    if os.environ.get("CLAIMS_TEST_SERVERS") == "containers":
+        return importlib.import_module("tests.image.servers")
+    return emulators
+
+
 @pytest.fixture(scope="session")
 def pubsub_server() -> Iterator[PubsubServer]:
     """A running Pub/Sub emulator."""
-    with _required(emulators.pubsub_server()) as server:
+    with _required(_servers().pubsub_server()) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def bigquery_server() -> Iterator[BigqueryServer]:
     """A running BigQuery emulator."""
-    with _required(emulators.bigquery_server()) as server:
+    with _required(_servers().bigquery_server()) as server:
         yield server
 
 
@@ -78,3 +90,17 @@ def feed(pubsub_server: PubsubServer) -> Feed:
     """A new topic with a subscription."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     return Feed(*emulators.create_topic_and_subscription(pubsub_server, name, name))
+
+
+@pytest.fixture(scope="session")
+def claims() -> list[bytes]:
+    """2,000 good claims: the reference claims where they lie beside the repository, else ours."""
+    reference = Path(__file__).parents[2] / "shared/data/reference_claims.ndjson"
+    if reference.exists():
+        return reference.read_bytes().splitlines()
+    made: dict[str, bytes] = {}  # a claim that is sent twice counts once
+    for claim in synthetic.claims(seed=1, now=datetime.now(UTC), variants=0):
+        made[claim["claim_id"]] = json.dumps(claim).encode()
+        if len(made) == 2000:
+            break
+    return list(made.values())

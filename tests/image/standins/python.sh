@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a stand-in for the official image python:3.11-slim-bookworm, of Debian's own packages:
 #
-#   python_base.sh TAG
+#   python.sh TAG
 #
 # As there, `python` and `pip` are those of /usr/local, and packages go to its site-packages. The
 # certificates that this machine trusts in addition are trusted in it too.
@@ -12,7 +12,10 @@ cache=${CLAIMS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/claims-pipeline}
 certificates=/usr/local/share/ca-certificates
 key=$({ cat "$0"; find $certificates -name '*.crt' -exec cat {} +; } | sha256sum | cut -c1-12)
 rootfs=$cache/python-base-$key.tar
+label=claims.stand-in
 
+made=$(docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$tag" 2>/dev/null || :)
+[ "$made" != "$key" ] || exit 0
 if [ ! -s "$rootfs" ]; then
     if [ "$(id -u)" != 0 ]; then
         echo "$tag: only root can make a stand-in, with debootstrap" >&2
@@ -39,4 +42,4 @@ if [ ! -s "$rootfs" ]; then
 fi
 
 docker import --change 'ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' \
-    --change 'CMD ["python3"]' --change "LABEL claims.stand-in=$key" "$rootfs" "$tag" >/dev/null
+    --change 'CMD ["python3"]' --change "LABEL $label=$key" "$rootfs" "$tag" >/dev/null

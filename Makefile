@@ -16,10 +16,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	$(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench image lint lock clean
+.PHONY: help setup demo test bench image test-image sbom lint lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## claims through Pub/Sub, Beam and BigQuery on this machine (DEMO_CLAIMS=2000)
 	@$(BIN)/claims demo --claims $(DEMO_CLAIMS)
@@ -32,6 +32,12 @@ bench: setup ## measure what a claim costs, 15 minutes (QUICK=1: within 2)
 
 image: ## build the container image of launcher and workers (IMAGE=name)
 	@tests/image/build.sh $(IMAGE)
+
+test-image: setup ## run the tests of the image alone (ARGS as for test)
+	@$(BIN)/pytest tests/image $(ARGS)
+
+sbom: setup image ## list the packages of the image, CycloneDX, in build/sbom.cdx.json
+	@tests/image/sbom.sh $(IMAGE)
 
 lint: setup ## check style, types and generated files
 	@$(BIN)/ruff check

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, NoReturn, TypeVar
 
 import pytest
 from google.cloud import bigquery
@@ -19,6 +19,10 @@ from pipeline.tools.emulators import PROJECT, BigqueryServer, PubsubServer
 from pipeline.tools.local_server import ServerMissing
 
 Server = TypeVar("Server")
+
+IMAGE_TESTS = Path(__file__).parent / "image"
+IN_CONTAINERS = os.environ.get("CLAIMS_TEST_SERVERS") == "containers"
+"""Whether the servers run in Docker, not as programs of this machine."""
 
 
 class Feed(NamedTuple):
@@ -34,11 +38,17 @@ def _required(server: AbstractContextManager[Server]) -> Iterator[Server]:
     try:
         started = server.__enter__()
     except ServerMissing as missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+        unavailable(missing)
     try:
         yield started
     finally:
         server.__exit__(None, None, None)
+
+
+def unavailable(missing: ServerMissing) -> NoReturn:
+    """Skip the test; in CI it fails, where nothing may be missing."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+    raise AssertionError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,9 +59,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if IN_CONTAINERS or IMAGE_TESTS in item.path.parents:
+            # Fixtures build images, with a time limit of their own.
+            item.add_marker(pytest.mark.timeout(120, func_only=True))
+
+
 def _servers() -> ModuleType:
-    """Where the servers come from: programs here, or with CLAIMS_TEST_SERVERS=containers Docker."""
-    if os.environ.get("CLAIMS_TEST_SERVERS") == "containers":
+    if IN_CONTAINERS:
         return importlib.import_module("tests.image.servers")
     return emulators
 

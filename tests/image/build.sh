@@ -20,9 +20,11 @@ for argument in PYTHON_IMAGE BEAM_IMAGE LAUNCHER_IMAGE; do
 done
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 revision=$(git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || :)
+# Without the name or token that an address may hold.
+source=$(git remote get-url origin 2>/dev/null | sed -n 's#^https://\([^@/]*@\)\{0,1\}#https://#p' || :)
 [ -z "${2:-}" ] || arguments+=(--target "$2")
 # The network of this machine, for the packages: an engine may have no other way out.
 docker build --network=host --tag "$name" "${arguments[@]}" --build-arg "IMAGE=$name" \
-    --build-arg "VERSION=$version" --build-arg "REVISION=$revision" .
+    --build-arg "VERSION=$version" --build-arg "REVISION=$revision" --build-arg "SOURCE=$source" .
 size=$(docker image inspect --format '{{.Size}}' "$name")
 echo "$name is built, $((size / 1000000)) MB"

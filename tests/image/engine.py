@@ -4,23 +4,26 @@ import os
 import subprocess
 from pathlib import Path
 
+from pipeline.tools.local_server import ServerMissing
+
 HERE = Path(__file__).parent
 IMAGE = "claims-pipeline:test"
 BUILD_SECONDS = 1800  # the first time on a machine; seconds later
 
 REMEDY = (
-    "no Docker engine answers, so the image is not tested: install one (sudo apt-get install"
-    " docker.io, or Docker Desktop), or as root on Debian: .ci/with-docker make test-image"
+    "no Docker engine answers: install one (sudo apt-get install docker.io, or Docker Desktop), or"
+    " as root on Debian: .ci/with-docker make test-image"
 )
 
 
-def answers() -> bool:
-    """Whether there is an engine."""
+def require() -> None:
+    """Raise ServerMissing, with the remedy, unless an engine answers."""
     try:
         asked = subprocess.run(["docker", "version"], capture_output=True, timeout=10)
     except (FileNotFoundError, subprocess.TimeoutExpired):
-        return False
-    return asked.returncode == 0
+        raise ServerMissing(REMEDY) from None
+    if asked.returncode:
+        raise ServerMissing(REMEDY)
 
 
 def call(*command: str | Path, stdin: str | None = None) -> str:

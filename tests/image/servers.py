@@ -31,6 +31,7 @@ SERVERS = "claims-pipeline:test-servers"
 
 def server_image() -> str:
     """The name of an image with BigQuery and Cloud Storage in it."""
+    engine.require()
     dockerfile, packages = EMULATORS / "Dockerfile", f"PACKAGES={engine.build('packages')}"
     engine.docker_build(SERVERS, ROOT, "--file", dockerfile, "--build-arg", packages)
     return SERVERS
@@ -38,6 +39,7 @@ def server_image() -> str:
 
 def pubsub_image() -> str:
     """The name of the Cloud SDK's image, or of its stand-in."""
+    engine.require()
     name = pubsub_emulator._IMAGE
     for found in (["image", "inspect", name], ["pull", name]):
         if subprocess.run(["docker", *found], capture_output=True).returncode == 0:

@@ -35,8 +35,9 @@ if [ ! -s "$rootfs" ]; then
     chroot "$work" update-ca-certificates >/dev/null 2>&1
     chroot "$work" python3 -m venv /usr/local
     ln -sf python3 "$work/usr/local/bin/python3.11"
-    rm -rf "$work"/var/cache/apt/* "$work"/var/lib/apt/lists/* "$work"/var/log/* "$work"/dev/*
-    rm -rf "$work"/usr/share/{doc,man,locale,info}/*
+    rm -rf "$work"/var/cache/apt/* "$work"/var/lib/apt/lists/* "$work"/var/log/* "${work:?}"/dev/*
+    rm -rf "$work"/usr/share/{man,locale,info}/*
+    find "$work"/usr/share/doc -type f ! -name copyright -delete
     tar -C "$work" --numeric-owner --sort=name -cf "$rootfs.part" .
     mv "$rootfs.part" "$rootfs"
 fi

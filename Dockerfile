@@ -27,7 +27,8 @@ RUN --mount=type=bind,source=requirements-build.txt,target=requirements-build.tx
     --mount=type=cache,target=/root/.cache/pip \
     python -m pip install --quiet --require-hashes --requirement requirements-build.txt \
     && python -m pip wheel --quiet --require-hashes --no-deps --no-build-isolation \
-        --wheel-dir /wheels --requirement requirements.txt
+        --wheel-dir /wheels --requirement requirements.txt \
+    && sed '/^ *--hash/d; s/ *\\$//' requirements.txt > /wheels/requirements.txt
 
 FROM build AS package
 COPY pyproject.toml README.md LICENSE ./
@@ -36,15 +37,19 @@ RUN python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --whee
 
 FROM ${PYTHON_IMAGE} AS packages
 RUN --mount=type=bind,from=build,source=/wheels,target=/mnt \
-    python -m pip install --quiet --no-cache-dir --no-deps --no-index /mnt/*.whl
+    python -m pip install --quiet --no-cache-dir --no-deps --no-index --find-links /mnt \
+        --requirement /mnt/requirements.txt
 
 FROM packages
 COPY --from=beam /opt/apache/beam/boot /opt/apache/beam/boot
 COPY --from=launcher /opt/google/dataflow/python_template_launcher /opt/google/dataflow/python_template_launcher
 # Alone in its directory, which is the first place where Python looks for modules then.
 COPY pipeline/main.py /template/pipeline/main.py
+# There is one version of it: that of the stage.
+# hadolint ignore=DL3013
 RUN --mount=type=bind,from=package,source=/wheel,target=/mnt \
-    python -m pip install --quiet --no-cache-dir --no-deps --no-index /mnt/*.whl \
+    python -m pip install --quiet --no-cache-dir --no-deps --no-index --find-links /mnt \
+        claims-pipeline \
     && python -m pip check
 
 # No FLEX_TEMPLATE_PYTHON_REQUIREMENTS_FILE: with it, Beam downloads all of it at each launch.

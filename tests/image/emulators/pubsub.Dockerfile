@@ -9,6 +9,7 @@ RUN mkdir -p /usr/share/man/man1 && apt-get update \
     && rm -rf /var/lib/apt/lists/*
 COPY cloud-pubsub-emulator-*-all.jar /emulator.jar
 # gcloud beta emulators pubsub start [--project=P] --host-port=HOST:PORT
+# hadolint ignore=SC2016
 RUN printf '%s\n' '#!/bin/sh' 'for option; do case $option in --host-port=*) at=${option#*=} ;; esac; done' \
         'exec java -jar /emulator.jar --host="${at%:*}" --port="${at##*:}"' > /usr/local/bin/gcloud \
     && chmod 755 /usr/local/bin/gcloud

@@ -39,6 +39,7 @@ if [ ! -s "$rootfs" ]; then
     rm -rf "$work"/usr/share/{man,locale,info}/*
     find "$work"/usr/share/doc -type f ! -name copyright -delete
     tar -C "$work" --numeric-owner --sort=name -cf "$rootfs.part" .
+    rm -f "$cache"/python-base-*.tar
     mv "$rootfs.part" "$rootfs"
 fi
 

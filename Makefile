@@ -1,6 +1,7 @@
 # `make` alone lists what there is to do.
 
 DEMO_CLAIMS ?= 2000
+IMAGE ?= claims-pipeline:local
 ARGS ?=
 
 VENV := .venv
@@ -15,10 +16,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	$(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint lock clean
+.PHONY: help setup demo test bench image test-image sbom lint lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup ## claims through Pub/Sub, Beam and BigQuery on this machine (DEMO_CLAIMS=2000)
 	@$(BIN)/claims demo --claims $(DEMO_CLAIMS)
@@ -28,6 +29,15 @@ test: setup ## run the tests (ARGS="-k name" and the like go to pytest)
 
 bench: setup ## measure what a claim costs, 15 minutes (QUICK=1: within 2)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+image: ## build the container image of launcher and workers (IMAGE=name)
+	@tests/image/build.sh $(IMAGE)
+
+test-image: setup ## run the tests of the image alone (ARGS as for test)
+	@$(BIN)/pytest tests/image $(ARGS)
+
+sbom: setup image ## list the packages of the image, CycloneDX, in build/sbom.cdx.json
+	@tests/image/sbom.sh $(IMAGE)
 
 lint: setup ## check style, types and generated files
 	@$(BIN)/ruff check
@@ -55,6 +65,7 @@ $(BIN)/uv:
 lock: | $(BIN)/uv ## write the locks anew from pyproject.toml (UPGRADE=1: to the newest versions)
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	@$(COMPILE) --group build --constraint requirements-dev.txt --output-file requirements-build.txt
 
 clean: ## remove all that was installed or generated
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

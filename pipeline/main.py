@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
 )
 
-from pipeline import emulation, graph, launch, options
+from pipeline import emulation, graph, launch, options, worker_image
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -31,6 +31,7 @@ def start(arguments: Sequence[str]) -> Any:
     source = launch.source(asked)
     # Beam itself infers it too late for the Pub/Sub source.
     pipeline_options.view_as(StandardOptions).streaming = asked.streaming
+    worker_image.default_to_own(pipeline_options)
     try:
         pipeline = beam.Pipeline(options=pipeline_options)
     except ValueError as error:  # a check of Beam's own options, which it names

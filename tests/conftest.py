@@ -1,19 +1,28 @@
 """Servers that all tests share, and a fresh corner of them for each test."""
 
+import importlib
+import json
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple, TypeVar
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple, NoReturn, TypeVar
 
 import pytest
 from google.cloud import bigquery
 
-from pipeline.tools import emulators
+from pipeline.tools import emulators, synthetic
 from pipeline.tools.emulators import PROJECT, BigqueryServer, PubsubServer
 from pipeline.tools.local_server import ServerMissing
 
 Server = TypeVar("Server")
+
+IMAGE_TESTS = Path(__file__).parent / "image"
+IN_CONTAINERS = os.environ.get("CLAIMS_TEST_SERVERS") == "containers"
+"""Whether the servers run in Docker, not as programs of this machine."""
 
 
 class Feed(NamedTuple):
@@ -29,11 +38,17 @@ def _required(server: AbstractContextManager[Server]) -> Iterator[Server]:
     try:
         started = server.__enter__()
     except ServerMissing as missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+        unavailable(missing)
     try:
         yield started
     finally:
         server.__exit__(None, None, None)
+
+
+def unavailable(missing: ServerMissing) -> NoReturn:
+    """Skip the test; in CI it fails, where nothing may be missing."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+    raise AssertionError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,17 +59,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if IN_CONTAINERS or IMAGE_TESTS in item.path.parents:
+            # Fixtures build images, with a time limit of their own.
+            item.add_marker(pytest.mark.timeout(120, func_only=True))
+
+
+def _servers() -> ModuleType:
+    if IN_CONTAINERS:
+        return importlib.import_module("tests.image.servers")
+    return emulators
+
+
 @pytest.fixture(scope="session")
 def pubsub_server() -> Iterator[PubsubServer]:
     """A running Pub/Sub emulator."""
-    with _required(emulators.pubsub_server()) as server:
+    with _required(_servers().pubsub_server()) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def bigquery_server() -> Iterator[BigqueryServer]:
     """A running BigQuery emulator."""
-    with _required(emulators.bigquery_server()) as server:
+    with _required(_servers().bigquery_server()) as server:
         yield server
 
 
@@ -78,3 +106,17 @@ def feed(pubsub_server: PubsubServer) -> Feed:
     """A new topic with a subscription."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     return Feed(*emulators.create_topic_and_subscription(pubsub_server, name, name))
+
+
+@pytest.fixture(scope="session")
+def claims() -> list[bytes]:
+    """2,000 good claims: the reference claims where they lie beside the repository, else ours."""
+    reference = Path(__file__).parents[2] / "shared/data/reference_claims.ndjson"
+    if reference.exists():
+        return reference.read_bytes().splitlines()
+    made: dict[str, bytes] = {}  # a claim that is sent twice counts once
+    for claim in synthetic.claims(seed=1, now=datetime.now(UTC), variants=0):
+        made[claim["claim_id"]] = json.dumps(claim).encode()
+        if len(made) == 2000:
+            break
+    return list(made.values())

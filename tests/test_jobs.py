@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from google.cloud import bigquery, pubsub_v1
 
 from pipeline import main
 from pipeline.claims.contract import default_contract_text
-from pipeline.tools import synthetic
 from pipeline.tools.emulators import PROJECT, BigqueryServer, PubsubServer
 from tests.conftest import Feed
 
@@ -34,20 +33,6 @@ COLUMNS = (
 def emulator(bigquery_server: BigqueryServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in bigquery_server.environment.items():
         monkeypatch.setenv(name, value)
-
-
-@pytest.fixture(scope="session")
-def claims() -> list[bytes]:
-    """2,000 good claims: the reference claims where they lie beside the repository, else ours."""
-    reference = Path(__file__).parents[2] / "shared/data/reference_claims.ndjson"
-    if reference.exists():
-        return reference.read_bytes().splitlines()
-    made: dict[str, bytes] = {}  # a claim that is sent twice counts once
-    for claim in synthetic.claims(seed=1, now=datetime.now(UTC), variants=0):
-        made[claim["claim_id"]] = json.dumps(claim).encode()
-        if len(made) == 2000:
-            break
-    return list(made.values())
 
 
 def tables(dataset: str) -> list[str]:

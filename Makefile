@@ -33,6 +33,7 @@ lint: setup ## check style, types and generated files
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/claims sync --check
 
 setup: $(VENV)/.installed ## install what is locked into .venv (the others do it when a lock changed)
 

@@ -29,10 +29,11 @@ test: setup ## run the tests (ARGS="-k name" and the like go to pytest)
 bench: setup ## measure what a claim costs, 15 minutes (QUICK=1: within 2)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
-lint: setup ## check style, types and generated files
+lint: setup ## check style, types, scripts and generated files
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/shellcheck .ci/run $(wildcard *.sh tests/*/*.sh)
 	@$(BIN)/claims sync --check
 
 setup: $(VENV)/.installed ## install what is locked into .venv (the others do it when a lock changed)

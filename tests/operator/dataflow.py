@@ -52,6 +52,7 @@ class Dataflow:
             "location": call.names["location"],
             "name": name,
             "currentState": "JOB_STATE_QUEUED",
+            "currentStateTime": "2026-01-01T00:00:00Z",
             "createTime": "2026-01-01T00:00:00Z",
         }
         return {"job": self.jobs[identity]}

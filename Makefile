@@ -33,7 +33,7 @@ lint: setup ## check style, types, scripts and generated files
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/shellcheck .ci/run $(wildcard *.sh tests/*/*.sh)
+	@$(BIN)/shellcheck $(wildcard .ci/* *.sh tests/*/*.sh)
 	@$(BIN)/claims sync --check
 
 setup: $(VENV)/.installed ## install what is locked into .venv (the others do it when a lock changed)

@@ -148,7 +148,7 @@ build_with_cloud_build() {
     run gcloud builds submit --project "$project" --region "$region" --config cloudbuild.yaml \
         --gcs-source-staging-dir "gs://$bucket/source" --substitutions \
         "_REGION=$region,_REPOSITORY=$repository,_IMAGE=$name,_BUCKET=$bucket,_TAG=$tag,\
-_REVISION=$revision,_SOURCE=$source,_FORCE=${force:+--force}" .
+_REVISION=$revision,_SOURCE=$source,_FORCE=$force" .
 }
 
 # gcloud (seen in 528) drops the streaming modes from metadata.json: put them back. Sorted and

@@ -42,6 +42,16 @@ def test_every_substitution_is_made():
     assert resolved["steps"][1]["script"] == "echo ${LOCAL}"
 
 
+SCRIPTS = {step["id"]: step["script"] for step in CONFIG["steps"] if "script" in step}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_scripts_are_clean(script: str):
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    checked = subprocess.run([shellcheck, "-"], input=script, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
 def test_every_step_is_bounded_and_named():
     for step in CONFIG["steps"]:
         assert step["id"] and int(step["timeout"].removesuffix("s")) > 0

@@ -20,6 +20,7 @@ from tests.operator.google_apis import GoogleApis
 from tests.operator.storage import Storage
 
 ROOT = Path(__file__).parents[2]
+RENAMED = {"ParseClaims, of old/ParDo(Parse)": "ParseJson"}
 IMAGE = f"us-central1-docker.pkg.dev/{PROJECT}/claims/claims"
 
 
@@ -30,6 +31,9 @@ def workspace(tmp_path: Path) -> Path:
     directory.mkdir()
     for name in ("build_template.sh", "cloudbuild.yaml", "metadata.json", "pyproject.toml"):
         shutil.copy(ROOT / name, directory)
+    names = directory / "pipeline/tools/graph_record/transform_names.json"
+    names.parent.mkdir(parents=True)
+    names.write_text(json.dumps(RENAMED))
     return directory
 
 
@@ -132,6 +136,7 @@ def test_the_steps_register_launch_and_update(
         asked = launch["launchParameter"]
         assert asked["parameters"] == parameters
         assert asked.get("update") is update
+        assert asked.get("transformNameMappings") == (RENAMED if update else None)
         assert asked["environment"]["serviceAccountEmail"] == given["_WORKER_ACCOUNT"]
         assert asked["environment"]["maxWorkers"] == 10
         (running,) = dataflow.active("claims")

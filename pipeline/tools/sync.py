@@ -34,25 +34,30 @@ def sync(check: bool, root: Path) -> None:
       claims sync            after a parameter was added or changed
       claims sync --check    what `make lint` does
     """
-    outdated = []
-    for name, wanted_from in _GENERATED.items():
-        path = root / name
-        found = path.read_text() if path.exists() else ""
-        try:
-            wanted = wanted_from(found)
-        except MarkersMissing as error:
-            raise click.ClickException(f"{name}: {error}") from None
-        if found == wanted:
+    found = {name: _text(root / name) for name in _GENERATED}
+    wanted = {name: _wanted(name, found[name]) for name in _GENERATED}
+    outdated = [name for name in _GENERATED if found[name] != wanted[name]]
+    for name in _GENERATED:
+        if name not in outdated:
             click.echo(f"{name} is up to date")
-            continue
-        outdated.append(name)
-        if check:
-            click.echo(_difference(name, found, wanted))
+        elif check:
+            click.echo(_difference(name, found[name], wanted[name]))
         else:
-            path.write_text(wanted)
+            (root / name).write_text(wanted[name])
             click.echo(f"{name} written")
     if check and outdated:
         raise click.ClickException(f"not up to date: {', '.join(outdated)}; run claims sync")
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _wanted(name: str, found: str) -> str:
+    try:
+        return _GENERATED[name](found)
+    except MarkersMissing as error:
+        raise click.ClickException(f"{name}: {error}") from None
 
 
 def _difference(name: str, found: str, wanted: str) -> str:

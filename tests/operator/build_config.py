@@ -39,6 +39,11 @@ def resolve(build: Mapping[str, Any], built_in: Mapping[str, str] = BUILT_IN) ->
     return whole | {"substitutions": {key: known[key] for key in own}}
 
 
+def environment(step: Mapping[str, Any]) -> dict[str, str]:
+    """What a step has in its environment."""
+    return dict(each.split("=", 1) for each in step["env"])
+
+
 def _step_mistakes(steps: list[Mapping[str, Any]]) -> Iterator[str]:
     seen: set[str] = set()
     for number, step in enumerate(steps):

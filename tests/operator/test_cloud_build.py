@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.operator.build_config import environment
 from tests.operator.cloud_build import CloudBuild
 from tests.operator.dataflow import Dataflow
 from tests.operator.docker_shim import DockerShim
@@ -35,10 +36,6 @@ def workspace(tmp_path: Path) -> Path:
     names.parent.mkdir(parents=True)
     names.write_text(json.dumps(RENAMED))
     return directory
-
-
-def environment(step: dict[str, Any]) -> dict[str, str]:
-    return dict(each.split("=", 1) for each in step["env"])
 
 
 def run_step(gcloud: Gcloud, workspace: Path, step: dict[str, Any], **more: str) -> str:

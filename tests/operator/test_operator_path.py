@@ -18,7 +18,7 @@ from google.cloud import dataflow_v1beta3
 from google.protobuf import json_format
 
 from pipeline.tools.emulators import BigqueryServer
-from tests.operator import launcher
+from tests.operator import build_config, launcher
 from tests.operator.artifact_registry import ArtifactRegistry
 from tests.operator.cloud_build import CloudBuild
 from tests.operator.dataflow import Dataflow
@@ -165,7 +165,7 @@ def test_launch_from_ci_then_operate(operator: Operator):
     operator.does(exports(), commands("Launch the job")[1])
     (build,) = operator.cloud_build.builds.values()
     (launch,) = (step for step in build["steps"] if step["id"] == "launch")
-    environment = dict(each.split("=", 1) for each in launch["env"])
+    environment = build_config.environment(launch)
     assert (environment["JOB"], environment["TAG"], environment["BUCKET"]) == (
         "claims",
         "v1",

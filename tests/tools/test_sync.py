@@ -74,5 +74,7 @@ def test_a_readme_without_place_for_the_table_is_refused(
 ):
     readme = checkout / "README.md"
     readme.write_text(spoil(readme.read_text()))
+    (checkout / "metadata.json").unlink()
     assert main(["sync", "--root", str(checkout)]) == 1
     assert capsys.readouterr().err.startswith("claims: README.md: needs <!-- written by")
+    assert not (checkout / "metadata.json").exists()

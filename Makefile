@@ -39,10 +39,12 @@ test-image: setup ## run the tests of the image alone (ARGS as for test)
 sbom: setup image ## list the packages of the image, CycloneDX, in build/sbom.cdx.json
 	@tests/image/sbom.sh $(IMAGE)
 
-lint: setup ## check style, types and generated files
+lint: setup ## check style, types, scripts and generated files
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/shellcheck $(wildcard .ci/* *.sh tests/*/*.sh)
+	@$(BIN)/claims sync --check
 
 setup: $(VENV)/.installed ## install what is locked into .venv (the others do it when a lock changed)
 

@@ -9,11 +9,12 @@ from typing import Any, get_args, get_type_hints
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.parameter import Choice, Parameter, as_text
 from pipeline.tables import PROJECT_PATTERN, TABLE_PATTERN
 
 _RESOURCE = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
 _TABLE = rf"^{TABLE_PATTERN}$"
-_FRACTION = r"^(?:0(?:\.\d+)?|1(?:\.0+)?|\.\d+)$"
+_FRACTION = r"^(?:0(?:\.[0-9]+)?|1(?:\.0+)?|\.[0-9]+)$"
 
 
 class ParameterError(Exception):
@@ -21,27 +22,6 @@ class ParameterError(Exception):
 
     def __init__(self, parameter: str, reason: str) -> None:
         super().__init__(f"{parameter}: {' '.join(reason.split())}")
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One launch parameter: the same word as flag, metadata name and attribute."""
-
-    label: str
-    """Name of the field in the Dataflow console."""
-    help: str
-    """What it is, with its unit and an example."""
-    group: str
-    """Section of the console: Source, Output, Scoring or Advanced."""
-    param_type: str = "TEXT"
-    """Picker of the console: a ParameterType of the Dataflow API."""
-    default: Any = None
-    required: bool = False
-    regex: str | None = None
-    choices: tuple[str, ...] = ()
-    hidden: bool = False
-    name: str = ""
-    type: type = str
 
 
 def _parameter(label: str, text: str, group: str, param_type: str = "TEXT", **more: Any) -> Any:
@@ -59,59 +39,70 @@ class Launch:
     input_subscription: str | None = _parameter(
         "Pub/Sub input subscription",
         "Subscription to read claims from. Exactly one of input_subscription, input_topic and"
-        " input_files is needed. Example: projects/my-project/subscriptions/claims",
+        " input_files is needed.",
         "Source",
         "PUBSUB_SUBSCRIPTION",
+        example="projects/my-project/subscriptions/claims",
         regex=rf"^projects/{PROJECT_PATTERN}/subscriptions/{_RESOURCE}$",
     )
     input_topic: str | None = _parameter(
         "Pub/Sub input topic",
         "Topic to read claims from, through a subscription that Dataflow makes and that ends with"
-        " the job. Example: projects/my-project/topics/claims",
+        " the job.",
         "Source",
         "PUBSUB_TOPIC",
+        example="projects/my-project/topics/claims",
         regex=rf"^projects/{PROJECT_PATTERN}/topics/{_RESOURCE}$",
     )
     input_files: str | None = _parameter(
         "Input files for a backfill",
         "Files of newline-delimited JSON, one claim a line, .gz too, read once as a batch job: a"
-        " path or glob, local or gs://. Example: gs://my-bucket/claims/2026-*.ndjson.gz",
+        " path or glob, gs:// or, without Dataflow, local.",
         "Source",
         "GCS_READ_FILE",
+        example="gs://my-bucket/claims/2026-*.ndjson.gz",
     )
     message_id_attribute: str | None = _parameter(
         "Attribute with the message id",
         "Pub/Sub message attribute that holds the producer's own id of a message, for which"
-        " Dataflow drops a second copy that comes within 10 minutes. Example: event_id",
+        " Dataflow drops a second copy that comes within 10 minutes; not in at-least-once mode.",
         "Source",
-        regex=r"^[^\s=,]{1,256}$",
+        example="event_id",
+        regex=r"^\S(?:.{0,254}\S)?$",
     )
     output_table: str = _parameter(
         "Claims table",
-        "BigQuery table for scored claims, as project:dataset.table or project.dataset.table."
-        " Example: my-project:claims.claims",
+        "BigQuery table for scored claims, as project:dataset.table or project.dataset.table.",
         "Output",
         "BIGQUERY_TABLE",
+        example="my-project:claims.claims",
         required=True,
         regex=_TABLE,
     )
     error_table: str = _parameter(
         "Error table",
         "BigQuery table for rejected messages, whole and replayable, as project:dataset.table or"
-        " project.dataset.table. It holds health data. Example: my-project:claims.errors",
+        " project.dataset.table. It holds health data.",
         "Output",
         "BIGQUERY_TABLE",
+        example="my-project:claims.errors",
         required=True,
         regex=_TABLE,
     )
     write_method: str = _parameter(
         "Write method",
-        "How rows go to BigQuery: STORAGE_WRITE_API (fast, half the price) or STREAMING_INSERTS"
-        " (the older insertAll API, through Beam's own sink).",
+        "How rows go to BigQuery.",
         "Output",
         "ENUM",
         default="STORAGE_WRITE_API",
-        choices=("STORAGE_WRITE_API", "STREAMING_INSERTS"),
+        choices=(
+            Choice("STORAGE_WRITE_API", "Storage Write API", "fast, half the price"),
+            Choice(
+                "STREAMING_INSERTS",
+                "Streaming inserts",
+                "the older insertAll API, through Beam's own sink",
+            ),
+        ),
     )
     create_tables: bool = _parameter(
         "Create and extend tables",
@@ -124,54 +115,65 @@ class Launch:
     dataset_location: str | None = _parameter(
         "Location of new datasets",
         "Location in which the launch creates a missing dataset; without it a missing dataset"
-        " stops the launch. Example: US",
+        " stops the launch.",
         "Output",
+        example="US",
         regex=r"^[A-Za-z][A-Za-z0-9-]{1,40}$",
+        parent="create_tables",
+        parent_value="true",
     )
     error_retention_days: int | None = _parameter(
         "Retention of the error table",
         "Days after which a partition of the error table is deleted; 0 keeps it for ever."
-        " Without a value a new table keeps it, and an existing one stays as it is. Example: 90",
+        " Without a value a new table keeps it, and an existing one stays as it is.",
         "Output",
         "NUMBER",
-        regex=r"^\d{1,4}$",
+        example="90",
+        regex=r"^[0-9]{1,4}$",
+        parent="create_tables",
+        parent_value="true",
     )
     bigquery_kms_key: str | None = _parameter(
         "KMS key of new tables",
-        "Cloud KMS key that protects the tables that the launch creates. Example:"
-        " projects/my-project/locations/us/keyRings/claims/cryptoKeys/bigquery",
+        "Cloud KMS key that protects the tables that the launch creates.",
         "Output",
         "KMS_KEY_NAME",
+        example="projects/my-project/locations/us/keyRings/claims/cryptoKeys/bigquery",
         regex=rf"^projects/{PROJECT_PATTERN}/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+$",
+        parent="create_tables",
+        parent_value="true",
     )
     high_risk_threshold: float = _parameter(
         "High risk threshold",
-        "Score above which a claim is flagged as high risk, 0 to 1. Example: 0.5",
+        "Score above which a claim is flagged as high risk, 0 to 1.",
         "Scoring",
         "NUMBER",
+        example="0.7",
         default=0.5,
         regex=_FRACTION,
     )
     rules: str | None = _parameter(
         "Rules document",
-        "File with the risk and quality rules, local or gs://; without it those of the package."
-        " Example: gs://my-bucket/rules.json",
+        "File with the risk and quality rules, gs:// or, without Dataflow, local; without it those"
+        " of the package.",
         "Scoring",
         "GCS_READ_FILE",
+        example="gs://my-bucket/rules.json",
     )
     claim_schema: str | None = _parameter(
         "Claim schema",
-        "File with the JSON Schema of a claim, local or gs://; without it that of the package."
-        " Example: gs://my-bucket/claim.schema.json",
+        "File with the JSON Schema of a claim, gs:// or, without Dataflow, local; without it that"
+        " of the package.",
         "Scoring",
         "GCS_READ_FILE",
+        example="gs://my-bucket/claim.schema.json",
     )
     bigquery_storage_endpoint: str | None = _parameter(
         "BigQuery Storage endpoint",
-        "host:port of the BigQuery Storage API, for private endpoints and tests. Example:"
-        " bigquerystorage.example.p.googleapis.com:443",
+        "host:port of the BigQuery Storage API, for private endpoints and tests.",
         "Advanced",
-        regex=r"^[A-Za-z0-9.-]+:\d{1,5}$",
+        example="bigquerystorage.example.p.googleapis.com:443",
+        regex=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$",
         hidden=True,
     )
 
@@ -193,6 +195,10 @@ def _declared() -> Iterator[Parameter]:
 
 PARAMETERS = tuple(_declared())
 """The declarations, in the order of the console."""
+DESCRIPTION = (
+    "Reads healthcare claims (JSON) from Pub/Sub or files, scores them, and writes them to"
+    " BigQuery; what fails goes to an error table."
+)
 _EXAMPLES = """\
 Beam's own options pass through, as --runner, --project, --region, --temp_location,
 --staging_location, --max_num_workers, --job_name and --update.
@@ -226,9 +232,9 @@ class ClaimsOptions(PipelineOptions):
 
 
 def _add_argument(parser: argparse._ActionsContainer, parameter: Parameter) -> None:
-    text = parameter.help.replace("%", "%%")  # a percent sign is argparse's own
-    if parameter.default is not None:
-        text += f" Default: {_text(parameter.default)}."
+    text = parameter.text.replace("%", "%%")  # a percent sign is argparse's own
+    if parameter.default_text:
+        text += f" Default: {parameter.default_text}."
     parser.add_argument(
         f"--{parameter.name}",
         default=parameter.default,
@@ -237,21 +243,18 @@ def _add_argument(parser: argparse._ActionsContainer, parameter: Parameter) -> N
     )
 
 
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _value(parameter: Parameter, given: Any) -> Any:
     """The checked value of one parameter; empty text counts as not given."""
     if given is None or given == "":
         if parameter.required:
             raise ParameterError(parameter.name, "is required")
         return parameter.default
-    text = _text(given)
-    if parameter.choices and text not in parameter.choices:
-        raise ParameterError(parameter.name, f"must be one of {', '.join(parameter.choices)}")
+    text = as_text(given)
+    values = [choice.value for choice in parameter.choices]
+    if values and text not in values:
+        raise ParameterError(parameter.name, f"must be one of {', '.join(values)}")
     if parameter.regex and not re.fullmatch(parameter.regex.strip("^$"), text):
-        raise ParameterError(parameter.name, f"{text!r} is not valid. {parameter.help}")
+        raise ParameterError(parameter.name, f"{text!r} is not valid. {parameter.text}")
     if parameter.type is bool:
         if text.lower() not in ("true", "false"):
             raise ParameterError(parameter.name, "must be true or false")
@@ -302,8 +305,7 @@ def help_text() -> str:
     """What `--help` prints: our parameters by section, and how to launch."""
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.main",
-        description="Reads healthcare claims (JSON) from Pub/Sub or files, scores them, and writes"
-        " them to BigQuery; what fails goes to an error table.",
+        description=DESCRIPTION,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,

@@ -8,7 +8,10 @@ from pipeline.claims.contract import Column, Contract
 
 PROJECT_PATTERN = r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
 """A project id, with the domain of a domain-scoped one."""
-TABLE_PATTERN = rf"({PROJECT_PATTERN})[:.]([A-Za-z0-9_]{{1,1024}})\.([A-Za-z0-9_-]{{1,1024}})"
+# 1 to 1024 characters, in two parts: RE2, which checks the parameters, repeats no more than 1000.
+_DATASET = "[A-Za-z0-9_]{1,24}[A-Za-z0-9_]{0,1000}"
+_TABLE = "[A-Za-z0-9_-]{1,24}[A-Za-z0-9_-]{0,1000}"
+TABLE_PATTERN = rf"({PROJECT_PATTERN})[:.]({_DATASET})\.({_TABLE})"
 """A table as `project:dataset.table` or `project.dataset.table`."""
 
 CLAIM_OUTCOME = (

@@ -183,21 +183,29 @@ def test_help_documents_each_parameter(parameter: Parameter):
         return
     assert found
     # argparse breaks lines at blanks and hyphens, and long words anywhere.
-    assert "".join(parameter.help.split()) in "".join(found[1].split())
+    assert "".join(parameter.text.split()) in "".join(found[1].split())
     assert (parameter.default is None) or "Default:" in found[1]
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
-def test_regex_fits_the_example(parameter: Parameter):
-    if parameter.regex is None:
-        return
-    assert parameter.regex[0] == "^" and parameter.regex[-1] == "$"
-    example = re.search(r"Example:\s(\S+)$", parameter.help)
-    assert example and re.compile(parameter.regex).search(example[1])
+def test_example_is_taken(parameter: Parameter):
+    assert bool(parameter.example) != bool(parameter.choices or parameter.type is bool)
+    if parameter.example:
+        launch(**with_source(parameter.name, parameter.example))
+        assert parameter.text.endswith(f"Example: {parameter.example}")
 
 
 def test_declarations_are_complete():
     assert [parameter.name for parameter in PARAMETERS] == list(Launch.__dataclass_fields__)
     for parameter in PARAMETERS:
-        assert parameter.label and parameter.help.endswith((".", parameter.help.split()[-1]))
+        assert parameter.label and parameter.help.endswith(".")
+        assert "Example:" not in parameter.help
         assert parameter.default is None or not parameter.required
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
+def test_dependence_is_on_a_value_that_the_other_can_have(parameter: Parameter):
+    assert bool(parameter.parent) == bool(parameter.parent_value)
+    if parameter.parent:
+        assert parameter.parent_value in CASES[parameter.parent]["accepted"]
+        assert not parameter.required

@@ -16,6 +16,10 @@ import click
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("pipeline.tools.demo:demo", "Run the whole pipeline on local emulators."),
     "generate": ("pipeline.tools.generate:generate", "Make synthetic claims."),
+    "sync": (
+        "pipeline.tools.sync:sync",
+        "Write metadata.json and the README's table from the launch parameters.",
+    ),
 }
 
 INTERRUPTED = 130

@@ -1,0 +1,68 @@
+"""What a launch parameter is: all that the command line, the console and the docs say of one."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class Choice(NamedTuple):
+    """One value that a parameter may have."""
+
+    value: str
+    label: str
+    """Name of the value in the Dataflow console."""
+    meaning: str
+    """What it does, to stand between brackets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One launch parameter: the same word as flag, metadata name and attribute."""
+
+    label: str
+    """Name of the field in the Dataflow console."""
+    help: str
+    """What it is, with its unit; without example, choices and default, which follow."""
+    group: str
+    """Section of the console: Source, Output, Scoring or Advanced."""
+    param_type: str = "TEXT"
+    """Picker of the console: a ParameterType of the Dataflow API."""
+    example: str | None = None
+    default: Any = None
+    required: bool = False
+    regex: str | None = None
+    """Of the whole text, anchored, in what RE2, Java and JavaScript have in common."""
+    choices: tuple[Choice, ...] = ()
+    parent: str | None = None
+    """The parameter that this one depends on: without its value `parent_value` it does nothing."""
+    parent_value: str | None = None
+    hidden: bool = False
+    name: str = ""
+    type: type = str
+
+    @property
+    def text(self) -> str:
+        """The whole help: what it is, its choices, what it depends on, an example."""
+        said = [self.help]
+        if self.choices:
+            said = [
+                self.help.removesuffix(".") + ": " + " or ".join(map(_told, self.choices)) + "."
+            ]
+        if self.parent:
+            said.append(f"Only with {self.parent}={self.parent_value}.")
+        if self.example:
+            said.append(f"Example: {self.example}")
+        return " ".join(said)
+
+    @property
+    def default_text(self) -> str | None:
+        """The default as it stands on a command line."""
+        return None if self.default is None else as_text(self.default)
+
+
+def as_text(value: Any) -> str:
+    """A value as it stands on a command line."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _told(choice: Choice) -> str:
+    return f"{choice.value} ({choice.meaning})"

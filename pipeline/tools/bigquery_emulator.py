@@ -48,7 +48,9 @@ class _Connection:
 class _Result:
     """What a statement returned, read before the next one drops it from the connection."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, execute: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+        self._execute = execute
+        connection = execute()
         self.description = connection.description
         self._rows = connection.fetchall() if self.description else []
 
@@ -58,6 +60,11 @@ class _Result:
     def fetchall(self) -> list[tuple[Any, ...]]:
         rows, self._rows = self._rows, []
         return rows
+
+    def to_arrow_table(self) -> pa.Table:
+        """Asked of SELECT only, as of the one that looks up the columns of a new view."""
+        with _turn:
+            return self._execute().to_arrow_table()
 
 
 def _mend_shared_connection() -> None:
@@ -71,7 +78,7 @@ def _mend_shared_connection() -> None:
 
     def fetch(self: engine.DuckDBEngine, sql: str, parameters: list[Any] | None = None) -> _Result:
         with _turn:
-            return _Result(execute(self, sql, parameters))
+            return _Result(functools.partial(execute, self, sql, parameters))
 
     def fetch_arrow(
         self: engine.DuckDBEngine, sql: str, parameters: list[Any] | None = None

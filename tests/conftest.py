@@ -78,3 +78,12 @@ def feed(pubsub_server: PubsubServer) -> Feed:
     """A new topic with a subscription."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     return Feed(*emulators.create_topic_and_subscription(pubsub_server, name, name))
+
+
+@pytest.fixture
+def emulated(
+    bigquery_server: BigqueryServer, pubsub_server: PubsubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both servers in the environment of the test, as an operator would have them."""
+    for name, value in (bigquery_server.environment | pubsub_server.environment).items():
+        monkeypatch.setenv(name, value)

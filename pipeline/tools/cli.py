@@ -16,6 +16,8 @@ import click
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("pipeline.tools.demo:demo", "Run the whole pipeline on local emulators."),
     "generate": ("pipeline.tools.generate:generate", "Make synthetic claims."),
+    "reconcile": ("pipeline.tools.reconcile:reconcile", "Prove that no message is lost."),
+    "replay": ("pipeline.tools.replay:replay", "Publish rejected messages again."),
 }
 
 INTERRUPTED = 130

@@ -94,6 +94,22 @@ def _mend_shared_connection() -> None:
     handler._flush_to_target = _in_turn(handler._flush_to_target)
 
 
+def _mend_stream_names() -> None:
+    """Only the first request of a call must name the stream.
+
+    Without this, the second one of a call is answered NOT_FOUND, and is sent again in a new call.
+    """
+    handler: Any = write_servicer.BigQueryWriteHandler
+    ensure_bound = handler._ensure_stream_bound
+
+    def ensure_bound_once(self: Any, stream_name: str, bound: Any, context: Any) -> Any:
+        return (
+            bound if bound and not stream_name else ensure_bound(self, stream_name, bound, context)
+        )
+
+    handler._ensure_stream_bound = ensure_bound_once
+
+
 def _mend_nested_fields() -> None:
     """Storage Write builds the table's Arrow schema from the top-level columns only.
 
@@ -139,6 +155,7 @@ def _install_extensions() -> None:
 if __name__ == "__main__":
     _install_extensions()
     _mend_shared_connection()
+    _mend_stream_names()
     _mend_nested_fields()
     _mend_snapshots()
     main()

@@ -91,7 +91,7 @@ def reconcile(
             lines = (line.rstrip("\r\n") for line in message_ids)
             outcome = books.by_ids(dict.fromkeys(filter(None, lines)))
         else:
-            outcome = books.by_ids(_ids_of(str(input_files)))
+            outcome = books.by_ids(line_ids(str(input_files)))
     click.echo(told(outcome))
     if not outcome.closes:
         raise click.ClickException("the balance does not close")
@@ -126,7 +126,7 @@ def told(outcome: Reconciliation) -> str:
     return "\n".join(lines)
 
 
-def _ids_of(pattern: str) -> Iterator[str]:
+def line_ids(pattern: str) -> Iterator[str]:
     """The ids that a backfill gives to the lines of its files.
 
     Raises:

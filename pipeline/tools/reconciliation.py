@@ -13,7 +13,7 @@ from pipeline.tools.replay_record import record_of
 
 IDS_A_QUERY = 10_000
 MISSING_SHOWN = 20
-_AMONG = "message_id IN UNNEST(@ids)"
+_AMONG = r"message_id IN UNNEST(SPLIT(@ids, '\n'))"
 
 
 class Figures(NamedTuple):
@@ -91,7 +91,7 @@ class Books:
         """The messages of these ids, each of them once."""
         figures, published, missing = Figures(), 0, list[str]()
         for some in _batches(ids):
-            parameters = {**self._parameters, "ids": some}
+            parameters = {**self._parameters, "ids": "\n".join(some)}
             found = self._figures(_AMONG, parameters)
             if len(missing) < MISSING_SHOWN and found.claims + found.errors < len(some):
                 missing += self._missing(some, parameters)

@@ -40,11 +40,11 @@ class Errors:
     def add(
         self, messages: Iterable[Message], rejection: Rejection = INVALID, now: str = NOW
     ) -> None:
-        for message in messages:
-            row = error_row(message, rejection, now)
+        rows = [error_row(message, rejection, now) for message in messages]
+        for row in rows:
             if "raw_bytes" in row:
                 row["raw_bytes"] = base64.b64encode(row["raw_bytes"]).decode()
-            assert not self._client.insert_rows_json(self.name, [row])
+        assert not self._client.insert_rows_json(self.name, rows)
 
     def replay(self, *arguments: str) -> int:
         return cli.main(["replay", "--error-table", self.name, *arguments])

@@ -15,7 +15,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	$(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint lock clean
+.PHONY: help setup demo test bench chaos soak lint lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,13 @@ test: setup ## run the tests (ARGS="-k name" and the like go to pytest)
 
 bench: setup ## measure what a claim costs, 15 minutes (QUICK=1: within 2)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+chaos: setup ## break things while claims stream, 20 seeds, an hour (CHAOS_SEEDS=20)
+	@CHAOS_SEEDS=$(or $(CHAOS_SEEDS),20) CHAOS_MESSAGES=1000 CHAOS_FAULTS=8 CHAOS_ROWS=20000 \
+		$(BIN)/pytest tests/faults tests/bigquery/test_write_chaos.py --timeout=0 -s $(ARGS)
+
+soak: setup ## memory and threads of a streaming job over 30 minutes, into docs/soak.md (MINUTES=30)
+	@$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),30)
 
 lint: setup ## check style, types and generated files
 	@$(BIN)/ruff check

@@ -1,13 +1,9 @@
-"""A BigQuery emulator that can be killed, stopped, stalled and short of disk, and keeps its data.
-
-Linux only: it finds the process below its tether in /proc.
-"""
+"""A BigQuery emulator that can be killed, stalled and short of disk, and keeps its data."""
 
 import os
 import resource
 import signal
 import sys
-import time
 from pathlib import Path
 
 from google.auth.credentials import AnonymousCredentials
@@ -90,12 +86,7 @@ class BigqueryProcess:
     @property
     def _pid(self) -> int:
         assert self._server
-        tether = self._server._tether.pid
-        children = Path(f"/proc/{tether}/task/{tether}/children")
-        deadline = time.monotonic() + 5
-        while not (found := children.read_text().split()) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return int(found[0])
+        return self._server.pid()
 
     def _address(self, api: str) -> str:
         assert self._server

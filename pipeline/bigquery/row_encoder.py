@@ -26,8 +26,7 @@ _SMALL: Final = 100
 
 
 class RowEncoder:
-    """Encodes the rows of one table. For one thread, and not picklable: each worker makes its own.
-    """
+    """Encodes the rows of one table. For one thread, and not picklable: each worker makes its own."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         """Compile the columns."""

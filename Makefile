@@ -16,7 +16,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	$(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench image test-image sbom lint lock clean
+.PHONY: help setup demo test bench image test-image sbom lint lock clean chaos soak
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,13 @@ test-image: setup ## run the tests of the image alone (ARGS as for test)
 
 sbom: setup image ## list the packages of the image, CycloneDX, in build/sbom.cdx.json
 	@tests/image/sbom.sh $(IMAGE)
+
+chaos: setup ## break things while claims stream, 20 seeds, an hour (CHAOS_SEEDS=20)
+	@CHAOS_SEEDS=$(or $(CHAOS_SEEDS),20) CHAOS_MESSAGES=1000 CHAOS_FAULTS=8 CHAOS_ROWS=20000 \
+		$(BIN)/pytest tests/faults tests/bigquery/test_write_chaos.py --timeout=0 -s $(ARGS)
+
+soak: setup ## memory and threads of a streaming job over 30 minutes, into docs/soak.md (MINUTES=30)
+	@$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),30)
 
 lint: setup ## check style, types, scripts and generated files
 	@$(BIN)/ruff check

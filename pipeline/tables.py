@@ -1,4 +1,4 @@
-"""The two tables: their names, columns, partitioning and clustering."""
+"""The tables: their names, columns, partitioning and clustering."""
 
 import re
 from dataclasses import dataclass
@@ -14,6 +14,12 @@ _TABLE = "[A-Za-z0-9_-]{1,24}[A-Za-z0-9_-]{0,1000}"
 TABLE_PATTERN = rf"({PROJECT_PATTERN})[:.]({_DATASET})\.({_TABLE})"
 """A table as `project:dataset.table` or `project.dataset.table`."""
 
+_ORIGIN = (
+    Column("message_id", "STRING", description="Id of the Pub/Sub message, or file:offset."),
+    Column("original_message_id", "STRING", description="Of a replay: the id it had at first."),
+    Column("publish_time", "TIMESTAMP", description="When Pub/Sub first took the message."),
+)
+
 CLAIM_OUTCOME = (
     Column("days_to_submission", "INTEGER", description="Days from service to submission."),
     Column("fraud_risk_score", "FLOAT", description="Fraud risk, 0 to 1: sum of the weights."),
@@ -21,8 +27,7 @@ CLAIM_OUTCOME = (
     Column("risk_reasons", "STRING", "REPEATED", "Ids of the risk rules that fired."),
     Column("quality_issues", "STRING", "REPEATED", "Ids of the quality rules that fired."),
     Column("additional_fields", "JSON", description="Fields that the contract does not know."),
-    Column("message_id", "STRING", description="Id of the Pub/Sub message, or file:offset."),
-    Column("publish_time", "TIMESTAMP", description="When Pub/Sub took the message."),
+    *_ORIGIN,
     Column("processing_timestamp", "TIMESTAMP", "REQUIRED", "When the pipeline scored the claim."),
     Column("contract_version", "STRING", description="Version of the claim schema."),
     Column("rules_version", "STRING", description="Version of the rules."),
@@ -47,8 +52,7 @@ ERROR_COLUMNS = (
     Column("raw_bytes", "BYTES", description="The message otherwise."),
     Column("raw_encoding", "STRING", description="identity, gzip or truncated."),
     Column("raw_size", "INTEGER", description="Bytes of the original message."),
-    Column("message_id", "STRING", description="Id of the Pub/Sub message, or file:offset."),
-    Column("publish_time", "TIMESTAMP", description="When Pub/Sub took the message."),
+    *_ORIGIN,
     Column(
         "attributes",
         "RECORD",
@@ -59,6 +63,17 @@ ERROR_COLUMNS = (
     Column("replay_count", "INTEGER", description="How often the message was replayed."),
     Column("contract_version", "STRING", description="Version of the claim schema."),
     Column("pipeline_version", "STRING", description="Version of this package."),
+)
+
+REPLAY_COLUMNS = (
+    Column("replay_timestamp", "TIMESTAMP", "REQUIRED", "When the message was published again."),
+    Column("original_message_id", "STRING", "REQUIRED", "The id that the message had at first."),
+    Column("message_id", "STRING", "REQUIRED", "Its id in the row that was replayed."),
+    Column("replayed_message_id", "STRING", "REQUIRED", "The id that Pub/Sub gave the replay."),
+    Column("replay_count", "INTEGER", "REQUIRED", "1 for the first replay of the message."),
+    Column("stage", "STRING", "REQUIRED", "The step that had rejected it."),
+    Column("error_code", "STRING", "REQUIRED", "Why."),
+    Column("topic", "STRING", "REQUIRED", "Where it was published."),
 )
 
 
@@ -112,4 +127,14 @@ def errors_table() -> Table:
         "error_timestamp",
         ("stage", "error_code"),
         "Messages that did not become claims, whole and replayable. Holds PHI.",
+    )
+
+
+def replays_table() -> Table:
+    """The record of what `claims replay` has published."""
+    return Table(
+        REPLAY_COLUMNS,
+        "replay_timestamp",
+        ("original_message_id",),
+        "Messages of the error table that were published again. Holds no PHI.",
     )

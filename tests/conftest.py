@@ -120,3 +120,12 @@ def claims() -> list[bytes]:
         if len(made) == 2000:
             break
     return list(made.values())
+
+
+@pytest.fixture
+def emulated(
+    bigquery_server: BigqueryServer, pubsub_server: PubsubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both servers in the environment of the test, as an operator would have them."""
+    for name, value in (bigquery_server.environment | pubsub_server.environment).items():
+        monkeypatch.setenv(name, value)

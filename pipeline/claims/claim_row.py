@@ -9,6 +9,7 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.enrich import FEATURES, facts_of
 from pipeline.claims.message import Message
 from pipeline.claims.numeric import decimal_text
+from pipeline.claims.replay import history
 from pipeline.claims.score import Rules, Scorer
 
 
@@ -42,7 +43,7 @@ class ClaimRows:
         row["risk_reasons"] = reasons
         row["quality_issues"] = issues
         row["message_id"] = message.message_id
-        row["publish_time"] = message.publish_time
+        _, row["original_message_id"], row["publish_time"] = history(message)
         row["processing_timestamp"] = processing_timestamp
         row.update(self._same_for_all)
         for name in self._numerics:

@@ -1,10 +1,12 @@
 """The row of the error table: a rejection with its message, whole and replayable."""
 
 import gzip
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
+from pipeline.claims.replay import history
 
 TEXT_LIMIT = 1 << 20
 """Bytes of a message that are kept as text; a larger one is kept as bytes.
@@ -13,8 +15,6 @@ Control characters take six bytes each in the JSON of a streaming insert, and mu
 """
 RAW_LIMIT = 6 << 20
 """Bytes that `raw_bytes` holds at most: as base64 they fit the 9 MB of a streaming insert."""
-REPLAY_COUNT = "replay_count"
-"""The message attribute that tells how often a message was replayed."""
 
 
 def raw_columns(data: bytes) -> dict[str, Any]:
@@ -36,9 +36,15 @@ def raw_columns(data: bytes) -> dict[str, Any]:
     return {"raw_bytes": data[:RAW_LIMIT], "raw_encoding": "truncated"}
 
 
-def _replay_count(message: Message) -> int:
-    text = message.attributes.get(REPLAY_COUNT, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+def message_data(columns: Mapping[str, Any]) -> bytes | None:
+    """The message that `raw_columns` has put into these columns, to the byte; None if truncated."""
+    if columns["raw_encoding"] == "truncated":
+        return None
+    text: str | None = columns.get("raw_message")
+    if text is not None:
+        return text.encode()
+    data: bytes = columns["raw_bytes"]
+    return gzip.decompress(data) if columns["raw_encoding"] == "gzip" else data
 
 
 def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> dict[str, Any]:
@@ -46,6 +52,7 @@ def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> d
 
     `error_timestamp` is RFC 3339, UTC.
     """
+    replay_count, original_message_id, publish_time = history(message)
     return {
         "error_timestamp": error_timestamp,
         "stage": rejection.stage,
@@ -56,9 +63,10 @@ def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> d
         **raw_columns(message.data),
         "raw_size": len(message.data),
         "message_id": message.message_id,
-        "publish_time": message.publish_time,
+        "original_message_id": original_message_id,
+        "publish_time": publish_time,
         "attributes": [
             {"key": key, "value": value} for key, value in sorted(message.attributes.items())
         ],
-        "replay_count": _replay_count(message),
+        "replay_count": replay_count,
     }

@@ -18,7 +18,7 @@ class Balance(NamedTuple):
     """Rows of the claims table."""
     errors: int
     """Rows of the error table."""
-    high_risk: int
+    high_risk: int = 0
     """Rows of the claims table that are flagged."""
 
     @property
@@ -26,8 +26,13 @@ class Balance(NamedTuple):
         """Messages that have arrived."""
         return self.claims + self.errors
 
+    @property
+    def closes(self) -> bool:
+        """Whether as many have arrived as were published."""
+        return self.rows == self.published
+
     def __str__(self) -> str:
-        sign = "=" if self.rows == self.published else "≠"
+        sign = "=" if self.closes else "≠"
         return f"published {self.published} {sign} {self.claims} claims + {self.errors} errors"
 
 
@@ -63,5 +68,5 @@ class Ledger:
         except (GoogleAPIError, RequestException) as error:
             raise click.ClickException(f"BigQuery does not answer: {error}") from None
         if not rows:  # the emulator's way to say that a table is not there
-            return Balance(published, 0, 0, 0)
+            return Balance(published, 0, 0)
         return Balance(published, *rows[0].values())

@@ -48,7 +48,9 @@ class _Connection:
 class _Result:
     """What a statement returned, read before the next one drops it from the connection."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, execute: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+        self._execute = execute
+        connection = execute()
         self.description = connection.description
         self._rows = connection.fetchall() if self.description else []
 
@@ -58,6 +60,11 @@ class _Result:
     def fetchall(self) -> list[tuple[Any, ...]]:
         rows, self._rows = self._rows, []
         return rows
+
+    def to_arrow_table(self) -> pa.Table:
+        """Asked of SELECT only, as of the one that looks up the columns of a new view."""
+        with _turn:
+            return self._execute().to_arrow_table()
 
 
 def _mend_shared_connection() -> None:
@@ -71,7 +78,7 @@ def _mend_shared_connection() -> None:
 
     def fetch(self: engine.DuckDBEngine, sql: str, parameters: list[Any] | None = None) -> _Result:
         with _turn:
-            return _Result(execute(self, sql, parameters))
+            return _Result(functools.partial(execute, self, sql, parameters))
 
     def fetch_arrow(
         self: engine.DuckDBEngine, sql: str, parameters: list[Any] | None = None
@@ -85,6 +92,22 @@ def _mend_shared_connection() -> None:
     kind.execute, kind.fetch_arrow = fetch, fetch_arrow
     handler: Any = write_servicer.BigQueryWriteHandler
     handler._flush_to_target = _in_turn(handler._flush_to_target)
+
+
+def _mend_stream_names() -> None:
+    """Only the first request of a call must name the stream.
+
+    Without this, the second one of a call is answered NOT_FOUND, and is sent again in a new call.
+    """
+    handler: Any = write_servicer.BigQueryWriteHandler
+    ensure_bound = handler._ensure_stream_bound
+
+    def ensure_bound_once(self: Any, stream_name: str, bound: Any, context: Any) -> Any:
+        return (
+            bound if bound and not stream_name else ensure_bound(self, stream_name, bound, context)
+        )
+
+    handler._ensure_stream_bound = ensure_bound_once
 
 
 def _mend_nested_fields() -> None:
@@ -132,6 +155,7 @@ def _install_extensions() -> None:
 if __name__ == "__main__":
     _install_extensions()
     _mend_shared_connection()
+    _mend_stream_names()
     _mend_nested_fields()
     _mend_snapshots()
     main()

@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "pipeline.tools.sync:sync",
         "Write metadata.json and the README's table from the launch parameters.",
     ),
+    "reconcile": ("pipeline.tools.reconcile:reconcile", "Prove that no message is lost."),
+    "replay": ("pipeline.tools.replay:replay", "Publish rejected messages again."),
 }
 
 INTERRUPTED = 130

@@ -128,7 +128,7 @@ def _watch(
         complete = publication.complete
         balance = ledger.balance(publication.sent.total())
         progress.show(balance)
-        if complete and balance.rows == balance.published:
+        if complete and balance.closes:
             return balance
         if complete and balance.rows > balance.published:
             raise click.ClickException(f"more rows than messages: {balance}")

@@ -27,3 +27,21 @@ def unwinding() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """The same signals wait until the block has ended: for what must not be left half done."""
+    waiting: list[tuple[int, FrameType | None]] = []
+    before = {each: signal.getsignal(each) for each in _SIGNALS}
+    for each in _SIGNALS:
+        signal.signal(each, lambda number, frame: waiting.append((number, frame)))
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for number, frame in waiting[:1]:
+            handler = before[signal.Signals(number)]
+            if callable(handler):
+                handler(number, frame)

@@ -64,6 +64,13 @@ class LocalServer:
                 raise ServerError(f"the {self.name} {how}; the end of its log:\n{self._tail()}")
             time.sleep(_POLL_SECONDS)
 
+    def pid(self) -> int:
+        """The process of the program itself, below its tether. Linux only: asks /proc."""
+        children = Path(f"/proc/{self._tether.pid}/task/{self._tether.pid}/children")
+        while not (found := children.read_text().split()):
+            time.sleep(_POLL_SECONDS)  # the tether is starting; /proc is gone once it has ended
+        return int(found[0])
+
     def stop(self) -> None:
         """End the server and wait until it is gone. Harmless when repeated."""
         if self._tether.stdin:

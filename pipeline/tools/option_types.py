@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from pipeline.tables import TableName
+
 
 class Duration(click.ParamType[timedelta]):
     """`30s`, `5m` or `2h`."""
@@ -48,3 +50,19 @@ class TopicName(click.ParamType[str]):
         if not re.fullmatch(r"projects/[^/\s]+/topics/[^/\s]+", value):
             self.fail(f"{value!r} is not of the form projects/PROJECT/topics/TOPIC.", param, ctx)
         return str(value)
+
+
+class BigqueryTable(click.ParamType[TableName]):
+    """`project.dataset.table` or `project:dataset.table`."""
+
+    name = "table"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> TableName:
+        if isinstance(value, TableName):
+            return value
+        try:
+            return TableName.parse(value)
+        except ValueError:
+            self.fail(f"{value!r} is not of the form PROJECT.DATASET.TABLE.", param, ctx)

@@ -1,4 +1,7 @@
-"""A TCP proxy that cuts connections: at once, or when so many bytes have passed."""
+"""A TCP proxy that cuts connections: at once, or when so many bytes have passed.
+
+Its address stays when the server behind it moves.
+"""
 
 import socket
 import struct
@@ -12,8 +15,7 @@ class CuttingProxy:
     """Listens on a free port, and passes everything on to `target` until told otherwise."""
 
     def __init__(self, target: str) -> None:
-        host, _, port = target.rpartition(":")
-        self._target = (host, int(port))
+        self.move(target)
         self._lock = threading.Lock()
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._cut_after_bytes: int | None = None
@@ -30,6 +32,11 @@ class CuttingProxy:
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._listener.close()
         self.cut()
+
+    def move(self, target: str) -> None:
+        """Lead connections that are made from now on to `target`, `host:port`."""
+        host, _, port = target.rpartition(":")
+        self._target = (host, int(port))
 
     def cut(self) -> None:
         """Break every connection."""

@@ -221,13 +221,13 @@ def append(client: BigQueryWriteClient, table: str, batches: list[list[bytes]]) 
     stream = f"projects/{project}/datasets/{dataset}/tables/{name}/streams/_default"
     requests = [
         types.AppendRowsRequest(
-            write_stream=stream,
+            write_stream="" if place else stream,  # the first of a call is enough
             proto_rows=types.AppendRowsRequest.ProtoData(
                 writer_schema=types.ProtoSchema(proto_descriptor=ROW),
                 rows=types.ProtoRows(serialized_rows=batch),
             ),
         )
-        for batch in batches
+        for place, batch in enumerate(batches)
     ]
     metadata = [("x-goog-request-params", f"write_stream={stream}")]
     for answer in client.append_rows(iter(requests), metadata=metadata, timeout=60):

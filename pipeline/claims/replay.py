@@ -1,0 +1,44 @@
+"""What a message says of its past: how often it was replayed, and which message it was at first.
+
+`claims replay` publishes these attributes beside those of the original message.
+"""
+
+from datetime import UTC, datetime
+
+from pipeline.claims.message import Message
+
+REPLAY_COUNT = "replay_count"
+"""How often the message was replayed: 1 for the first time."""
+ORIGINAL_MESSAGE_ID = "original_message_id"
+"""The id that the message had before its first replay."""
+ORIGINAL_PUBLISH_TIME = "original_publish_time"
+"""When Pub/Sub took it then; left out for a line of a file."""
+
+
+def history(message: Message) -> tuple[int, str | None, str | None]:
+    """Replay count, original message id, and when Pub/Sub first took the message.
+
+    The id is None where the message is no replay. Producers may use these names for something
+    else: what `claims replay` cannot have written counts as absent.
+    """
+    attributes = message.attributes
+    if ORIGINAL_MESSAGE_ID not in attributes:
+        return 0, None, message.publish_time
+    count = _count(attributes.get(REPLAY_COUNT, ""))
+    original = attributes[ORIGINAL_MESSAGE_ID]
+    if not count or not original:
+        return 0, None, message.publish_time
+    return count, original, _time(attributes.get(ORIGINAL_PUBLISH_TIME)) or message.publish_time
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def _time(text: str | None) -> str | None:
+    """A time that every TIMESTAMP column takes, or None."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+        return moment.astimezone(UTC).isoformat() if moment.tzinfo else None
+    except (ValueError, OverflowError):  # no time, or beyond the years 1 to 9999
+        return None

@@ -1,0 +1,10 @@
+-- A view of each message once, where the pipeline wrote it twice or it was replayed twice.
+-- A claim that its producer sent twice is two messages, and stays twice.
+CREATE OR REPLACE VIEW `${CLAIMS_TABLE}_deduplicated` AS
+SELECT *
+FROM `${CLAIMS_TABLE}`
+WHERE TRUE
+QUALIFY ROW_NUMBER() OVER (
+  PARTITION BY COALESCE(original_message_id, message_id, GENERATE_UUID())
+  ORDER BY processing_timestamp DESC
+) = 1

@@ -5,14 +5,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import (
-    GoogleCloudOptions,
-    PipelineOptions,
-    StandardOptions,
-)
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
-from pipeline import emulation, graph, launch, options
+from pipeline import emulation, launch, options
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -28,15 +23,8 @@ def start(arguments: Sequence[str]) -> Any:
     asked = options.check(pipeline_options)
     emulation.ensure_credentials()
     settings = launch.settings(asked)
-    source = launch.source(asked)
-    # Beam itself infers it too late for the Pub/Sub source.
-    pipeline_options.view_as(StandardOptions).streaming = asked.streaming
-    try:
-        pipeline = beam.Pipeline(options=pipeline_options)
-    except ValueError as error:  # a check of Beam's own options, which it names
-        raise options.ParameterError("Beam", str(error)) from None
+    pipeline = launch.pipeline(asked, settings, pipeline_options)
     launch.prepare_tables(asked, settings, pipeline_options.view_as(GoogleCloudOptions).project)
-    graph.build(pipeline | "ReadMessages" >> source, settings, launch.sinks(asked, settings))
     return pipeline.run()
 
 

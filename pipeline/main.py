@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from google.api_core.exceptions import GoogleAPICallError
 
-from pipeline import emulation, launch, options
+from pipeline import dataflow, emulation, launch, options
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -22,6 +23,8 @@ def start(arguments: Sequence[str]) -> Any:
     pipeline_options = PipelineOptions(list(arguments))
     asked = options.check(pipeline_options)
     emulation.ensure_credentials()
+    if dataflow.is_runner(pipeline_options):
+        dataflow.prepare(pipeline_options, launch.PIPELINE_VERSION)
     settings = launch.settings(asked)
     pipeline = launch.pipeline(asked, settings, pipeline_options)
     launch.prepare_tables(asked, settings, pipeline_options.view_as(GoogleCloudOptions).project)
@@ -44,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except options.ParameterError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_USAGE
+    except GoogleAPICallError as error:
+        sys.stderr.write(f"error: Google answers {error.code}: {error.message}\n")
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return 0

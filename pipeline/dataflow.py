@@ -28,7 +28,8 @@ from pipeline.options import ParameterError
 
 MAX_WORKERS = 10
 """Bound of a job whose launch gives none. Dataflow's own are 100 streaming and 2,000 batch."""
-STREAMING_MODES = ("streaming_mode_at_least_once", "streaming_mode_exactly_once")
+AT_LEAST_ONCE, EXACTLY_ONCE = "streaming_mode_at_least_once", "streaming_mode_exactly_once"
+"""Options of the service."""
 LABEL = "claims-pipeline"
 """Label of every job, with the version of this package: what it costs is billed by label."""
 
@@ -146,7 +147,7 @@ def _bound(workers: WorkerOptions) -> None:
 
 def _carry_streaming_mode(debug: DebugOptions, cloud: GoogleCloudOptions) -> None:
     """gcloud has experiments only; the mode of a job is an option of the service."""
-    asked = [mode for mode in STREAMING_MODES if mode in _listed(debug.experiments)]
+    asked = [mode for mode in (AT_LEAST_ONCE, EXACTLY_ONCE) if mode in _listed(debug.experiments)]
     services = _listed(cloud.dataflow_service_options)
     cloud.dataflow_service_options = list(dict.fromkeys([*services, *asked])) or None
 

@@ -13,13 +13,13 @@ from google.protobuf import json_format
 
 from pipeline import dataflow as ours
 from pipeline import launch, main
+from pipeline.dataflow import AT_LEAST_ONCE, EXACTLY_ONCE
 from pipeline.tools.emulators import BigqueryServer
 from tests.operator.dataflow import Dataflow
 from tests.operator.google_apis import ApiError, Call, GoogleApis, google_apis
 from tests.operator.storage import Storage
 
 SOON_SECONDS = 10
-AT_LEAST_ONCE, EXACTLY_ONCE = ours.STREAMING_MODES
 CLAIMS = Path(__file__).parents[1] / "cases/graph/input.ndjson"
 SUBSCRIPTION = {"input_subscription": "projects/my-project/subscriptions/claims"}
 BACKFILL = {"input_files": str(CLAIMS)}

@@ -11,7 +11,7 @@ from apache_beam import coders
 from apache_beam.transforms import trigger, userstate, window
 from click.testing import CliRunner
 
-from pipeline.tools.graph_record import record
+from pipeline.tools.graph_record import names, record
 from pipeline.tools.graph_record.comparison import compare
 from pipeline.tools.graph_record.fingerprint import Graph, fingerprint
 
@@ -34,7 +34,7 @@ def test_graphs_are_those_on_record(built: dict[str, Graph]):
 
 def test_names_lead_from_old_labels_to_steps(built: dict[str, Graph]):
     labels = {label for graph in built.values() for label in graph}
-    for old, new in record.transform_names().items():
+    for old, new in names.transform_names().items():
         assert not any(f"{label}/".startswith(f"{old}/") for label in labels), old
         assert not new or any(f"{label}/".startswith(f"{new}/") for label in labels), new
 
@@ -187,8 +187,8 @@ def test_changed_step_needs_a_drain(on_record, built):
 def test_renamed_step_needs_a_name_whatever_is_drained(on_record, built, tmp_path, monkeypatch):
     path = on_record(rename)
     assert CliRunner().invoke(record.record, ["--drain"]).exit_code == 1
-    names = tmp_path / "names.json"
-    names.write_text(json.dumps({"ScoreClaims/Score": "ReadMessages/ToMessage"}))
-    monkeypatch.setattr(record, "NAMES", names)
+    path_of_names = tmp_path / "names.json"
+    path_of_names.write_text(json.dumps({"ScoreClaims/Score": "ReadMessages/ToMessage"}))
+    monkeypatch.setattr(names, "NAMES", path_of_names)
     assert CliRunner().invoke(record.record).exit_code == 0
     assert json.loads(path.read_text()) == built

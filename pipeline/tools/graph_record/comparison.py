@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.tools.graph_record.fingerprint import Graph
+from pipeline.tools.graph_record.names import entry_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,3 @@ def compare(recorded: Graph, built: Graph, names: dict[str, str]) -> Comparison:
             astray.append(f"{entry} -> {names[entry]}: {now} is no step")
     added = sorted(built.keys() - kept)
     return Comparison(tuple(added), tuple(missing), tuple(dict.fromkeys(astray)), tuple(changed))
-
-
-def entry_for(label: str, names: dict[str, str]) -> str | None:
-    """The longest prefix of a label among the names, in whole parts, if there is one."""
-    parts = label.split("/")
-    prefixes = ("/".join(parts[:end]) for end in range(len(parts), 0, -1))
-    return next((prefix for prefix in prefixes if prefix in names), None)

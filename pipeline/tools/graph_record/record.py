@@ -8,10 +8,9 @@ import click
 from pipeline.tools.graph_record.comparison import Comparison, compare
 from pipeline.tools.graph_record.fingerprint import Graph, fingerprint
 from pipeline.tools.graph_record.launches import LAUNCHES, STREAMING, pipeline_of
+from pipeline.tools.graph_record.names import NAMES, transform_names
 
 RECORD = Path(__file__).with_name("graphs.json")
-NAMES = Path(__file__).with_name("transform_names.json")
-"""Old label or prefix -> new one, "" for a removed step; every entry ever made, for old jobs."""
 
 _MEANING = """\
 Dataflow updates a running job only if the new graph has its steps, by their labels, with the same
@@ -51,12 +50,6 @@ def recorded() -> dict[str, Graph]:
 def built() -> dict[str, Graph]:
     """The graphs of this code, likewise."""
     return {name: fingerprint(pipeline_of(arguments)) for name, arguments in LAUNCHES.items()}
-
-
-def transform_names() -> dict[str, str]:
-    """The committed names; Dataflow's `transform_name_mapping`."""
-    names: dict[str, str] = json.loads(NAMES.read_text())
-    return names
 
 
 def explain(comparison: Comparison) -> str:

@@ -16,7 +16,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	$(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench image test-image sbom lint lock clean chaos soak
+.PHONY: help setup demo test bench image test-image sbom lint lock clean chaos soak graph
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ lint: setup ## check style, types, scripts and generated files
 	@$(BIN)/mypy
 	@$(BIN)/shellcheck $(wildcard .ci/* *.sh tests/*/*.sh)
 	@$(BIN)/claims sync --check
+
+graph: setup ## put the steps of this code on record, which running jobs are updated to
+	@$(BIN)/python -m pipeline.tools.graph_record.record $(if $(DRAIN),--drain)
 
 setup: $(VENV)/.installed ## install what is locked into .venv (the others do it when a lock changed)
 

@@ -6,9 +6,10 @@ from importlib.metadata import version
 import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from google.auth.exceptions import GoogleAuthError
 
-from pipeline import emulation
+from pipeline import emulation, graph
 from pipeline.bigquery.storage_write import StorageWrite
 from pipeline.bigquery.streaming_insert import StreamingInsert
 from pipeline.claims.contract import DocumentError, default_contract_text
@@ -116,3 +117,20 @@ def sinks(launch: Launch, made: Settings) -> Sinks:
         return StorageWrite(name, table.columns, endpoint=launch.bigquery_storage_endpoint)
 
     return Sinks(*(sink(name, table) for name, table in _targets(launch, made).values()))
+
+
+def pipeline(launch: Launch, made: Settings, options: PipelineOptions) -> beam.Pipeline:
+    """The whole pipeline, ready to run; streaming is set as the source asks for.
+
+    Raises:
+        ParameterError: there are no such files, or Beam refuses one of its own options.
+    """
+    reader = source(launch)
+    # Beam itself infers it too late for the Pub/Sub source.
+    options.view_as(StandardOptions).streaming = launch.streaming
+    try:
+        assembled = beam.Pipeline(options=options)
+    except ValueError as error:  # a check of Beam's own options, which it names
+        raise ParameterError("Beam", str(error)) from None
+    graph.build(assembled | "ReadMessages" >> reader, made, sinks(launch, made))
+    return assembled

@@ -5,14 +5,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import (
-    GoogleCloudOptions,
-    PipelineOptions,
-    StandardOptions,
-)
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from google.api_core.exceptions import GoogleAPICallError
 
-from pipeline import emulation, graph, launch, options, worker_image
+from pipeline import dataflow, emulation, launch, options, worker_image
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -27,17 +23,12 @@ def start(arguments: Sequence[str]) -> Any:
     pipeline_options = PipelineOptions(list(arguments))
     asked = options.check(pipeline_options)
     emulation.ensure_credentials()
+    if dataflow.is_runner(pipeline_options):
+        dataflow.prepare(pipeline_options, launch.PIPELINE_VERSION)
     settings = launch.settings(asked)
-    source = launch.source(asked)
-    # Beam itself infers it too late for the Pub/Sub source.
-    pipeline_options.view_as(StandardOptions).streaming = asked.streaming
     worker_image.default_to_own(pipeline_options)
-    try:
-        pipeline = beam.Pipeline(options=pipeline_options)
-    except ValueError as error:  # a check of Beam's own options, which it names
-        raise options.ParameterError("Beam", str(error)) from None
+    pipeline = launch.pipeline(asked, settings, pipeline_options)
     launch.prepare_tables(asked, settings, pipeline_options.view_as(GoogleCloudOptions).project)
-    graph.build(pipeline | "ReadMessages" >> source, settings, launch.sinks(asked, settings))
     return pipeline.run()
 
 
@@ -57,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except options.ParameterError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_USAGE
+    except GoogleAPICallError as error:
+        sys.stderr.write(f"error: Google answers {error.code}: {error.message}\n")
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return 0

@@ -76,7 +76,15 @@ WRONG_ARGUMENTS = {
         r"claim_schema: /nowhere/claim.json cannot be",
     ),
     "runner": ({"runner": "Nonsense"}, r"Beam: Unexpected pipeline runner: Nonsense"),
-    "no region": ({"runner": "DataflowRunner"}, r"Beam: .*[Mm]issing required option: .*project"),
+    "no bucket": ({"runner": "DataflowRunner"}, r"temp_location: is required on Dataflow"),
+    "no folder": (
+        {"runner": "dataflow", "staging_location": "gs://my-bucket"},
+        r"staging_location: 'gs://my-bucket' is not of the form gs://bucket/folder",
+    ),
+    "not Runner v2": (
+        {"runner": "apache_beam.runners.DataflowRunner", "experiments": "disable_runner_v2"},
+        r"experiments: disable_runner_v2: Python jobs need Runner v2",
+    ),
     "threshold": ({"high_risk_threshold": "50"}, r"high_risk_threshold: '50' is not valid"),
     "misspelt": ({"eror_table": "x"}, r"eror_table: is not a parameter; did you mean --error_tab"),
 }

@@ -15,6 +15,7 @@ import click
 # Name -> where the command is, and the first line of its help: `claims --help` imports none.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("pipeline.tools.demo:demo", "Run the whole pipeline on local emulators."),
+    "deploy": ("pipeline.tools.deploy.command:deploy", "From an empty project to a running job."),
     "generate": ("pipeline.tools.generate:generate", "Make synthetic claims."),
     "sync": (
         "pipeline.tools.sync:sync",

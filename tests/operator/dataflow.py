@@ -8,6 +8,7 @@ from typing import Any
 from tests.operator.google_apis import ApiError, Call
 from tests.operator.storage import Storage
 
+FILTERS = ("UNKNOWN", "ALL", "TERMINATED", "ACTIVE")
 ACTIVE = ("JOB_STATE_QUEUED", "JOB_STATE_RUNNING", "JOB_STATE_DRAINING")
 
 
@@ -22,6 +23,7 @@ class Dataflow:
         prefix = "dataflow.projects.locations"
         self.answers: dict[str, Callable[[Call], Any]] = {
             f"{prefix}.flexTemplates.launch": self._launch,
+            f"{prefix}.jobs.create": self._create,
             f"{prefix}.jobs.list": self._list,
             f"{prefix}.jobs.get": self._get,
             f"{prefix}.jobs.update": self._update,
@@ -57,6 +59,13 @@ class Dataflow:
         }
         return {"job": self.jobs[identity]}
 
+    def _create(self, call: Call) -> Any:
+        identity = f"2026-01-01_00_00_00-{len(self.jobs) + 1}"
+        place = {"id": identity, "projectId": call.names["projectId"]}
+        place |= {"location": call.names["location"], "currentState": "JOB_STATE_QUEUED"}
+        self.jobs[identity] = call.body | place
+        return self.jobs[identity]
+
     def spec(self, asked: dict[str, Any]) -> dict[str, Any]:
         """The template that a launch asks for."""
         try:
@@ -66,6 +75,7 @@ class Dataflow:
 
     def _list(self, call: Call) -> Any:
         wanted = call.query.get("filter", "ALL")
+        wanted = FILTERS[int(wanted)] if wanted.isdigit() else wanted  # as Google's clients say it
         shown = [
             job
             for job in self.jobs.values()

@@ -125,7 +125,9 @@ def _strict(node: dict[str, Any]) -> dict[str, Any]:
     """A node of a discovery document as a JSON Schema that takes no unknown property."""
     if "$ref" in node:
         return {"$ref": f"#/$defs/{node['$ref']}"}
-    strict = {key: node[key] for key in ("type", "enum") if key in node and node[key] != "any"}
+    if "enum" in node:  # Google's own clients send the numbers
+        return {"anyOf": [{"enum": node["enum"]}, {"type": "integer"}]}
+    strict: dict[str, Any] = {"type": node["type"]} if node.get("type", "any") != "any" else {}
     if "items" in node:
         strict["items"] = _strict(node["items"])
     if node.get("type") == "object":

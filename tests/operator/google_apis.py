@@ -93,7 +93,7 @@ class GoogleApis:
         described = api(service.api)
         method, names = described.find(verb, path)
         call = Call(method.id, names, dict(parse_qsl(url.query)), body)
-        if unknown := set(call.query) - method.query:
+        if unknown := {name.removeprefix("$") for name in call.query} - method.query:
             raise Mismatch(f"{method.id} has no parameter {', '.join(sorted(unknown))}")
         _check(described, method.request, body)
         self.calls.append(call)

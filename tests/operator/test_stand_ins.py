@@ -54,7 +54,7 @@ WRONG = {
     "wrong type": ("POST", LAUNCH, {"launchParameter": {"jobName": 1}}),
     "wrong value": ("PUT", JOBS + "/1", {"requestedState": "JOB_STATE_NONSENSE"}),
     "body where none belongs": ("GET", JOBS, {"jobName": "j"}),
-    "not answered": ("POST", JOBS, {"name": "j"}),
+    "not answered": ("GET", JOBS + "/1/messages", None),
 }
 
 

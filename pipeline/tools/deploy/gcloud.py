@@ -1,0 +1,124 @@
+"""The real gcloud, run with a limit of time; what it says when it fails, in one line."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+Command = tuple[str, ...]
+"""Arguments of gcloud, without itself."""
+
+TIMEOUT_SECONDS = 300
+# What was created or enabled a moment ago is not known everywhere yet.
+PATIENCE_SECONDS = (2, 4, 8, 16, 30, 30)
+
+_MISSING = re.compile(r"NOT_FOUND|not found: 404|does not exist", re.IGNORECASE)
+_UNSETTLED = re.compile(
+    r"SERVICE_DISABLED|has not been used in project|(?:[Ss]ervice account|User) \S+ does not exist"
+)
+
+
+class StepFailed(Exception):
+    """What a step asked for did not come about: why, in one line."""
+
+    @property
+    def missing(self) -> bool:
+        """Whether something is not there."""
+        return bool(_MISSING.search(str(self)))
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether it may work in a moment."""
+        return bool(_UNSETTLED.search(str(self)))
+
+
+def patiently(change: Callable[[], Result]) -> Result:
+    """Do what rests on something of a moment ago, which may not be known everywhere yet."""
+    for seconds in PATIENCE_SECONDS:
+        try:
+            return change()
+        except StepFailed as error:
+            if not error.unsettled:
+                raise
+        time.sleep(seconds)
+    return change()
+
+
+class Gcloud:
+    """Runs commands of gcloud for one project."""
+
+    def __init__(self, project: str) -> None:
+        self._project = project
+
+    def shown(self, command: Command) -> str:
+        """The command as one would type it."""
+        return shlex.join(("gcloud", *command, f"--project={self._project}"))
+
+    def run(self, command: Command) -> str:
+        """Run a command and return its output.
+
+        Raises:
+            StepFailed: it failed, took too long, or there is no gcloud.
+        """
+        return _output((*command, f"--project={self._project}", "--quiet"))
+
+    def change(self, command: Command) -> str:
+        """The same, with patience for what was created or enabled a moment ago."""
+        return patiently(lambda: self.run(command))
+
+    def read(self, command: Command) -> Any:
+        """What a command tells, as data; None where it tells that there is no such thing."""
+        return patiently(lambda: self._told(command))
+
+    def _told(self, command: Command) -> Any:
+        try:
+            return json.loads(self.run((*command, "--format=json")) or "null")
+        except StepFailed as error:
+            if error.missing:
+                return None
+            raise
+
+
+def configured_project() -> str:
+    """The project that gcloud is set to, or nothing; asks nobody."""
+    return _output(("config", "get-value", "project")).strip()
+
+
+def access_token() -> str:
+    """A token of whoever is logged in to gcloud."""
+    return _output(("auth", "print-access-token")).strip()
+
+
+def _output(command: Command) -> str:
+    program = shutil.which("gcloud")  # on Windows gcloud.cmd, which has to be named so
+    if program is None:
+        raise _failed(command, "gcloud is missing: install it, cloud.google.com/sdk")
+    try:
+        ended = subprocess.run(
+            [program, *command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise _failed(command, f"no end within {TIMEOUT_SECONDS} s") from None
+    if ended.returncode:
+        raise _failed(command, _reason(ended.stderr))
+    return ended.stdout
+
+
+def _failed(command: Command, reason: str) -> StepFailed:
+    return StepFailed(f"`{shlex.join(('gcloud', *command))}`: {reason}")
+
+
+def _reason(said: str) -> str:
+    """The error among what gcloud says, without its hints."""
+    start = said.find("ERROR:")
+    text = said[start:].removeprefix("ERROR:") if start >= 0 else said
+    return " ".join(text.split())[:500] or "it said nothing"

@@ -1,0 +1,34 @@
+"""Takes the steps, one after the other."""
+
+from collections.abc import Callable, Sequence
+
+import click
+from rich.console import Console
+
+from pipeline.tools.deploy.gcloud import StepFailed
+from pipeline.tools.deploy.steps import EXISTS, Step
+
+
+def take(todo: Sequence[Step], again: Callable[[str], str]) -> int:
+    """Take the steps, say what each did, and return how many changed something.
+
+    `again` gives the command that goes on from a step, which is said when one stops.
+
+    Raises:
+        StepFailed: names the step.
+    """
+    changed = 0
+    console = Console(stderr=True)
+    for step in todo:
+        try:
+            with console.status(step.title):  # on a terminal only
+                done = step.take()
+        except (StepFailed, KeyboardInterrupt) as stop:
+            click.echo(f"Stopped at {step.name}: {step.title}. What is done stays.", err=True)
+            click.echo(f"Go on with: {again(step.name)}", err=True)
+            if isinstance(stop, StepFailed):
+                raise StepFailed(f"{step.name}: {stop}") from None
+            raise
+        changed += not done.startswith(EXISTS)
+        click.echo(f"{step.title}: {done}")
+    return changed

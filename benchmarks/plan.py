@@ -37,19 +37,18 @@ class Plan(NamedTuple):
     bad_shares: tuple[Case, ...]
     """Ours with more and more bad claims."""
     rounds: int
-    """How often what the verdicts need is measured."""
+    """How often what is compared is measured."""
     rounds_of_rest: int
 
     def cases(self) -> dict[Case, int]:
         """Every case, and how often it is measured."""
-        rest = chain(self.stages, self.sizes, self.processes, self.bad_shares)
-        judged = (
-            *(self.floor, self.stock, self.ours),
+        rest = chain(self.sizes, self.processes, self.bad_shares)
+        compared = (
+            *(self.floor, self.stock, self.ours_inserts, self.ours),
             *(self.rows, self.stock_sink, self.our_sink),
+            *self.stages,
         )
-        return dict.fromkeys((self.ours_inserts, *rest), self.rounds_of_rest) | dict.fromkeys(
-            judged, self.rounds
-        )
+        return dict.fromkeys(rest, self.rounds_of_rest) | dict.fromkeys(compared, self.rounds)
 
     def largest(self) -> dict[float, int]:
         """The most claims that a case needs, by share of bad ones."""
@@ -76,7 +75,7 @@ FULL = Plan(
     processes=tuple(Case(OURS, 300_000, processes=processes) for processes in (1, 2)),
     bad_shares=tuple(Case(OURS, 100_000, bad_share=share) for share in (0.0, 0.05, 1.0)),
     rounds=5,
-    rounds_of_rest=5,
+    rounds_of_rest=3,
 )
 
 QUICK = Plan(
@@ -92,7 +91,7 @@ QUICK = Plan(
     sizes=(Case(OURS, 25_000), Case(OURS, 100_000)),
     processes=(),
     bad_shares=(),
-    rounds=3,
+    rounds=2,
     rounds_of_rest=1,
 )
 """Within two minutes: fewer rounds, fewer claims, and only what most verdicts need."""

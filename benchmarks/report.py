@@ -71,7 +71,11 @@ def show(plan: Plan, results: Results, console: Console) -> None:
 def markdown(plan: Plan, results: Results, machine: dict[str, str]) -> str:
     """The tables as a page."""
     told = ", ".join(f"{name} {value}" for name, value in machine.items())
-    parts = [_INTRODUCTION.format(form=plan.name, machine=told, rounds=plan.rounds)]
+    parts = [
+        _INTRODUCTION.format(
+            form=plan.name, machine=told, rounds=plan.rounds, rest=plan.rounds_of_rest
+        )
+    ]
     for section in sections(plan, results):
         rule = ("---", *("---:" for _ in section.columns[1:]))
         lines = [_line(row) for row in (section.columns, rule, *section.rows)]
@@ -108,8 +112,8 @@ _INTRODUCTION = """\
 Written by `make bench` ({form} form). {machine}.
 
 CPU is user and system time of the pipeline's processes, without the servers that take the rows.
-A figure is the median of the rounds ({rounds}, or fewer for what no verdict needs); the range is
-from the least to the most. A ratio is taken within a round. What start-up costs is subtracted:
+A figure is the median of the rounds ({rounds}; {rest} for sizes, processes, bad input); the range
+is from the least to the most. A ratio is taken within a round. What start-up costs is subtracted:
 each run is a fresh process that reads a small input before the large one. FnApiRunner; servers
 that answer at once. *Floor* is `ReadFromText` and `orjson.loads`; *stock* the same steps from
 Beam's own parts ([stock.py](stock.py))."""

@@ -37,6 +37,10 @@ _TIMEOUT_SECONDS = 5
 _RETRY = DEFAULT_RETRY.with_timeout(8)  # seconds for all attempts together
 _LOCATION = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/\S*")
 _NEEDED = ("storage.objects.create", "storage.objects.get")
+_REPLACEABLE = (  # among others Beam looks for ever
+    dataflow_v1beta3.JobState.JOB_STATE_RUNNING,
+    dataflow_v1beta3.JobState.JOB_STATE_DRAINING,
+)
 _UNREACHABLE = (GoogleAuthError, RetryError, requests.RequestException)
 
 
@@ -121,7 +125,7 @@ def _find_running(options: PipelineOptions, cloud: GoogleCloudOptions) -> str | 
         filter=dataflow_v1beta3.ListJobsRequest.Filter.ACTIVE,
     )
     listed: Iterator[Any] = iter(jobs.list_jobs(request, timeout=_TIMEOUT_SECONDS))
-    if any(job.name == cloud.job_name for job in listed):
+    if any(job.name == cloud.job_name and job.current_state in _REPLACEABLE for job in listed):
         return None
     return f"none is running in {cloud.region}: launch without --update"
 

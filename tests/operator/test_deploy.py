@@ -245,6 +245,9 @@ def test_life_of_a_job(deploy, dataflow: Dataflow, apis: GoogleApis, capsys, mon
     assert "Nothing was changed." in capsys.readouterr().out
     assert len(dataflow.jobs) == 1
 
+    assert deploy("--from=launch", "--update") == 1
+    assert "is Queued" in capsys.readouterr().err
+    first["currentState"] = "JOB_STATE_RUNNING"
     assert deploy("--from=launch", "--update") == 0
     assert first["currentState"] == "JOB_STATE_UPDATED"
     body = apis.bodies(LAUNCH)[-1]["launchParameter"]

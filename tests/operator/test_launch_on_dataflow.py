@@ -175,8 +175,11 @@ def test_missing_project(arguments, capsys, monkeypatch: pytest.MonkeyPatch):
     assert re.match("error: Beam: .*[Mm]issing required option: .*project", line)
 
 
-def test_update_of_no_running_job(arguments, capsys, apis: GoogleApis, dataflow: Dataflow):
-    dataflow.jobs["1"] = {"id": "1", "name": "claims", "currentState": "JOB_STATE_DRAINED"}
+@pytest.mark.parametrize("state", ["JOB_STATE_DRAINED", "JOB_STATE_QUEUED"])
+def test_update_of_no_running_job(
+    arguments, capsys, apis: GoogleApis, dataflow: Dataflow, state: str
+):
+    dataflow.jobs["1"] = {"id": "1", "name": "claims", "currentState": state}
     line = refusal(capsys, arguments("--update", endpoint(apis), **SUBSCRIPTION))
     assert line.startswith("error: update: the job claims: none is running in us-central1")
 

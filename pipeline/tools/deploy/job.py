@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.tools.deploy.deployment import Deployment
 from pipeline.tools.deploy.gcloud import Command, Gcloud
 
-DRAINING = "Draining"
+RUNNING, DRAINING = "Running", "Draining"  # as gcloud tells the state
 
 
 @dataclass(frozen=True, slots=True)

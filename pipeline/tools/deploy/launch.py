@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.tools.deploy.deployment import Deployment
 from pipeline.tools.deploy.gcloud import Command, Gcloud, StepFailed
-from pipeline.tools.deploy.job import DRAINING, Job
+from pipeline.tools.deploy.job import DRAINING, RUNNING, Job
 from pipeline.tools.deploy.steps import EXISTS
 from pipeline.tools.graph_record.names import entry_for
 
@@ -48,6 +48,9 @@ class Launch:
         running = self._job.active()
         if running and running["state"] == DRAINING:
             raise StepFailed(f"the job {running['id']} is draining: wait until it has ended")
+        if running and self.update and running["state"] != RUNNING:
+            told = f"{running['id']} is {running['state']}"
+            raise StepFailed(f"the job {told}: it can be replaced when it is {RUNNING}")
         if running and not self.update:
             return f"{EXISTS}: {running['id']} is {running['state']}; --update replaces it"
         if self.update and not running:

@@ -56,7 +56,7 @@ def bare_image(image: str) -> str:
 
 
 @pytest.fixture
-def worker_path(
+def worker_environment(
     backfill: Input, bigquery_server: BigqueryServer, tmp_path: Path
 ) -> Iterator[dict[str, str]]:
     """An environment in which Beam's runner starts its workers confined.
@@ -65,7 +65,7 @@ def worker_path(
     """
     real = engine.call("sh", "-c", "command -v docker").strip()
     options = [
-        f"--label={LABEL}={tmp_path.name}",
+        f"--label={LABEL}={tmp_path}",
         f"--user={NOBODY}",
         *("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
         f"--volume={backfill.of_worker}:{backfill.path}:ro",
@@ -88,7 +88,7 @@ def worker_path(
 
 def started(directory: Path) -> list[str]:
     """Containers that the runner started by the `docker` in this directory."""
-    selected = f"--filter=label={LABEL}={directory.name}"
+    selected = f"--filter=label={LABEL}={directory}"
     return engine.call("docker", "ps", "--all", "--quiet", selected).split()
 
 
@@ -136,13 +136,13 @@ def count(client: bigquery.Client, table: str) -> int:
 def test_tables_are_the_same_as_outside(
     image: str,
     backfill: Input,
-    worker_path: dict[str, str],
+    worker_environment: dict[str, str],
     tmp_path: Path,
     dataset: str,
     bigquery_client: bigquery.Client,
     bigquery_server: BigqueryServer,
 ):
-    inside = launch(worker_path, dataset, backfill.path, *in_image(image))
+    inside = launch(worker_environment, dataset, backfill.path, *in_image(image))
     assert inside.returncode == 0, inside.stderr
     found = rows(bigquery_client, dataset)
     assert len(found) == backfill.claims
@@ -166,11 +166,11 @@ def test_tables_are_the_same_as_outside(
 def test_an_image_without_our_package_fails(
     bare_image: str,
     backfill: Input,
-    worker_path: dict[str, str],
+    worker_environment: dict[str, str],
     dataset: str,
     bigquery_client: bigquery.Client,
 ):
-    ended = launch(worker_path, dataset, backfill.path, *in_image(bare_image))
+    ended = launch(worker_environment, dataset, backfill.path, *in_image(bare_image))
     assert ended.returncode != 0
     assert "No module named 'pipeline" in ended.stderr
     assert count(bigquery_client, f"{dataset}.claims") == 0

@@ -5,8 +5,9 @@ runner begins a bundle anew. A bundle ends when every append of it is acknowledg
 refuses for good comes out with its original message.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import apache_beam as beam
@@ -152,13 +153,10 @@ class AppendRowsFn(beam.DoFn):
 class AppendBatchesFn(AppendRowsFn):
     """The same for rows that come in batches, too."""
 
-    def process_batch(self, batch: Batch) -> Iterator[Batch]:
+    @beam.DoFn.yields_elements  # type: ignore[untyped-decorator]
+    def process_batch(self, batch: Batch) -> Iterable[Any] | None:
         """Encode rows, and send what has gathered."""
-        rejected = Batch()
-        for element in batch:
-            rejected += self.process(element) or ()
-        if rejected:
-            yield rejected
+        return chain.from_iterable(self.process(element) or () for element in batch)
 
 
 class AppendWindowedRowsFn(AppendRowsFn):

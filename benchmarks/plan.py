@@ -63,21 +63,20 @@ STAGES = ("read", "read, parse", "read, parse, validate", "read, parse, validate
 
 FULL = Plan(
     name="full",
-    floor=Case("floor", 200_000),
-    stock=Case("stock", 10_000, 500),
-    ours_inserts=Case("ours, STREAMING_INSERTS", 10_000, 500),
+    floor=Case("floor", 100_000),
+    stock=Case("stock", 4_000, 500),
+    ours_inserts=Case("ours, STREAMING_INSERTS", 4_000, 500),
     ours=Case(OURS, 100_000),
-    rows=Case("ready rows", 200_000),
-    stock_sink=Case("ready rows, WriteToBigQuery", 10_000, 500),
-    our_sink=Case("ready rows, StorageWrite", 200_000),
-    stages=tuple(Case(stages, 100_000) for stages in STAGES),
+    rows=Case("ready rows", 100_000),
+    stock_sink=Case("ready rows, WriteToBigQuery", 4_000, 500),
+    our_sink=Case("ready rows, StorageWrite", 100_000),
+    stages=tuple(Case(stages, 50_000) for stages in STAGES),
     sizes=tuple(Case(OURS, claims) for claims in (10_000, 100_000, 1_000_000)),
-    processes=tuple(Case(OURS, 300_000, processes=processes) for processes in (1, 2)),
-    bad_shares=tuple(Case(OURS, 100_000, bad_share=share) for share in (0.0, 0.05, 1.0)),
+    processes=tuple(Case(OURS, 200_000, processes=processes) for processes in (1, 2)),
+    bad_shares=tuple(Case(OURS, 50_000, bad_share=share) for share in (0.0, 0.05, 1.0)),
     rounds=5,
-    rounds_of_rest=3,
+    rounds_of_rest=1,
 )
-
 QUICK = Plan(
     name="quick",
     floor=Case("floor", 50_000),

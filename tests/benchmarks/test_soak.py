@@ -22,6 +22,7 @@ def test_what_stays_is_flat():
 
 def test_what_grows_while_it_gets_warm_is_flat():
     assert verdict(looks(memory_mb=lambda n: 200.0 + min(n, 15))).is_flat
+    assert verdict(looks(threads=lambda n: 10 + min(n // 10, 4))).is_flat
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,8 @@ class AppendBatchesFn(AppendRowsFn):
         """Encode rows, and send what has gathered."""
         rejected = Batch()
         for element in batch:
-            rejected += self.process(element) or ()
+            # A batch is of plain elements, to which Beam gives the timestamp of the batch.
+            rejected.extend(output.value for output in self.process(element) or ())
         if rejected:
             yield rejected
 

@@ -5,9 +5,8 @@ runner begins a bundle anew. A bundle ends when every append of it is acknowledg
 refuses for good comes out with its original message.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import apache_beam as beam
@@ -153,10 +152,14 @@ class AppendRowsFn(beam.DoFn):
 class AppendBatchesFn(AppendRowsFn):
     """The same for rows that come in batches, too."""
 
-    @beam.DoFn.yields_elements  # type: ignore[untyped-decorator]
-    def process_batch(self, batch: Batch) -> Iterable[Any] | None:
+    def process_batch(self, batch: Batch) -> Iterator[Batch]:
         """Encode rows, and send what has gathered."""
-        return chain.from_iterable(self.process(element) or () for element in batch)
+        rejected = Batch()
+        for element in batch:
+            # A batch is of plain elements, to which Beam gives the timestamp of the batch.
+            rejected.extend(output.value for output in self.process(element) or ())
+        if rejected:
+            yield rejected
 
 
 class AppendWindowedRowsFn(AppendRowsFn):

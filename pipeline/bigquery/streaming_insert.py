@@ -68,13 +68,15 @@ class ToInsertRowFn(beam.DoFn):
         return (InsertRow(values, message),)
 
 
+_ERROR_TEXT = re.compile(r" Errors were .*|(?<= due to )(\d*).*|(?<= for retry: ).*", re.DOTALL)
+_LOGGERS = (WriteToBigQuery.__module__, "google.api_core.retry", "google.cloud.bigquery.retry")
+
+
 class _WithoutErrorText(logging.Filter):
-    """Cuts BigQuery's own text out of what Beam logs of refused rows: it quotes their values."""
+    """Cuts BigQuery's own text out of what others log of a refusal: it quotes values."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        told, cut, _ = record.getMessage().partition(" Errors were ")
-        if cut:
-            record.msg, record.args = told, ()
+        record.msg, record.args = _ERROR_TEXT.sub(r"\1", record.getMessage()), ()
         return True
 
 
@@ -88,9 +90,10 @@ class ToRejectionFn(beam.DoFn):
         self._columns = frozenset(column.name for column in columns)
 
     def setup(self) -> None:
-        """Make the tally, and quieten Beam's own log before the first refused row comes."""
+        """Make the tally, and quieten other loggers before the first refused row comes."""
         self._tally = Tally()
-        logging.getLogger(WriteToBigQuery.__module__).addFilter(_WITHOUT_ERROR_TEXT)
+        for name in _LOGGERS:
+            logging.getLogger(name).addFilter(_WITHOUT_ERROR_TEXT)
 
     def process(self, element: tuple[Any, InsertRow, Any]) -> Iterable[Any]:
         """Convert one failed row."""

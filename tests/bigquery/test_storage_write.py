@@ -17,14 +17,25 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.window import FixedWindows, TimestampedValue
 from google.rpc import code_pb2
 
+from pipeline.batch import Batch
 from pipeline.bigquery.append_channel import endpoint_in_use, open_channel
 from pipeline.bigquery.delivery import AppendFailed
 from pipeline.bigquery.shared_streams import STREAMS
+from pipeline.bigquery.storage_write import AppendBatchesFn
 from pipeline.claims.contract import Column
 from pipeline.claims.rejection import Rejection
 from pipeline.emulation import write_credentials
 from pipeline.metrics import SINK_METRICS
-from tests.bigquery.appending import COLUMNS, LIMITS, STREAM, bundles, element, sink, wait_until
+from tests.bigquery.appending import (
+    COLUMNS,
+    LIMITS,
+    STREAM,
+    TABLE,
+    bundles,
+    element,
+    sink,
+    wait_until,
+)
 from tests.bigquery.cutting_proxy import CuttingProxy
 from tests.bigquery.fault_server import MAX_REQUEST_BYTES, SECRET, Fault, FaultServer
 
@@ -124,6 +135,22 @@ def test_a_row_that_cannot_be_encoded_is_rejected_alone(server: FaultServer) -> 
         rejection.violations,
         "claim-1",
     )
+    assert stored(server) == ["claim-0", "claim-2"]
+
+
+def test_rows_refused_within_a_batch_come_out_as_its_elements(server: FaultServer) -> None:
+    fn = AppendBatchesFn(TABLE, COLUMNS, server.address, LIMITS)
+    fn.setup()
+    try:
+        fn.start_bundle()
+        bad = element(1, claim_amount="much")
+        [rejected] = fn.process_batch(Batch([element(0), bad, element(2)]))
+        assert [(message, rejection.error_code) for message, rejection in rejected] == [
+            (bad[0], "bad_number")
+        ]
+        assert list(fn.finish_bundle()) == []
+    finally:
+        fn.teardown()
     assert stored(server) == ["claim-0", "claim-2"]
 
 

@@ -26,3 +26,12 @@ class SystemClock:
             self._text = now.isoformat(timespec="milliseconds")
             self._millisecond = millisecond
         return self._text
+
+
+def milliseconds_between(start: str | None, end: str) -> int | None:
+    """From one RFC 3339 time to another; None where `start` is missing or not readable."""
+    try:
+        passed = datetime.fromisoformat(end) - datetime.fromisoformat(start or "")
+    except (TypeError, ValueError):  # no text or without time zone; no time
+        return None
+    return round(passed.total_seconds() * 1000)

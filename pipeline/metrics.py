@@ -1,4 +1,7 @@
-"""Every metric of the pipeline, and how steps count without paying for it on every claim."""
+"""Every metric of the pipeline, and how steps count without paying for it on every claim.
+
+docs/metrics.md has the lists below as tables, written by `claims sync`.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,7 +16,9 @@ class Metric:
     """A metric by its name; `{...}` stands for a name of a closed list."""
 
     name: str
-    counts: str
+    meaning: str
+    is_distribution: bool = False
+    """Whether it is told value by value; otherwise it is a counter."""
 
 
 STEP_METRICS = (
@@ -23,25 +28,42 @@ STEP_METRICS = (
     Metric("high_risk", "Claims with a score above the threshold."),
     Metric("rule_{id}", "Claims on which a risk rule fired."),
     Metric("quality_{id}", "Claims on which a quality rule fired."),
+    Metric(
+        "event_lag_ms",
+        "From `ingest_ts`, when the claim system emitted a claim, to its score: one a bundle.",
+        is_distribution=True,
+    ),
 )
 SINK_METRICS = (
     Metric("rows_written", "Rows that BigQuery acknowledged."),
     Metric("bytes_written", "Encoded bytes of these rows."),
     Metric("append_requests", "Append requests sent, tries again included."),
     Metric("append_retries_{reason}", "Append requests that had to be sent again, by cause."),
-    Metric("append_latency_ms", "Distribution: from sending a request to its answer."),
-    Metric("in_flight_bytes", "Distribution: unanswered bytes of the table, at each request."),
+    Metric("append_latency_ms", "From sending a request to its answer.", is_distribution=True),
+    Metric(
+        "in_flight_bytes", "Unanswered bytes of the table, at each request.", is_distribution=True
+    ),
+    Metric(
+        "end_to_end_latency_ms",
+        "From publication of a message until all rows of its bundle are in BigQuery: "
+        "the first message of each bundle.",
+        is_distribution=True,
+    ),
 )
-"""Of each sink; Beam tells those of the two tables apart by their steps."""
+"""Of each table's sink; Beam tells the two apart by their steps."""
 METRICS = (*STEP_METRICS, *SINK_METRICS)
 
 
 class Tally(Counter[str]):
     """Counts within a bundle by metric name; hands the sums to Beam when the bundle ends.
 
-    A Beam counter costs about as much as a whole step of the pipeline, so that none is touched
+    A Beam metric costs about as much as a whole step of the pipeline, so that none is touched
     per claim.
     """
+
+    def sample(self, name: str, value: int) -> None:
+        """Tell a value of a distribution: once a bundle or a request, never once a claim."""
+        Metrics.distribution(NAMESPACE, name).update(value)
 
     def flush(self) -> None:
         """Hand the sums over, and begin again."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.clock import SystemClock
+from pipeline.clock import SystemClock, milliseconds_between
 
 
 def test_time_is_now_in_utc():
@@ -29,3 +29,18 @@ def test_text_changes_with_the_millisecond(monkeypatch: pytest.MonkeyPatch):
 
 def test_it_pickles():
     assert pickle.loads(pickle.dumps(SystemClock()))()
+
+
+@pytest.mark.parametrize(
+    "start, passed",
+    [
+        ("2026-11-23T11:59:59.250Z", 750),
+        ("2026-11-23T07:00:00.123456789-05:00", -123),
+        ("2026-11-23T12:00:00", None),  # of no time zone
+        ("2026-11-23T11:59:60Z", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_milliseconds_between(start: str | None, passed: int | None):
+    assert milliseconds_between(start, "2026-11-23T12:00:00.000+00:00") == passed

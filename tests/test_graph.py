@@ -55,7 +55,7 @@ def message(number: int, **changes: Any) -> Message:
 MESSAGES = (
     message(0),
     message(1, claim_amount=12_000, patient_age=1),
-    message(2, claim_amount=6_000, place_of_service="ER"),
+    message(2, claim_amount=6_000, place_of_service="ER", ingest_ts="2026-11-23T11:59:58.5Z"),
     message(3, patient_age=151),
     message(4, claim_amount=CANARY),
     Message(CANARY.encode(), "m5"),
@@ -73,6 +73,7 @@ COUNTED = {
     "rejected_parse_invalid_json": 1,
     "rejected_parse_empty_message": 1,
     "rejected_parse_invalid_utf8": 1,
+    "event_lag_ms": 1,
 }
 
 
@@ -87,17 +88,17 @@ class InMemory(graph.Sinks):
 
 
 def batch(sinks: graph.Sinks, messages: Iterable[Message] = MESSAGES) -> dict[str, int]:
-    """Run the messages through the graph; the counters of the job."""
+    """Run the messages through the graph; the metrics of the job."""
     with beam.Pipeline("FnApiRunner") as pipeline:
         source = pipeline | "ReadMessages" >> beam.Create(list(messages), reshuffle=False)
         graph.build(source, SETTINGS, sinks, noon)
-    return counters(pipeline.result)
+    return told(pipeline.result)
 
 
 def streaming(sinks: graph.Sinks, messages: Iterable[Message] = MESSAGES) -> None:
     """The same, as the runner of a local streaming job does it: a bundle for each message.
 
-    Without counters: that runner keeps those of the first bundle of each step only.
+    Without metrics: that runner keeps those of the first bundle of each step only.
     """
     stream = test_stream.TestStream()
     for each in messages:
@@ -109,11 +110,15 @@ def streaming(sinks: graph.Sinks, messages: Iterable[Message] = MESSAGES) -> Non
         graph.build(source, SETTINGS, sinks, noon)
 
 
-def counters(result: Any) -> dict[str, int]:
+def told(result: Any) -> dict[str, int]:
+    """Counters, and how many values each distribution has."""
+    found = result.metrics().query()
+    values = {each: each.result for each in found["counters"]}
+    values |= {each: each.result.count for each in found["distributions"]}
     return {
-        found.key.metric.name: found.result
-        for found in result.metrics().query()["counters"]
-        if found.key.metric.namespace == NAMESPACE and found.result
+        each.key.metric.name: value
+        for each, value in values.items()
+        if each.key.metric.namespace == NAMESPACE and value
     }
 
 
@@ -137,11 +142,33 @@ def test_every_message_has_one_outcome_and_is_counted(run, caplog: pytest.LogCap
     assert CANARY not in caplog.text
 
 
-def test_every_counter_is_declared():
+def test_every_metric_is_declared():
     declared = [re.sub(r"\{\w+\}", "[a-z0-9_]+", metric.name) for metric in STEP_METRICS]
     for name in COUNTED:
         assert any(re.fullmatch(pattern, name) for pattern in declared), name
     assert all(any(re.fullmatch(pattern, name) for name in COUNTED) for pattern in declared)
+
+
+@pytest.mark.parametrize(
+    "ingest_ts, lag_ms",
+    [("2026-11-23T06:59:58.5-05:00", 1_500), ("2026-11-23T12:00:01Z", -1_000), (None, None)],
+)
+def test_event_lag_is_sampled_once_a_bundle(ingest_ts: str | None, lag_ms: int | None):
+    rows = [message(number, ingest_ts=ingest_ts) for number in range(50)]
+    with beam.Pipeline("FnApiRunner") as pipeline:
+        source = pipeline | "ReadMessages" >> beam.Create(rows, reshuffle=False)
+        graph.build(source, SETTINGS, InMemory(), noon)
+    lags = [
+        found.result
+        for found in pipeline.result.metrics().query()["distributions"]
+        if found.key.metric.name == "event_lag_ms"
+    ]
+    if lag_ms is None:
+        assert lags == []
+    else:
+        [lag] = lags
+        assert (lag.min, lag.max) == (lag_ms, lag_ms)
+        assert lag.count < len(rows)
 
 
 def refuse_odd(message: Message, row: dict[str, Any]) -> Rejection | None:

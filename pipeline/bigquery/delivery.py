@@ -18,10 +18,10 @@ from pipeline.bigquery.append_answers import (
 )
 from pipeline.bigquery.append_call import Append
 from pipeline.bigquery.append_limits import ROW_OVERHEAD_BYTES, AppendLimits
-from pipeline.bigquery.append_metrics import AppendTally
 from pipeline.bigquery.append_stream import StaleSchema
 from pipeline.bigquery.schema_fit import SchemaFit
 from pipeline.bigquery.shared_streams import SharedStream
+from pipeline.metrics import Tally
 
 _RANDOM = SystemRandom()
 _PATIENT_TRIES = 3
@@ -68,7 +68,7 @@ class Delivery:
         self,
         shared: SharedStream,
         limits: AppendLimits,
-        tally: AppendTally,
+        tally: Tally,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._stream = shared.stream
@@ -125,13 +125,13 @@ class Delivery:
             batch.fit = fit
             self._open.append((batch, append))
             self._tally["append_requests"] += 1
-            self._tally.in_flight(self._stream.in_flight_bytes)
+            self._tally.sample("in_flight_bytes", self._stream.in_flight_bytes)
             return
 
     def _judge_next(self) -> None:
         batch, append = self._open.popleft()
         answer = self._stream.wait(append)
-        self._tally.latency(append.seconds)
+        self._tally.sample("append_latency_ms", round(append.seconds * 1000))
         remedy = remedy_for(answer)
         if remedy is Remedy.DONE:
             self._tally["rows_written"] += len(batch.rows)

@@ -22,7 +22,6 @@ from pipeline.bigquery.append_limits import (
     SERVICE_MAX_REQUEST_BYTES,
     AppendLimits,
 )
-from pipeline.bigquery.append_metrics import AppendTally
 from pipeline.bigquery.delivery import Delivery, Refused
 from pipeline.bigquery.row_encoder import RowEncoder
 from pipeline.bigquery.row_refusals import RowRefused
@@ -31,6 +30,8 @@ from pipeline.bigquery.shared_streams import STREAMS, StreamKey
 from pipeline.claims.contract import Column
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
+from pipeline.clock import SystemClock, milliseconds_between
+from pipeline.metrics import Tally
 from pipeline.tables import TableName
 
 _GLOBAL = (GlobalWindow(),)
@@ -68,7 +69,8 @@ class AppendRowsFn(beam.DoFn):
         )
         self._max_bytes = min(self._limits.request_bytes, self._max_row_bytes)
         self._max_rows = self._limits.request_rows
-        self._tally = AppendTally()
+        self._tally = Tally()
+        self._clock = SystemClock()
         key = StreamKey(self._table, self._columns, endpoint_in_use(self._endpoint), self._limits)
         self._shared = STREAMS.acquire(key)
         self._key = key
@@ -76,6 +78,7 @@ class AppendRowsFn(beam.DoFn):
     def start_bundle(self) -> None:
         """Begin with nothing open, whatever became of the bundle before."""
         self._delivery = Delivery(self._shared, self._limits, self._tally)
+        self._first_owner: Any = None
         self._clear()
 
     def process(self, element: tuple[Any, dict[str, Any]]) -> Iterable[Any] | None:
@@ -100,6 +103,7 @@ class AppendRowsFn(beam.DoFn):
         """Wait until each row of the bundle is acknowledged or refused."""
         rejected = self._send()
         self._delivery.finish()
+        self._tell_latency()
         rejected += map(self._refused, self._delivery.take_refused())
         self._tally.flush()
         return rejected
@@ -110,9 +114,14 @@ class AppendRowsFn(beam.DoFn):
             STREAMS.release(self._key)
             self._key = None
 
+    def message_of(self, owner: Any) -> Message:
+        """The message that a row was made from."""
+        message: Message = owner
+        return message
+
     def output(self, owner: Any, rejection: Rejection) -> Any:
         """The element that comes out for a refused row."""
-        message: Message = owner
+        message = self.message_of(owner)
         return WindowedValue((message, rejection), _timestamp(message.publish_time), _GLOBAL)
 
     def _clear(self) -> None:
@@ -122,9 +131,18 @@ class AppendRowsFn(beam.DoFn):
 
     def _send(self) -> list[Any]:
         if self._rows:
+            if self._first_owner is None:
+                self._first_owner = self._owners[0]
             self._delivery.send(self._rows, self._owners)
             self._clear()
         return [self._refused(refused) for refused in self._delivery.take_refused()]
+
+    def _tell_latency(self) -> None:
+        if self._first_owner is not None:
+            published = self.message_of(self._first_owner).publish_time
+            latency = milliseconds_between(published, self._clock())
+            if latency is not None:
+                self._tally.sample("end_to_end_latency_ms", latency)
 
     def _refused(self, refused: Refused) -> Any:
         claim_id = getattr(self._decode(refused.data), "claim_id", None) or None
@@ -173,6 +191,11 @@ class AppendWindowedRowsFn(AppendRowsFn):
         """Encode a row, and remember where it belongs."""
         message, row = element
         return super().process((origin.with_value(message), row))
+
+    def message_of(self, owner: Any) -> Message:
+        """The message that a row was made from."""
+        message: Message = owner.value
+        return message
 
     def output(self, owner: Any, rejection: Rejection) -> Any:
         """The element that comes out for a refused row, where its row was."""

@@ -1,4 +1,4 @@
-"""`claims sync`: writes what is made from the launch parameters, or checks that it is current."""
+"""`claims sync`: writes what is made from the code, or checks that it is current."""
 
 import difflib
 from collections.abc import Callable
@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
+from pipeline.tools import metric_table, parameter_table
+from pipeline.tools.generated_block import MarkersMissing, with_block
 from pipeline.tools.metadata import metadata_json
-from pipeline.tools.parameter_table import MarkersMissing, with_table
 
 _CHECKOUT = Path(__file__).parents[2]
 # Path -> what it should hold, from what it holds now.
 _GENERATED: dict[str, Callable[[str], str]] = {
     "metadata.json": lambda _: metadata_json(),
-    "README.md": with_table,
+    "README.md": lambda text: with_block(text, "pipeline/options.py", parameter_table.rows()),
+    "docs/metrics.md": lambda text: with_block(text, "pipeline/metrics.py", metric_table.rows()),
 }
 
 
@@ -26,12 +28,13 @@ _GENERATED: dict[str, Callable[[str], str]] = {
     help="The checkout to work on. Default: that of this package.",
 )
 def sync(check: bool, root: Path) -> None:
-    """Write metadata.json and the README's table from the launch parameters.
+    """Write what is made from the code, and never edited by hand.
 
-    Both are made from pipeline/options.py, and never edited by hand:
+    metadata.json and the README's table of parameters are made from pipeline/options.py, the
+    tables of docs/metrics.md from pipeline/metrics.py.
 
     \b
-      claims sync            after a parameter was added or changed
+      claims sync            after a parameter or a metric was added or changed
       claims sync --check    what `make lint` does
     """
     found = {name: _text(root / name) for name in _GENERATED}

@@ -10,7 +10,7 @@ from pipeline.claims.claim_row import ClaimRows
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
 from pipeline.claims.score import Rules
-from pipeline.clock import Clock
+from pipeline.clock import Clock, milliseconds_between
 from pipeline.transforms.step import Step, outputs_of
 
 Verdict = tuple[tuple[str, ...], tuple[str, ...], bool]
@@ -38,21 +38,33 @@ class EnrichFn(Step):
         super().setup()
         self._rows = ClaimRows(*self._make_rows)
         self._verdicts: Counter[Verdict] = Counter()
+        self._last_row: dict[str, Any] | None = None
 
     def decide(self, message: Message, subject: Any) -> Any:
         """The row of the claims table."""
         row = self._rows.row(message, subject, self._clock())
         self._verdicts[row["risk_reasons"], row["quality_issues"], row["high_risk_flag"]] += 1
+        self._last_row = row
         return row
 
     def finish_bundle(self) -> None:
-        """Count what the rules said: few verdicts, each for many claims."""
+        """Count what the rules said: few verdicts, each for many claims; and sample the lag."""
         for (reasons, issues, high_risk), claims in self._verdicts.items():
             self.tally["accepted"] += claims
             self.tally["high_risk"] += claims * high_risk
             self.tally.update({f"rule_{rule}": claims for rule in reasons})
             self.tally.update({f"quality_{rule}": claims for rule in issues})
         self._verdicts.clear()
+        if self._last_row is not None:
+            # An operator's schema may leave the field out.
+            ingested, scored = (
+                self._last_row.get("ingest_ts"),
+                self._last_row["processing_timestamp"],
+            )
+            lag = milliseconds_between(ingested, scored)
+            if lag is not None:
+                self.tally.sample("event_lag_ms", lag)
+            self._last_row = None
         super().finish_bundle()
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -451,7 +452,15 @@ def test_metrics_count_rows_requests_and_retries_and_all_are_described(
         "append_retries_unavailable": 1,
         "rejected_write_row_fields_error": 1,
     }
-    assert distributions.keys() == {"append_latency_ms", "in_flight_bytes"}
+    latency = distributions["end_to_end_latency_ms"]
+    since = (datetime.now(UTC) - datetime.fromisoformat("2026-11-23T11:00:00Z")).total_seconds()
+    assert latency.count < len(ELEMENTS)
+    assert latency.max == pytest.approx(since * 1000, abs=60_000)
+    assert distributions.keys() == {
+        "append_latency_ms",
+        "in_flight_bytes",
+        "end_to_end_latency_ms",
+    }
     described = {metric.name for metric in SINK_METRICS}
     assert {"bytes_written", "append_requests", "rows_written", *distributions} <= described
     assert "append_retries_{reason}" in described

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import options
+from pipeline import metrics, options
+from pipeline.metrics import Metric
 from pipeline.parameter import Parameter
 from pipeline.tools.cli import main
 
@@ -25,14 +26,15 @@ CHANGES = {
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of what is generated."""
-    for name in ("metadata.json", "README.md"):
-        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "docs").mkdir()
+    for name in ("metadata.json", "README.md", "docs/metrics.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
 def test_the_checkout_is_in_step(capsys: pytest.CaptureFixture[str]):
     assert main(["sync", "--check"]) == 0
-    assert capsys.readouterr().out.count("is up to date") == 2
+    assert capsys.readouterr().out.count("is up to date") == 3
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -59,6 +61,19 @@ def test_a_changed_parameter_is_named_until_synced(
 
     assert main(["sync", "--root", str(checkout)]) == 0
     assert main(["sync", "--check", "--root", str(checkout)]) == 0
+
+
+def test_a_changed_metric_is_named_until_synced(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    added = Metric("member_count", "Members.", is_distribution=True)
+    monkeypatch.setattr(metrics, "STEP_METRICS", (*metrics.STEP_METRICS, added))
+    assert main(["sync", "--check", "--root", str(checkout)]) == 1
+    out, err = capsys.readouterr()
+    assert "+| `member_count` | distribution | Members. |" in out
+    assert err == "claims: not up to date: docs/metrics.md; run claims sync\n"
+    assert main(["sync", "--root", str(checkout)]) == 0
+    assert added.name in (checkout / "docs/metrics.md").read_text()
 
 
 def test_a_missing_file_is_written(checkout: Path):

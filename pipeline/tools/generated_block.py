@@ -1,0 +1,23 @@
+"""The part of a document that `claims sync` writes: what stands between two comments."""
+
+from collections.abc import Iterable
+
+_END = "<!-- end of what `claims sync` writes -->"
+
+
+class MarkersMissing(ValueError):
+    """The text has no place for the block."""
+
+
+def with_block(text: str, source: str, lines: Iterable[str]) -> str:
+    """The text with these lines, made from the file `source`, between its markers.
+
+    Raises:
+        MarkersMissing: they are not there, each once and in order.
+    """
+    opening = f"<!-- written by `claims sync` from {source} -->"
+    before, start, rest = text.partition(opening)
+    _, end, after = rest.partition(_END)
+    if not (start and end) or opening in after or _END in after:
+        raise MarkersMissing(f"needs {opening} and {_END}, each once and on a line of its own")
+    return "\n".join((before + start, *lines, end + after))

@@ -20,7 +20,6 @@ from click.testing import CliRunner
 from pipeline.tools import analyst_queries, demo_report
 from pipeline.tools import demo as demo_module
 from pipeline.tools.balance import Balance
-from tests.tools.test_views import VIEWS
 
 needs_pubsub = pytest.mark.usefixtures("pubsub_server")  # skipped where it is not installed
 
@@ -150,12 +149,6 @@ def test_outside_a_checkout_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tm
     shown = CliRunner().invoke(demo_module.demo, [])
     assert shown.exit_code == 1
     assert "the demo runs in a checkout" in shown.output
-
-
-def test_all_queries_are_shown():
-    files = {path.stem for path in analyst_queries.DIRECTORY.glob("*.sql")}
-    assert files - {*VIEWS} == set(analyst_queries.NAMES)
-    assert all(query.title for query in analyst_queries.load())
 
 
 def test_a_balance_that_is_none_is_not_written_as_one():

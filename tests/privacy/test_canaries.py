@@ -122,6 +122,7 @@ def test_storage_write(claims: Path, schema: Path, contract: Contract, capfd):
     assert observation.leaks() == {}
     assert len(accepted) + len(rejected) == len(MESSAGES)
     assert len(accepted) >= len(ACCEPTED)
+    assert {row.get("raw_message", "").encode() for row in rejected} >= set(canaries.INVALID)
     refusals = {"row_fields_error", "row_refused", "row_too_large"}
     assert codes(rejected) == ALL_CODES | {("write", code) for code in refusals}
 

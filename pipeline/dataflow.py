@@ -33,6 +33,8 @@ AT_LEAST_ONCE, EXACTLY_ONCE = "streaming_mode_at_least_once", "streaming_mode_ex
 LABEL = "claims-pipeline"
 """Label of every job, with the version of this package: what it costs is billed by label."""
 
+_SAMPLING = ("enable_always_on_exception_sampling", "enable_data_sampling")
+_NO_SAMPLING = "disable_always_on_exception_sampling"
 _TIMEOUT_SECONDS = 5
 _RETRY = DEFAULT_RETRY.with_timeout(8)  # seconds for all attempts together
 _LOCATION = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/\S*")
@@ -63,6 +65,7 @@ def prepare(options: PipelineOptions, version: str) -> None:
         _check_running(options, cloud)
     _bound(options.view_as(WorkerOptions))
     _carry_streaming_mode(options.view_as(DebugOptions), cloud)
+    _withhold_samples(options.view_as(DebugOptions))
     label = f"{LABEL}={re.sub('[^a-z0-9_-]', '-', version.lower())}"
     cloud.labels = [label, *_listed(cloud.labels)]  # of two with one key the last counts
 
@@ -154,6 +157,16 @@ def _carry_streaming_mode(debug: DebugOptions, cloud: GoogleCloudOptions) -> Non
     asked = [mode for mode in (AT_LEAST_ONCE, EXACTLY_ONCE) if mode in _listed(debug.experiments)]
     services = _listed(cloud.dataflow_service_options)
     cloud.dataflow_service_options = list(dict.fromkeys([*services, *asked])) or None
+
+
+def _withhold_samples(debug: DebugOptions) -> None:
+    """Unless it is asked to, Dataflow must not keep claims at which an exception was raised.
+
+    By default it writes them to the temporary location, for good ("Use data sampling to observe
+    pipeline data").
+    """
+    if not any(experiment in _SAMPLING for experiment in _listed(debug.experiments)):
+        debug.add_experiment(_NO_SAMPLING)
 
 
 def _listed(value: Any) -> list[str]:

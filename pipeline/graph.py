@@ -22,6 +22,7 @@ class Settings:
     rules: Rules
     high_risk_threshold: float
     pipeline_version: str
+    error_payload: str = "FULL"
 
 
 class Sinks(NamedTuple):
@@ -42,6 +43,7 @@ def build(
     clock = clock or SystemClock()
     contract, version = settings.contract, settings.pipeline_version
     enrich = EnrichClaims(contract, settings.rules, settings.high_risk_threshold, version, clock)
+    shown = frozenset(contract.properties) if settings.error_payload == "REDACTED" else None
 
     parsed = messages | "ParseJson" >> ParseJson(contract)
     validated = parsed.accepted | "ValidateClaims" >> ValidateClaims(contract)
@@ -50,5 +52,5 @@ def build(
     (
         (parsed.rejected, validated.rejected, enriched.rejected, refused)
         | "FlattenRejections" >> beam.Flatten()
-        | "WriteErrors" >> WriteErrors(sinks.errors, contract.version, version, clock)
+        | "WriteErrors" >> WriteErrors(sinks.errors, contract.version, version, clock, shown)
     )

@@ -54,7 +54,8 @@ def settings(launch: Launch) -> Settings:
         rules = check_rules(rules_text, contract)
     except DocumentError as error:
         raise ParameterError("rules", f"{launch.rules or 'default rules'}: {error}") from None
-    return Settings(contract, rules, launch.high_risk_threshold, PIPELINE_VERSION)
+    threshold = launch.high_risk_threshold
+    return Settings(contract, rules, threshold, PIPELINE_VERSION, launch.error_payload)
 
 
 def _targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]]:

@@ -89,6 +89,21 @@ class Launch:
         required=True,
         regex=_TABLE,
     )
+    error_payload: str = _parameter(
+        "Payload of the error table",
+        "What the error table keeps of a rejected message.",
+        "Output",
+        "ENUM",
+        default="FULL",
+        choices=(
+            Choice("FULL", "The message", "the message to the byte, which can be replayed"),
+            Choice(
+                "REDACTED",
+                "Its structure",
+                "field names and types without a value, which cannot be replayed",
+            ),
+        ),
+    )
     write_method: str = _parameter(
         "Write method",
         "How rows go to BigQuery.",

@@ -50,7 +50,7 @@ ERROR_COLUMNS = (
     Column("claim_id", "STRING", description="Id of the claim, where one could be read."),
     Column("raw_message", "STRING", description="The message, if it is text of at most 1 MiB."),
     Column("raw_bytes", "BYTES", description="The message otherwise."),
-    Column("raw_encoding", "STRING", description="identity, gzip or truncated."),
+    Column("raw_encoding", "STRING", description="identity, gzip, truncated or redacted."),
     Column("raw_size", "INTEGER", description="Bytes of the original message."),
     *_ORIGIN,
     Column(

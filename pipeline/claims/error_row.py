@@ -13,6 +13,8 @@ TEXT_LIMIT = 1 << 20
 
 Control characters take six bytes each in the JSON of a streaming insert, and must fit too.
 """
+TRUNCATED, REDACTED = "truncated", "redacted"
+"""Values of `raw_encoding` from which no message can be had back."""
 RAW_LIMIT = 6 << 20
 """Bytes that `raw_bytes` holds at most: as base64 they fit the 9 MB of a streaming insert."""
 
@@ -33,12 +35,12 @@ def raw_columns(data: bytes) -> dict[str, Any]:
         return {"raw_bytes": packed, "raw_encoding": "gzip"}
     if len(data) <= RAW_LIMIT:
         return {"raw_bytes": data, "raw_encoding": "identity"}
-    return {"raw_bytes": data[:RAW_LIMIT], "raw_encoding": "truncated"}
+    return {"raw_bytes": data[:RAW_LIMIT], "raw_encoding": TRUNCATED}
 
 
 def message_data(columns: Mapping[str, Any]) -> bytes | None:
-    """The message that `raw_columns` has put into these columns, to the byte; None if truncated."""
-    if columns["raw_encoding"] == "truncated":
+    """The message that `raw_columns` has put into these columns, to the byte; None if not whole."""
+    if columns["raw_encoding"] in (TRUNCATED, REDACTED):
         return None
     text: str | None = columns.get("raw_message")
     if text is not None:

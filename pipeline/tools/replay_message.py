@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pipeline.claims.error_row import message_data
+from pipeline.claims.error_row import REDACTED, TRUNCATED, message_data
 from pipeline.claims.replay import ORIGINAL_MESSAGE_ID, ORIGINAL_PUBLISH_TIME, REPLAY_COUNT
 
 MAX_REQUEST_BYTES = 10_000_000
@@ -52,11 +52,12 @@ ROOM_BYTES = MAX_REQUEST_BYTES - _REQUEST_OVERHEAD_BYTES
 def replay_of(row: Mapping[str, Any]) -> Replay | str:
     """The original message, to the byte, with its attributes and its history; or why not.
 
-    The reasons: `truncated`, when the row holds only the beginning; `damaged`, when the row does
+    The reasons: `truncated`, when the row holds only the beginning; `redacted`, when it holds no
+    values; `damaged`, when the row does
     not give as many bytes as it says; `too_large`, when Pub/Sub would refuse it.
     """
-    if row["raw_encoding"] == "truncated":
-        return "truncated"
+    if row["raw_encoding"] in (TRUNCATED, REDACTED):
+        return str(row["raw_encoding"])
     size = row["raw_size"]
     if size is not None and size > MAX_REQUEST_BYTES:  # before it is unpacked
         return "too_large"

@@ -15,6 +15,7 @@ OUTCOMES = {
     "replayed": "replayed before",
     "exhausted": "replayed too often",
     "truncated": "truncated",
+    "redacted": "redacted",
     "too_large": "too large",
     "damaged": "damaged",
 }
@@ -101,7 +102,7 @@ class ErrorTable:
                 CASE
                   WHEN COALESCE(replay_count, 0) < recorded.replays AND NOT @again THEN 'replayed'
                   WHEN COALESCE(replay_count, 0) >= @max_replays THEN 'exhausted'
-                  WHEN raw_encoding = 'truncated' THEN 'truncated'
+                  WHEN raw_encoding IN ('truncated', 'redacted') THEN raw_encoding
                   WHEN raw_size > @max_bytes THEN 'too_large'
                   ELSE '{READY}'
                 END AS outcome

@@ -8,6 +8,7 @@ import apache_beam as beam
 
 from pipeline.claims.error_row import error_row
 from pipeline.claims.message import Message
+from pipeline.claims.redaction import redacted
 from pipeline.claims.rejection import Rejection
 from pipeline.clock import Clock
 
@@ -15,17 +16,26 @@ from pipeline.clock import Clock
 class ErrorRowFn(beam.DoFn):
     """Makes rows of the error table."""
 
-    def __init__(self, contract_version: str, pipeline_version: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        contract_version: str,
+        pipeline_version: str,
+        clock: Clock,
+        shown: frozenset[str] | None,
+    ) -> None:
         self._same_for_all = {
             "contract_version": contract_version,
             "pipeline_version": pipeline_version,
         }
         self._clock = clock
+        self._shown = shown
 
     def process(self, element: tuple[Message, Rejection]) -> Iterable[Any]:
         """The row of one rejection, beside its message."""
         message, rejection = element
         row = error_row(message, rejection, self._clock())
+        if self._shown is not None:
+            row = redacted(row, message.data, self._shown)
         return ((message, {**row, **self._same_for_all}),)
 
 
@@ -49,6 +59,8 @@ class WriteErrors(beam.PTransform):
     contract_version: str
     pipeline_version: str
     clock: Clock
+    shown: frozenset[str] | None = None
+    """Rows show these field names of a message and no value; None: they hold the message."""
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -56,7 +68,7 @@ class WriteErrors(beam.PTransform):
     def expand(self, rejected: beam.PCollection) -> Any:
         """Wire the step."""
         rows = rejected | "MakeRows" >> beam.ParDo(
-            ErrorRowFn(self.contract_version, self.pipeline_version, self.clock)
+            ErrorRowFn(self.contract_version, self.pipeline_version, self.clock, self.shown)
         )
         refused = rows | "Append" >> self.sink
         return refused | "RefuseToLose" >> beam.ParDo(RefuseToLoseFn())

@@ -125,6 +125,15 @@ def test_what_the_operator_says_wins(staged):
     assert environment["serviceOptions"] == ["enable_google_cloud_heap_sampling", AT_LEAST_ONCE]
 
 
+@pytest.mark.parametrize(
+    "asked", ["use_runner_v2", "enable_data_sampling", "enable_always_on_exception_sampling"]
+)
+def test_samples_of_claims_are_kept_only_if_asked_for(staged, asked: str):
+    experiments = staged(f"--experiments={asked}", **SUBSCRIPTION)["environment"]["experiments"]
+    withheld = "disable_always_on_exception_sampling" in experiments
+    assert withheld == (asked == "use_runner_v2")
+
+
 def test_bound_that_the_operator_sets(staged):
     (workers,) = staged("--max_num_workers=3", **BACKFILL)["environment"]["workerPools"]
     assert workers["autoscalingSettings"] == {"maxNumWorkers": 3}

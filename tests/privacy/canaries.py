@@ -95,11 +95,12 @@ UNPARSABLE = {
 }
 """Each code of the parse step, and a message that gets it."""
 _WRONG = ({MARK: MARK}, [MARK, {MARK: [MARK]}], MARK * 100, INTEGER, True)
-INVALID = (
-    *(line(**{name: wrong}) for name in Contract.default().properties for wrong in _WRONG),
-    *(line(**{f"plan_{keyword}": value}) for keyword, (_, value) in KEYWORDS.items()),
+MISTYPED = tuple(
+    line(**{name: wrong}) for name in Contract.default().properties for wrong in _WRONG
 )
-"""Most are rejected by the validate step, some are accepted."""
+"""Most are rejected by the validate step; some are taken, as a number for an identifier."""
+INVALID = tuple(line(**{f"plan_{keyword}": value}) for keyword, (_, value) in KEYWORDS.items())
+"""All are rejected by the validate step."""
 SURPRISES = {
     stage: line(claim_id=f"{MARK}-surprise-{stage}") for stage in ("parse", "validate", "enrich")
 }
@@ -111,6 +112,7 @@ TOO_LARGE = line(more=MARK * 1_000_000)
 MESSAGES = (
     *ACCEPTED,
     *UNPARSABLE.values(),
+    *MISTYPED,
     *INVALID,
     *SURPRISES.values(),
     *REFUSED.values(),

@@ -122,8 +122,23 @@ def test_storage_write(claims: Path, schema: Path, contract: Contract, capfd):
     assert observation.leaks() == {}
     assert len(accepted) + len(rejected) == len(MESSAGES)
     assert len(accepted) >= len(ACCEPTED)
+    assert {row.get("raw_message", "").encode() for row in rejected} >= set(canaries.INVALID)
     refusals = {"row_fields_error", "row_refused", "row_too_large"}
     assert codes(rejected) == ALL_CODES | {("write", code) for code in refusals}
+
+
+@pytest.mark.usefixtures("surprises", "attributes")
+def test_redacted_errors(claims: Path, schema: Path, contract: Contract, capfd):
+    """With `error_payload=REDACTED` the error table holds no value either."""
+    with job.server(contract) as server, observing(capfd) as observation:
+        endpoint = f"--bigquery_storage_endpoint={server.address}"
+        arguments = ["--error_payload=REDACTED", f"--claim_schema={schema}"]
+        job.run(observation, claims, endpoint, *arguments)
+    rejected = server.tables[job.ERRORS].rows
+    observation.said["error table"].append(repr(rejected))
+    assert observation.leaks() == {}
+    assert {row["raw_encoding"] for row in rejected} == {"redacted"}
+    assert sum('"claim_id": "string"' in row.get("raw_message", "") for row in rejected) > 50
 
 
 @pytest.mark.usefixtures("surprises", "attributes")

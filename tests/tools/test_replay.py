@@ -12,6 +12,7 @@ from google.cloud import bigquery
 
 from pipeline.claims.error_row import error_row
 from pipeline.claims.message import Message
+from pipeline.claims.redaction import redacted
 from pipeline.claims.rejection import Rejection
 from pipeline.table_setup import TableSetup
 from pipeline.tables import TableName, errors_table
@@ -40,9 +41,11 @@ class Errors:
     def add(
         self, messages: Iterable[Message], rejection: Rejection = INVALID, now: str = NOW
     ) -> None:
-        rows = [error_row(message, rejection, now) for message in messages]
+        self.insert([error_row(message, rejection, now) for message in messages])
+
+    def insert(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
-            if "raw_bytes" in row:
+            if row.get("raw_bytes") is not None:
                 row["raw_bytes"] = base64.b64encode(row["raw_bytes"]).decode()
         assert not self._client.insert_rows_json(self.name, rows)
 
@@ -111,6 +114,21 @@ def test_ten_megabytes_come_back_or_are_marked(errors: Errors, capsys):
     [found] = errors.pulled()
     assert found.data == b"a" * size
     assert "truncated" in capsys.readouterr().out
+
+
+def test_redacted_rows_are_counted_and_left(errors: Errors, capsys):
+    errors.add(some(2))
+    bare = Message(b"{}", "bare", PUBLISHED)
+    errors.insert([redacted(error_row(bare, BROKEN, NOW), bare.data, ())])
+    assert errors.replay("--dry-run") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["stage", "error", "code", "to", "replay", "redacted"] in lines
+    assert ["parse", "invalid_json", "0", "1"] in lines
+    assert errors.publish() == 0
+    assert {found.attributes["original_message_id"] for found in errors.pulled()} == {
+        "id-0",
+        "id-1",
+    }
 
 
 def test_nothing_is_published_twice_unless_asked(errors: Errors, capsys):

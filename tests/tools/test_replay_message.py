@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.claims.error_row import error_row
 from pipeline.claims.message import Message
+from pipeline.claims.redaction import redacted
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.replay import history
 from pipeline.tools.replay_message import (
@@ -110,6 +111,12 @@ def test_large_messages_come_back(data: bytes):
 
 def test_noise_that_no_row_holds_is_truncated():
     assert replay_of(row_of(Message(Random(1).randbytes(LARGE), "17"))) == "truncated"
+
+
+def test_a_redacted_row_is_no_message():
+    message = Message(b'{"claim_id": "1"}', "17")
+    row = row_of(message)
+    assert replay_of(row | redacted(row, message.data, {"claim_id"})) == "redacted"
 
 
 @pytest.mark.parametrize(

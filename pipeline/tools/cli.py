@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("pipeline.tools.generate:generate", "Make synthetic claims."),
     "sync": (
         "pipeline.tools.sync:sync",
-        "Write metadata.json and the README's table from the launch parameters.",
+        "Write what is made from the code, and never edited by hand.",
     ),
     "reconcile": ("pipeline.tools.reconcile:reconcile", "Prove that no message is lost."),
     "replay": ("pipeline.tools.replay:replay", "Publish rejected messages again."),

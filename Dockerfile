@@ -38,7 +38,10 @@ RUN python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --whee
 FROM ${PYTHON_IMAGE} AS packages
 RUN --mount=type=bind,from=build,source=/wheels,target=/mnt \
     python -m pip install --quiet --no-cache-dir --no-deps --no-index --find-links /mnt \
-        --requirement /mnt/requirements.txt
+        --requirement /mnt/requirements.txt \
+    # The official image has removed what it compiled of the standard library.
+    && python -m compileall -q -j 0 -x /site-packages/ \
+        "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 
 FROM packages
 COPY --from=beam /opt/apache/beam/boot /opt/apache/beam/boot

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import stat
+import sysconfig
 from importlib.metadata import Distribution, distributions
 
 VIRTUAL = {"/proc", "/sys", "/dev", "/tmp"}
@@ -46,6 +47,7 @@ def main() -> None:
             for each, paths in installed.items()
         },
         "owned": sorted(set().union(*installed.values())),
+        "standard_library": os.path.realpath(sysconfig.get_path("stdlib")),
         "programs": {name: shutil.which(name) for name in PROGRAMS},
     }
     print(json.dumps(found))

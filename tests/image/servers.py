@@ -5,6 +5,7 @@ the emulator of the Cloud SDK on this machine runs in its place.
 """
 
 import contextlib
+import functools
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ ROOT = engine.HERE.parents[1]
 SERVERS = "claims-pipeline:test-servers"
 
 
+@functools.cache
 def server_image() -> str:
     """The name of an image with BigQuery and Cloud Storage in it."""
     engine.require()
@@ -37,6 +39,7 @@ def server_image() -> str:
     return SERVERS
 
 
+@functools.cache
 def pubsub_image() -> str:
     """The name of the Cloud SDK's image, or of its stand-in."""
     engine.require()

@@ -22,6 +22,7 @@ INSTALLERS = {"pip", "setuptools", "wheel"}  # those of the base
 
 
 def inventory(image: str) -> dict[str, Any]:
+    """What the program of this name says of an image; as root, who can read all of it."""
     program = Path(__file__).with_name("inventory.py")
     container = containers.confined(
         image, "/inventory.py", entrypoint=PYTHON, mounts={program: "/inventory.py"}
@@ -122,31 +123,33 @@ def test_packages_fit_together(image):
     assert code == 0, out + err
 
 
-def test_our_package_is_whole_and_compiled(content):
+def compiled(module: str) -> str:
+    """Where the compiled form of a module of this path belongs."""
+    directory, _, name = module.removesuffix(".py").rpartition("/")
+    return f"{directory}/__pycache__/{name}.cpython-311.pyc"
+
+
+def test_our_package_is_whole(content):
     listed = engine.call("git", "-C", ROOT, "ls-files", "--cached", "--others", "pipeline")
-    source = {f"{SITE}/{name}" for name in listed.splitlines() if "__pycache__" not in name}
+    source = {f"{SITE}/{name}" for name in listed.splitlines() if not name.endswith(".pyc")}
     held = {name for name in content["files"] if name.startswith(f"{SITE}/pipeline/")}
-    compiled = {name for name in held if name.endswith(".pyc")}
-    assert held - compiled == source
-    for name in source:
-        if name.endswith(".py"):
-            directory, _, module = name.removesuffix(".py").rpartition("/")
-            assert f"{directory}/__pycache__/{module}.cpython-311.pyc" in compiled
+    assert {name for name in held if not name.endswith(".pyc")} == source
 
 
-def test_other_packages_are_compiled(content):
-    files = content["files"]
-    modules = [name for name in files if name.startswith(f"{SITE}/apache_beam/")]
-    modules = [name for name in modules if name.endswith(".py")]
-    assert len(modules) > 500
-    for name in modules:
-        directory, _, module = name.removesuffix(".py").rpartition("/")
-        assert f"{directory}/__pycache__/{module}.cpython-311.pyc" in files
+def test_all_that_a_worker_imports_is_compiled(content):
+    """A worker could not keep what it compiles itself."""
+    files, library = content["files"], re.escape(content["standard_library"])
+    for place in (f"{SITE}/pipeline/", f"{SITE}/apache_beam/", f"{library}/(asyncio/)?[^/]+$"):
+        modules = [name for name in files if re.match(place, name) and name.endswith(".py")]
+        assert len(modules) > 50
+        assert {compiled(module) for module in modules} <= files.keys()
 
 
 def test_nothing_else_is_added(added, content):
     """No cache, no test, no key, no source: all is of a package, these three files excepted."""
-    loose = added - set(content["owned"])
+    library = {name for name in added if name.startswith(content["standard_library"])}
+    assert all(name.endswith(".pyc") for name in library - set(content["owned"]))
+    loose = added - set(content["owned"]) - library
     assert loose == {"/opt/apache/beam/boot", LAUNCHER, "/template/pipeline/main.py"}
 
 

@@ -3,14 +3,19 @@
 #
 #   python.sh TAG
 #
-# As there, `python` and `pip` are those of /usr/local, and packages go to its site-packages. The
-# certificates that this machine trusts in addition are trusted in it too.
+# As there, `python` and `pip` are those of /usr/local, packages go to its site-packages, and the
+# standard library is not compiled. The certificates that this machine trusts in addition are
+# trusted in it too.
 set -euo pipefail
 
 tag=$1
 cache=${CLAIMS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/claims-pipeline}
 certificates=/usr/local/share/ca-certificates
-key=$({ cat "$0"; find $certificates -name '*.crt' -exec cat {} +; } | sha256sum | cut -c1-12)
+if [ "$(uname)" != Linux ]; then
+    echo "$tag: a stand-in can be made on Debian alone" >&2
+    exit 1
+fi
+key=$({ cat "$0"; cat $certificates/*.crt 2>/dev/null || :; } | sha256sum | cut -c1-12)
 rootfs=$cache/python-base-$key.tar
 label=claims.stand-in
 
@@ -18,7 +23,7 @@ made=$(docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$tag
 [ "$made" != "$key" ] || exit 0
 if [ ! -s "$rootfs" ]; then
     if [ "$(id -u)" != 0 ]; then
-        echo "$tag: only root can make a stand-in, with debootstrap" >&2
+        echo "$tag: only root can make a stand-in, on Debian" >&2
         exit 1
     fi
     if ! command -v debootstrap >/dev/null; then
@@ -38,6 +43,7 @@ if [ ! -s "$rootfs" ]; then
     rm -rf "$work"/var/cache/apt/* "$work"/var/lib/apt/lists/* "$work"/var/log/* "${work:?}"/dev/*
     rm -rf "$work"/usr/share/{man,locale,info}/*
     find "$work"/usr/share/doc -type f ! -name copyright -delete
+    find "$work"/usr/lib/python3* -name '*.pyc' -delete
     tar -C "$work" --numeric-owner --sort=name -cf "$rootfs.part" .
     rm -f "$cache"/python-base-*.tar
     mv "$rootfs.part" "$rootfs"

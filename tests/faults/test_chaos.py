@@ -36,6 +36,7 @@ def proxy(bigquery: BigqueryProcess) -> Iterator[CuttingProxy]:
         yield started
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("emulated")
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_no_fault_loses_a_message(

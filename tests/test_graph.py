@@ -199,7 +199,7 @@ def surprise(*_: Any) -> Any:
     [
         (decode, "decode", "parse"),
         (ClaimValidator, "validate", "validate"),
-        (ClaimRows, "row", "enrich"),
+        (ClaimRows, "rows", "enrich"),
     ],
 )
 def test_surprise_in_a_step_is_an_internal_error(

@@ -5,15 +5,24 @@ field, so that a row is the concatenation of what these functions give.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from operator import concat
 from typing import Any, Final
 
-from pipeline.bigquery.wire_values import CONVERSIONS, EXACT_TYPES, ValueRefused
+from pipeline.bigquery.wire_values import (
+    CONVERSIONS,
+    EXACT_TYPES,
+    ValueRefused,
+    is_plain_numeric,
+)
 from pipeline.claims.contract import Column
 
 FieldEncoder = Callable[[Any], bytes]
 """Value to field. Raises TypeError, ValueError, OverflowError or struct.error where the column
 cannot hold the value."""
+ColumnEncoder = Callable[[Sequence[Any]], Iterable[bytes]]
+"""The values of several rows in one column to their fields; raises what a field encoder does."""
 Null = Callable[[], bytes]
 """The field of None, or the refusal of it."""
 
@@ -74,6 +83,15 @@ def field_encoder(
     return _delimited(_tag(number, _DELIMITED), null, encode)
 
 
+def column_encoder(column: Column, number: int, encode: FieldEncoder) -> ColumnEncoder:
+    """The encoder of a column that is not REPEATED; `encode` is that of one value."""
+    if column.type in ("STRING", "JSON", "GEOGRAPHY"):
+        return _short_texts(_tag(number, _DELIMITED), encode)
+    if column.type == "NUMERIC":
+        return _plain_numerics(_short_texts(_tag(number, _DELIMITED), encode), encode)
+    return partial(map, encode)
+
+
 def _tag(number: int, wire_type: int) -> bytes:
     return varint(number << 3 | wire_type)
 
@@ -126,7 +144,7 @@ def _integer(tag: bytes, null: Null, convert: Callable[[Any], int] | None) -> Fi
         if value is None:
             return null()
         if convert is not None:
-            value = convert(value)
+            return tag + varint(convert(value))
         if type(value) is not int:
             raise ValueRefused("wrong_type")
         if 0 <= value < _SHORT:
@@ -140,7 +158,7 @@ def _integer(tag: bytes, null: Null, convert: Callable[[Any], int] | None) -> Fi
 
 def _delimited(tag: bytes, null: Null, encode_data: Callable[[Any], bytes]) -> FieldEncoder:
     """Text, bytes and records: their size stands before them."""
-    heads = [tag + bytes((size,)) for size in range(_SHORT)]
+    heads = _heads(tag)
 
     def encode(value: Any) -> bytes:
         if value is None:
@@ -154,6 +172,34 @@ def _delimited(tag: bytes, null: Null, encode_data: Callable[[Any], bytes]) -> F
     return encode
 
 
+def _heads(tag: bytes) -> list[bytes]:
+    """What stands before the data of a field, by the size of the data."""
+    return [tag + bytes((size,)) for size in range(_SHORT)]
+
+
+def _short_texts(tag: bytes, encode: FieldEncoder) -> ColumnEncoder:
+    head_of = _heads(tag).__getitem__
+
+    def encode_column(values: Sequence[Any]) -> Iterable[bytes]:
+        try:
+            data = list(map(_utf8, values))
+            return list(map(concat, map(head_of, map(len, data)), data))
+        except (TypeError, IndexError):  # a null, or a long text
+            return map(encode, values)
+
+    return encode_column
+
+
+def _plain_numerics(encode_texts: ColumnEncoder, encode: FieldEncoder) -> ColumnEncoder:
+    def encode_column(values: Sequence[Any]) -> Iterable[bytes]:
+        try:
+            return encode_texts(values) if all(map(is_plain_numeric, values)) else map(encode, values)
+        except TypeError:  # no text
+            return map(encode, values)
+
+    return encode_column
+
+
 def repeated(encode_item: FieldEncoder) -> FieldEncoder:
     """The encoder of an array: a field for each item."""
     types = EXACT_TYPES["REPEATED"]
@@ -164,3 +210,15 @@ def repeated(encode_item: FieldEncoder) -> FieldEncoder:
         return b"".join(map(encode_item, values)) if values else b""
 
     return encode
+
+
+def arrays(encode: FieldEncoder) -> ColumnEncoder:
+    """The encoder of a REPEATED column; `encode` takes an array as a tuple."""
+    types = set(EXACT_TYPES["REPEATED"][:2])
+
+    def encode_column(values: Sequence[Any]) -> Iterable[bytes]:
+        if not types.issuperset(map(type, values)):
+            return map(encode, (tuple(v) if type(v) is list else v for v in values))
+        return map(encode, map(tuple, values))
+
+    return encode_column

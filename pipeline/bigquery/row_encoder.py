@@ -6,12 +6,20 @@ set and check field by field, took twice as long.
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from operator import call, itemgetter
 from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from pipeline.bigquery.field_encoders import FieldEncoder, field_encoder, repeated
+from pipeline.bigquery.field_encoders import (
+    ColumnEncoder,
+    FieldEncoder,
+    arrays,
+    column_encoder,
+    field_encoder,
+    repeated,
+)
 from pipeline.bigquery.row_refusals import RowRefused, violation, violations_of
 from pipeline.bigquery.row_schema import message_class, row_descriptor
 from pipeline.bigquery.wire_values import ValueRefused
@@ -23,6 +31,8 @@ _REMEMBERED: Final = 1024
 """Values of a column whose fields are kept."""
 _SMALL: Final = 100
 """Bytes of the largest field that is kept."""
+_REFUSALS: Final = (TypeError, ValueError, AttributeError, OverflowError, struct.error)
+"""What field encoders raise."""
 
 
 class RowEncoder:
@@ -43,9 +53,20 @@ class RowEncoder:
         """
         try:
             return self._record.encode(row)
-        except (TypeError, ValueError, AttributeError, OverflowError, struct.error):
+        except _REFUSALS:
             violations = tuple(violations_of(row, self._columns))
             raise RowRefused(violations or (violation("", "not_encodable"),)) from None
+
+    def encode_all(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
+        """Rows, each as `encode` gives it, column by column: in half the time.
+
+        Raises:
+            RowRefused: a row does not fit; `encode` tells which.
+        """
+        try:
+            return self._record.encode_all(rows)
+        except _REFUSALS:
+            raise RowRefused((violation("", "not_encodable"),)) from None
 
     def decode(self, data: bytes) -> Message:
         """The message of a row that `encode` made."""
@@ -59,29 +80,43 @@ class _Record:
         self._names = [column.name for column in columns]
         self._values_of = _values_getter(self._names)
         self._encoders: list[FieldEncoder] = []
+        self._column_encoders: list[ColumnEncoder] = []
         for number, column in enumerate(columns, 1):
             encode = field_encoder(column, number, _Record(column.fields).encode)
             if column.mode == "REPEATED":
                 encode = repeated(encode)
+                encode_column: ColumnEncoder = partial(map, encode)
+            else:
+                encode_column = column_encoder(column, number, encode)
             if column.type in _RECURRING:
-                encode = _Memory(encode, self, number - 1).__getitem__
+                encode = _Memory(encode, encode_column, self, number - 1).__getitem__
+                encode_column = partial(map, encode)
                 if column.mode == "REPEATED":
-                    encode = _hashable(encode)
+                    encode, encode_column = _hashable(encode), arrays(encode)
             self._encoders.append(encode)
+            self._column_encoders.append(encode_column)
         self.encoded = 0
         """Rows so far."""
 
     def encode(self, row: Mapping[str, Any]) -> bytes:
         """The fields one after the other; raises what a field encoder does."""
-        self.encoded += 1
+        return b"".join(map(call, self._encoders, *self._values([row])))
+
+    def encode_all(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
+        """The same for each row."""
+        columns = zip(*self._values(rows), strict=True)
+        fields = map(call, self._column_encoders, columns)
+        return list(map(b"".join, zip(*fields, strict=True)))
+
+    def _values(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        self.encoded += len(rows)
         try:
-            values = self._values_of(row)
+            values = list(map(self._values_of, rows))
         except KeyError:
-            values = self._sparse(row)
-        else:
-            if len(row) != len(values):
-                raise ValueRefused("unknown_column")
-        return b"".join(map(call, self._encoders, values))
+            return list(map(self._sparse, rows))
+        if set(map(len, rows)) != {len(self._names)}:
+            raise ValueRefused("unknown_column")
+        return values
 
     def _sparse(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         """The values of a row that lacks some."""
@@ -89,9 +124,10 @@ class _Record:
             raise ValueRefused("unknown_column")
         return tuple(map(row.get, self._names))
 
-    def replace(self, place: int, encode: FieldEncoder) -> None:
+    def replace(self, place: int, encode: FieldEncoder, encode_column: ColumnEncoder) -> None:
         """Encode one column otherwise from now on."""
         self._encoders[place] = encode
+        self._column_encoders[place] = encode_column
 
 
 def _values_getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
@@ -108,9 +144,12 @@ def _hashable(encode: FieldEncoder) -> FieldEncoder:
 class _Memory(dict[Any, bytes]):
     """Fields of one column by value. Where values hardly recur it gives itself up."""
 
-    def __init__(self, encode: FieldEncoder, record: _Record, place: int) -> None:
+    def __init__(
+        self, encode: FieldEncoder, encode_column: ColumnEncoder, record: _Record, place: int
+    ) -> None:
         super().__init__()
         self._encode = encode
+        self._encode_column = encode_column
         self._record = record
         self._place = place
         self._begun = 0
@@ -128,4 +167,4 @@ class _Memory(dict[Any, bytes]):
         rows = self._record.encoded - self._begun
         self._begun += rows
         if rows < 2 * _REMEMBERED:
-            self._record.replace(self._place, self._encode)
+            self._record.replace(self._place, self._encode, self._encode_column)

@@ -5,7 +5,7 @@ runner begins a bundle anew. A bundle ends when every append of it is acknowledg
 refuses for good comes out with its original message.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +59,7 @@ class AppendRowsFn(beam.DoFn):
     def setup(self) -> None:
         """Compile the columns and join the connection of this process."""
         encoder = RowEncoder(self._columns)
-        self._encode = encoder.encode
+        self._encode, self._encode_all = encoder.encode, encoder.encode_all
         self._decode = encoder.decode
         self._max_row_bytes = (
             SERVICE_MAX_REQUEST_BYTES
@@ -172,12 +172,28 @@ class AppendBatchesFn(AppendRowsFn):
 
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
         """Encode rows, and send what has gathered."""
+        owners, rows = zip(*batch, strict=True)
         rejected = Batch()
-        for element in batch:
-            # A batch is of plain elements, to which Beam gives the timestamp of the batch.
-            rejected.extend(output.value for output in self.process(element) or ())
+        try:
+            self._gather(self._encode_all(rows), owners)
+        except (RowRefused, _TooMuch):
+            for element in batch:
+                # A batch is of plain elements, to which Beam gives the timestamp of the batch.
+                rejected.extend(output.value for output in self.process(element) or ())
         if rejected:
             yield rejected
+
+    def _gather(self, rows: list[bytes], owners: Sequence[Any]) -> None:
+        size = sum(map(len, rows)) + ROW_OVERHEAD_BYTES * len(rows)
+        if self._size + size > self._max_bytes or len(self._rows) + len(rows) > self._max_rows:
+            raise _TooMuch
+        self._size += size
+        self._rows += rows
+        self._owners += owners
+
+
+class _TooMuch(Exception):
+    """More rows than the next request takes."""
 
 
 class AppendWindowedRowsFn(AppendRowsFn):

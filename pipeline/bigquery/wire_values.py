@@ -18,7 +18,7 @@ _EPOCH_DAY = _EPOCH.toordinal()
 _FIRST_DAY = date.min.toordinal() - _EPOCH_DAY
 _LAST_DAY = date.max.toordinal() - _EPOCH_DAY
 
-_PLAIN_NUMERIC = re.compile(r"-?[0-9]{1,29}(?:\.[0-9]{1,9})?").fullmatch
+is_plain_numeric = re.compile(r"-?[0-9]{1,29}(?:\.[0-9]{1,9})?").fullmatch
 _NUMERIC_DECIMALS = 9
 _NUMERIC_MAX = Decimal("99999999999999999999999999999.999999999")
 _BIGNUMERIC_DECIMALS = 38
@@ -73,8 +73,6 @@ def microseconds_of(text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = _unusual_timestamp(text)
-    if moment.tzinfo is UTC and not moment.microsecond:
-        return int(moment.timestamp()) * 1_000_000  # exact, and faster than what follows
     try:
         since = moment - _EPOCH
     except TypeError:  # it has no offset
@@ -82,7 +80,7 @@ def microseconds_of(text: str) -> int:
     days = since.days
     if not _FIRST_DAY <= days <= _LAST_DAY:
         raise ValueRefused("bad_timestamp")
-    return days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
+    return (days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _unusual_timestamp(text: str) -> datetime:
@@ -107,7 +105,7 @@ def numeric_text_of(value: Any) -> str:
         if "." in text[-10:] and "e" not in text:
             return text
         value = text
-    if isinstance(value, str) and _PLAIN_NUMERIC(value):
+    if isinstance(value, str) and is_plain_numeric(value):
         return value
     return _decimal_text(value, _NUMERIC_DECIMALS, _NUMERIC_MAX.copy_negate(), _NUMERIC_MAX)
 

@@ -1,15 +1,16 @@
 """The fraud risk score and its reasons: rules as data, applied to enriched claims."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache, reduce
 from importlib import resources
-from operator import and_, getitem
+from itertools import repeat
+from operator import and_, or_
 from typing import Any, NamedTuple, Self
 
 from pipeline.claims.contract import DocumentError
+from pipeline.claims.enrich import Columns
 from pipeline.claims.verdicts import (
     Condition,
     IntervalVerdicts,
@@ -23,8 +24,6 @@ from pipeline.claims.verdicts import (
 _COMBINING = ("allOf", "anyOf", "oneOf")
 _NESTING = ("not", "if", "then", "else")
 _SILENT = {"type", "title", "description", "$comment"}
-_REMEMBERED = 4_096
-"""Sets of rules whose assessments are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ def parts_of(when: Schema) -> dict[str, Schema] | None:
 
 
 class Scorer:
-    """Applies rules. The rules that fired are a bit mask: bit i stands for rule i."""
+    """Applies rules. The rules that fired on a claim are a bit mask: bit i stands for rule i."""
 
     def __init__(self, rules: Rules) -> None:
         """Compile the conditions.
@@ -161,34 +160,41 @@ class Scorer:
             self._apart |= bit
             for field, schema in parts.items():
                 by_field.setdefault(field, {})[bit] = schema
-        self._fields = list(by_field)
-        self._verdicts = list(map(self._verdicts_on, by_field.values()))
-        self._assessment = lru_cache(_REMEMBERED)(self._assessment_of)
+        self._verdicts = {
+            field: self._verdicts_on(schemas) for field, schemas in by_field.items()
+        }
 
-    def _verdicts_on(self, schemas: dict[int, Schema]) -> ValueVerdicts | IntervalVerdicts:
+    def _verdicts_on(self, schemas: dict[int, Schema]) -> ValueVerdicts:
         conditions = [(bit, condition(schema)) for bit, schema in schemas.items()]
-        by_value = ValueVerdicts(conditions, self._apart & ~sum(schemas))
+        indifferent = self._apart & ~sum(schemas)
         bounds = bounds_of(list(schemas.values()))
-        return by_value if bounds is None else IntervalVerdicts(bounds, by_value)
+        if bounds is None:
+            return ValueVerdicts(conditions, indifferent)
+        return IntervalVerdicts(conditions, indifferent, bounds)
 
-    def assess(self, facts: Mapping[str, Any]) -> Assessment:
-        """Score, reasons and quality issues of one claim with its features."""
-        values = [
-            tuple(value) if type(value) is list else value
-            for value in map(facts.__getitem__, self._fields)
-        ]
-        try:
-            fired = reduce(and_, map(getitem, self._verdicts, values), self._apart)
-        except TypeError:  # a JSON object cannot be remembered
-            fired = self._apart
-            for verdicts, field in zip(self._verdicts, self._fields, strict=True):
-                fired &= verdicts.judge(facts[field])
-        for bit, is_met in self._across:
-            if is_met(facts):
-                fired |= bit
-        return self._assessment(fired)
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """The fields that the rules look at; None when they may look at any."""
+        return None if self._across else frozenset(self._verdicts)
 
-    def _assessment_of(self, fired: int) -> Assessment:
+    def fired(self, facts: Columns) -> list[int]:
+        """The rules that fire on each claim, which `assessment` tells.
+
+        `facts` are claims with their features, at least the fields in `reads`.
+        """
+        size = len(next(iter(facts.values())))
+        fired: Iterable[int] = repeat(self._apart, size)
+        for field, verdicts in self._verdicts.items():
+            fired = map(and_, fired, verdicts.on(facts[field]))
+        if self._across:
+            fired = map(or_, fired, map(self._fired_across, _claim_by_claim(facts)))
+        return list(fired)
+
+    def _fired_across(self, facts: dict[str, Any]) -> int:
+        return sum(bit for bit, is_met in self._across if is_met(facts))
+
+    def assessment(self, fired: int) -> Assessment:
+        """Score, reasons and quality issues of a claim on which these rules fired."""
         some = [(place, rule) for place, rule in enumerate(self._rules) if fired >> place & 1]
         risk = [rule for place, rule in some if place < self._risk_count]
         quality = [rule for place, rule in some if place >= self._risk_count]
@@ -197,6 +203,11 @@ class Scorer:
         return Assessment(
             float(score), tuple(rule.id for rule in risk), tuple(rule.id for rule in quality)
         )
+
+
+def _claim_by_claim(facts: Columns) -> Iterator[dict[str, Any]]:
+    for values in zip(*facts.values(), strict=True):
+        yield dict(zip(facts, values, strict=True))
 
 
 def plain(value: Any) -> Any:

@@ -6,7 +6,9 @@ again and again.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from operator import add
 from typing import Any
 
 import jsonschema_rs
@@ -39,6 +41,19 @@ class ValueVerdicts(dict[Any, int]):
         self._conditions = conditions
         self._indifferent = indifferent
 
+    def on(self, values: Sequence[Any]) -> Iterable[int]:
+        """The verdict on each value."""
+        try:
+            return list(map(self.__getitem__, values))
+        except TypeError:  # a list, or an object
+            return map(self._on_any, values)
+
+    def _on_any(self, value: Any) -> int:
+        try:
+            return self[tuple(value) if type(value) is list else value]
+        except TypeError:  # a JSON object cannot be remembered
+            return self.judge(value)
+
     def __missing__(self, value: Any) -> int:
         verdict = self.judge(value)
         if _is_small(value):
@@ -60,25 +75,30 @@ def _is_small(value: Any) -> bool:
     return not isinstance(value, str) or len(value) <= _SMALL
 
 
-class IntervalVerdicts:
+class IntervalVerdicts(ValueVerdicts):
     """Verdicts on one field of numbers that rules only compare with bounds.
 
     All numbers between two neighbouring bounds get the same verdict, and so does each bound.
     """
 
-    def __init__(self, bounds: list[float], by_value: ValueVerdicts) -> None:
+    def __init__(
+        self, conditions: list[tuple[int, Condition]], indifferent: int, bounds: list[float]
+    ) -> None:
+        super().__init__(conditions, indifferent)
         self._bounds = bounds
-        self.judge = by_value.judge
-        self._verdicts: dict[int | None, int] = {}
+        self._by_place: dict[int, int] = {}
 
-    def __getitem__(self, value: Any) -> int:
-        bounds = self._bounds
-        # Even between two bounds, odd on one.
-        place = None if value is None else bisect_left(bounds, value) + bisect_right(bounds, value)
-        verdict = self._verdicts.get(place)
-        if verdict is None:
-            self._verdicts[place] = verdict = self.judge(value)
-        return verdict
+    def on(self, values: Sequence[Any]) -> Iterable[int]:
+        """The verdict on each value."""
+        bounds = repeat(self._bounds)
+        try:
+            # Even between two bounds, odd on one.
+            places = list(map(add, map(bisect_left, bounds, values), map(bisect_right, bounds, values)))
+        except TypeError:  # a null
+            return super().on(values)
+        for place, value in zip(places, values) if not self._by_place.keys() >= set(places) else ():
+            self._by_place.setdefault(place, self.judge(value))
+        return map(self._by_place.__getitem__, places)
 
 
 def bounds_of(schemas: list[Schema]) -> list[float] | None:

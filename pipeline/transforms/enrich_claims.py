@@ -1,6 +1,6 @@
 """EnrichClaims: claims to rows with score, reasons and quality issues."""
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,6 @@ from pipeline.claims.message import Message
 from pipeline.claims.score import Rules
 from pipeline.clock import Clock, milliseconds_between
 from pipeline.transforms.step import Step, outputs_of
-
-Verdict = tuple[tuple[str, ...], tuple[str, ...], bool]
-"""Reasons, quality issues, and whether the claim is of high risk."""
 
 
 class EnrichFn(Step):
@@ -37,24 +34,25 @@ class EnrichFn(Step):
         """Compile the rules."""
         super().setup()
         self._rows = ClaimRows(*self._make_rows)
-        self._verdicts: Counter[Verdict] = Counter()
         self._last_row: dict[str, Any] | None = None
 
     def decide(self, message: Message, subject: Any) -> Any:
         """The row of the claims table."""
-        row = self._rows.row(message, subject, self._clock())
-        self._verdicts[row["risk_reasons"], row["quality_issues"], row["high_risk_flag"]] += 1
-        self._last_row = row
-        return row
+        return self.decide_all([message], [subject])[0]
+
+    def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> list[Any]:
+        """The rows of the claims table."""
+        rows = self._rows.rows(messages, subjects, self._clock())
+        self._last_row = rows[-1]
+        return rows
 
     def finish_bundle(self) -> None:
         """Count what the rules said: few verdicts, each for many claims; and sample the lag."""
-        for (reasons, issues, high_risk), claims in self._verdicts.items():
+        for verdict, claims in self._rows.take_verdicts():
             self.tally["accepted"] += claims
-            self.tally["high_risk"] += claims * high_risk
-            self.tally.update({f"rule_{rule}": claims for rule in reasons})
-            self.tally.update({f"quality_{rule}": claims for rule in issues})
-        self._verdicts.clear()
+            self.tally["high_risk"] += claims * verdict["high_risk_flag"]
+            self.tally.update({f"rule_{rule}": claims for rule in verdict["risk_reasons"]})
+            self.tally.update({f"quality_{rule}": claims for rule in verdict["quality_issues"]})
         if self._last_row is not None:
             # An operator's schema may leave the field out.
             ingested, scored = (

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.claims.documents import check_rules
 from pipeline.claims.enrich import facts_of
+from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer
 from pipeline.claims.validate import ClaimValidator
 from tests.claims.core import CLEAN, CONTRACT
@@ -92,9 +93,16 @@ def test_rules_fire_as_the_reference_says(conditions: list[Any], claims: list[An
     document = json.dumps({"risk_rules": rules, "quality_rules": []})
     scorer = Scorer(check_rules(document, CONTRACT))
     references = [jsonschema.Draft202012Validator(when) for when in conditions]
-    for changes in claims * 2:  # the second time from memory
-        claim = VALIDATOR.validate(CLEAN | changes)
-        assert isinstance(claim, dict)
-        facts = facts_of(claim)
-        expected = [f"rule_{n}" for n, one in enumerate(references) if one.is_valid(plain(facts))]
-        assert list(scorer.assess(facts).reasons) == expected
+    valid = [VALIDATOR.validate(CLEAN | changes) for changes in claims]
+    assert not any(isinstance(claim, Rejection) for claim in valid)
+    facts = [facts_of(claim) for claim in valid]
+    expected = [
+        [f"rule_{n}" for n, one in enumerate(references) if one.is_valid(plain(some))]
+        for some in facts
+    ]
+    by_field = {name: [some[name] for some in facts] for name in facts[0]}
+    for _ in range(2):  # the second time from memory
+        fired = scorer.fired(by_field)
+        assert [list(scorer.assessment(mask).reasons) for mask in fired] == expected
+    for some, mask in zip(facts, fired, strict=True):
+        assert scorer.fired({name: [value] for name, value in some.items()}) == [mask]

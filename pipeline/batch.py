@@ -21,21 +21,43 @@ _ELEMENT_BYTES: Final = 1_000
 """What Beam is told of the size of an element, which it would find out by pickling some."""
 
 
-class Batch(list[Any]):
+class Batch:
     """Elements of one bundle, in one window and with one timestamp."""
+
+    __slots__ = ("messages", "subjects")
+
+    def __init__(self, messages: Sequence[Any], subjects: Sequence[Any] | None = None) -> None:
+        """Messages; or messages and what each came to at the last step, as pairs."""
+        self.messages = messages
+        self.subjects = subjects
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.subjects is None:
+            return iter(self.messages)
+        return zip(self.messages, self.subjects, strict=True)
+
+    @classmethod
+    def of(cls, elements: Sequence[Any]) -> "Batch":
+        """The batch of some elements: messages, or pairs."""
+        if elements and type(elements[0]) is tuple:
+            return cls(*map(list, zip(*elements, strict=True)))
+        return cls(list(elements))
 
 
 class _Converter(BatchConverter):
     """Makes batches of elements and takes them apart, as Beam asks."""
 
     def produce_batch(self, elements: Sequence[Any]) -> Batch:
-        return Batch(elements)
+        return Batch.of(elements)
 
     def explode_batch(self, batch: Batch) -> Iterator[Any]:
         return iter(batch)
 
     def combine_batches(self, batches: Sequence[Batch]) -> Batch:
-        return Batch(element for batch in batches for element in batch)
+        return Batch.of([element for batch in batches for element in batch])
 
     def get_length(self, batch: Batch) -> int:
         return len(batch)
@@ -53,12 +75,13 @@ def _converter(element_type: Any, batch_type: Any) -> _Converter:
 
 def batches_of(messages: Iterable[Message]) -> Iterator[Batch]:
     """Messages in batches of a bounded size."""
-    batch, size = Batch(), 0
+    batch: list[Message] = []
+    size = 0
     for message in messages:
         size += len(message.data)
         if batch and (size > MAX_BYTES or len(batch) == MAX_MESSAGES):
-            yield batch
-            batch, size = Batch(), len(message.data)
+            yield Batch(batch)
+            batch, size = [], len(message.data)
         batch.append(message)
     if batch:
-        yield batch
+        yield Batch(batch)

@@ -34,8 +34,15 @@ def test_the_converter_keeps_every_element() -> None:
     converter = BatchConverter.from_typehints(element_type=int, batch_type=Batch)
     batch = converter.produce_batch([1, 2, 3])
     assert (list(converter.explode_batch(batch)), converter.get_length(batch)) == ([1, 2, 3], 3)
-    assert converter.combine_batches([batch, Batch([4])]) == [1, 2, 3, 4]
+    assert list(converter.combine_batches([batch, Batch([4])])) == [1, 2, 3, 4]
     assert converter.estimate_byte_size(batch) > 0
+
+
+def test_pairs_are_kept_apart_and_come_out_as_pairs() -> None:
+    pairs = [(Message(b"a"), 1), (Message(b"b"), 2)]
+    batch = Batch.of(pairs)
+    assert (batch.messages, batch.subjects) == ([Message(b"a"), Message(b"b")], [1, 2])
+    assert (list(batch), len(batch)) == (pairs, 2)
 
 
 def test_no_other_type_gets_our_converter() -> None:

@@ -7,7 +7,6 @@ field, so that a row is the concatenation of what these functions give.
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from operator import concat
 from typing import Any, Final
 
 from pipeline.bigquery.wire_values import (
@@ -183,7 +182,7 @@ def _short_texts(tag: bytes, encode: FieldEncoder) -> ColumnEncoder:
     def encode_column(values: Sequence[Any]) -> Iterable[bytes]:
         try:
             data = list(map(_utf8, values))
-            return list(map(concat, map(head_of, map(len, data)), data))
+            return list(map(bytes.__add__, map(head_of, map(len, data)), data))
         except (TypeError, IndexError):  # a null, or a long text
             return map(encode, values)
 
@@ -193,9 +192,10 @@ def _short_texts(tag: bytes, encode: FieldEncoder) -> ColumnEncoder:
 def _plain_numerics(encode_texts: ColumnEncoder, encode: FieldEncoder) -> ColumnEncoder:
     def encode_column(values: Sequence[Any]) -> Iterable[bytes]:
         try:
-            return encode_texts(values) if all(map(is_plain_numeric, values)) else map(encode, values)
+            are_plain = all(map(is_plain_numeric, values))
         except TypeError:  # no text
-            return map(encode, values)
+            are_plain = False
+        return encode_texts(values) if are_plain else map(encode, values)
 
     return encode_column
 

@@ -172,16 +172,13 @@ class AppendBatchesFn(AppendRowsFn):
 
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
         """Encode rows, and send what has gathered."""
-        owners, rows = zip(*batch, strict=True)
-        rejected = Batch()
         try:
-            self._gather(self._encode_all(rows), owners)
+            self._gather(self._encode_all(batch.subjects or ()), batch.messages)
         except (RowRefused, _TooMuch):
-            for element in batch:
-                # A batch is of plain elements, to which Beam gives the timestamp of the batch.
-                rejected.extend(output.value for output in self.process(element) or ())
-        if rejected:
-            yield rejected
+            # A batch is of plain elements, to which Beam gives the timestamp of the batch.
+            rejected = [output.value for element in batch for output in self.process(element) or ()]
+            if rejected:
+                yield Batch.of(rejected)
 
     def _gather(self, rows: list[bytes], owners: Sequence[Any]) -> None:
         size = sum(map(len, rows)) + ROW_OVERHEAD_BYTES * len(rows)

@@ -4,19 +4,30 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from pipeline.claims.contract import Contract
-from pipeline.claims.enrich import FEATURES, with_features
+from pipeline.claims.enrich import with_features
 from pipeline.claims.message import Message
 from pipeline.claims.numeric import decimal_text
 from pipeline.claims.replay import history
+from pipeline.claims.rows import Rows
 from pipeline.claims.score import Rules, Scorer
+from pipeline.claims.validate import ADDITIONAL_FIELDS
 
 _REMEMBERED = 4_096
-"""Sets of rules that fire together, whose columns are kept."""
+"""Sets of rules that fire together, whose verdicts are kept."""
+
+
+class Verdict(NamedTuple):
+    """The columns that the rules fill."""
+
+    fraud_risk_score: float
+    high_risk_flag: bool
+    risk_reasons: tuple[str, ...]
+    quality_issues: tuple[str, ...]
 
 
 class ClaimRows:
@@ -27,8 +38,8 @@ class ClaimRows:
     ) -> None:
         self._scorer = Scorer(rules)
         self._threshold = high_risk_threshold
-        self._read = self._fields_read(contract)
-        self._values_of = itemgetter(*self._read)
+        self._names = (*contract.blank, ADDITIONAL_FIELDS)
+        self._values_of = itemgetter(*self._names)
         self._numerics = contract.names("NUMERIC", "BIGNUMERIC")
         self._objects = contract.names("JSON")
         self._same_for_all: Mapping[str, Any] = {
@@ -36,16 +47,8 @@ class ClaimRows:
             "rules_version": rules.version,
             "pipeline_version": pipeline_version,
         }
-        self._columns_of = lru_cache(_REMEMBERED)(self._assessed_columns)
+        self._verdict = lru_cache(_REMEMBERED)(self._verdict_of)
         self._fired: Counter[int] = Counter()
-
-    def _fields_read(self, contract: Contract) -> tuple[str, ...]:
-        """The fields that features and rules look at; at least two, the dates of the core."""
-        read = self._scorer.reads
-        if read is None:
-            return tuple(contract.blank)
-        read = read.union(*(feature.reads for feature in FEATURES.values()))
-        return tuple(name for name in contract.blank if name in read)
 
     def row(
         self, message: Message, claim: dict[str, Any], processing_timestamp: str
@@ -58,45 +61,38 @@ class ClaimRows:
         messages: Sequence[Message],
         claims: Sequence[dict[str, Any]],
         processing_timestamp: str,
-    ) -> list[dict[str, Any]]:
+    ) -> Rows:
         """The row of each claim, which came in the message at the same place."""
         values = zip(*map(self._values_of, claims), strict=True)
-        facts = with_features(dict(zip(self._read, values, strict=True)))
-        same_for_all = {**self._same_for_all, "processing_timestamp": processing_timestamp}
+        columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=True))
+        facts = with_features(columns)
         fired = self._scorer.fired(facts)
-        rows = []
-        for message, claim, days, columns in zip(
-            messages,
-            claims,
-            facts["days_to_submission"],
-            map(self._columns_of, fired),
-            strict=True,
-        ):
-            row = claim | columns
-            row["days_to_submission"] = days
-            row["message_id"] = message.message_id
-            _, row["original_message_id"], row["publish_time"] = history(message)
-            row.update(same_for_all)
-            for name in self._numerics:
-                row[name] = decimal_text(row[name])
-            for name in self._objects:
-                if row[name] is not None:
-                    row[name] = orjson.dumps(row[name], default=float).decode()
-            rows.append(row)
+        _, originals, published = zip(*map(history, messages), strict=True)
+        columns |= zip(Verdict._fields, zip(*map(self._verdict, fired), strict=True), strict=True)
+        columns["days_to_submission"] = facts["days_to_submission"]
+        columns["message_id"] = [message.message_id for message in messages]
+        columns["original_message_id"] = originals
+        columns["publish_time"] = published
+        columns["processing_timestamp"] = [processing_timestamp] * len(claims)
+        for name, value in self._same_for_all.items():
+            columns[name] = [value] * len(claims)
+        for name in self._numerics:
+            columns[name] = list(map(decimal_text, columns[name]))
+        for name in self._objects:
+            columns[name] = list(map(_json_text, columns[name]))
         self._fired.update(fired)
-        return rows
+        return Rows(columns)
 
-    def take_verdicts(self) -> list[tuple[dict[str, Any], int]]:
-        """What the rules said, as columns, and of how many rows since this was last asked."""
-        verdicts = [(self._columns_of(fired), rows) for fired, rows in self._fired.items()]
+    def take_verdicts(self) -> list[tuple[Verdict, int]]:
+        """What the rules said, and of how many rows, since this was last asked."""
+        verdicts = [(self._verdict(fired), rows) for fired, rows in self._fired.items()]
         self._fired.clear()
         return verdicts
 
-    def _assessed_columns(self, fired: int) -> dict[str, Any]:
+    def _verdict_of(self, fired: int) -> Verdict:
         score, reasons, issues = self._scorer.assessment(fired)
-        return {
-            "fraud_risk_score": score,
-            "high_risk_flag": score > self._threshold,
-            "risk_reasons": reasons,
-            "quality_issues": issues,
-        }
+        return Verdict(score, score > self._threshold, reasons, issues)
+
+
+def _json_text(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value, default=float).decode()

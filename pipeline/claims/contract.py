@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -168,13 +168,17 @@ class Contract:
 
     def accepts(self, claim: dict[str, Any]) -> bool:
         """Whether a claim is canonical: normalised, and without a violation."""
-        if not self._validator.is_valid(claim):
+        if not self._is_valid(claim):
             return False
         for name in self._numerics:
             value = claim.get(name)
             if value is not None and not fits_numeric(value):
                 return False
         return True
+
+    @cached_property
+    def _is_valid(self) -> Callable[[Any], bool]:
+        return self._validator.is_valid
 
     def violations(self, claim: dict[str, Any]) -> tuple[Violation, ...]:
         """What a normalised claim violates, in the order of the contract's fields."""

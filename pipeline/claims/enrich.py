@@ -1,13 +1,12 @@
 """Features: what rules need to know of a claim and a JSON Schema cannot say across fields."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
 from itertools import repeat
 from typing import Any, NamedTuple
 
-Columns = Mapping[str, Sequence[Any]]
-"""Several claims by field: the values of the first claim, the second, ..."""
+from pipeline.claims.rows import Columns
 
 _NPI_CONSTANT = 24
 """Luhn sum of the prefix 80840 that makes an NPI a card issuer number (CMS, 45 CFR 162.406)."""

@@ -19,8 +19,12 @@ def exact_number(text: str) -> float | Decimal:
 
 def fits_numeric(value: float | int | Decimal) -> bool:
     """Whether a NUMERIC column holds a number to the last digit."""
-    if type(value) is float and -_CENTS_LIMIT < value < _CENTS_LIMIT and (value * 100).is_integer():
-        return True  # dollars and cents, as most are
+    if type(value) is float:
+        if -_CENTS_LIMIT < value < _CENTS_LIMIT and (value * 100).is_integer():
+            return True  # dollars and cents, as most are
+        text = repr(value)
+        if "." in text[-1 - SCALE :] and "e" not in text:
+            return True  # below 10^16
     return not any(numeric_faults(value))
 
 

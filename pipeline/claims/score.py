@@ -10,7 +10,7 @@ from operator import and_, or_
 from typing import Any, NamedTuple, Self
 
 from pipeline.claims.contract import DocumentError
-from pipeline.claims.enrich import Columns
+from pipeline.claims.rows import Columns
 from pipeline.claims.verdicts import (
     Condition,
     IntervalVerdicts,
@@ -160,9 +160,7 @@ class Scorer:
             self._apart |= bit
             for field, schema in parts.items():
                 by_field.setdefault(field, {})[bit] = schema
-        self._verdicts = {
-            field: self._verdicts_on(schemas) for field, schemas in by_field.items()
-        }
+        self._verdicts = {field: self._verdicts_on(schemas) for field, schemas in by_field.items()}
 
     def _verdicts_on(self, schemas: dict[int, Schema]) -> ValueVerdicts:
         conditions = [(bit, condition(schema)) for bit, schema in schemas.items()]
@@ -172,15 +170,10 @@ class Scorer:
             return ValueVerdicts(conditions, indifferent)
         return IntervalVerdicts(conditions, indifferent, bounds)
 
-    @property
-    def reads(self) -> frozenset[str] | None:
-        """The fields that the rules look at; None when they may look at any."""
-        return None if self._across else frozenset(self._verdicts)
-
     def fired(self, facts: Columns) -> list[int]:
         """The rules that fire on each claim, which `assessment` tells.
 
-        `facts` are claims with their features, at least the fields in `reads`.
+        `facts` are claims with their features.
         """
         size = len(next(iter(facts.values())))
         fired: Iterable[int] = repeat(self._apart, size)

@@ -69,7 +69,7 @@ class ClaimValidator:
         return self._contract.accepts(fields)
 
     def _claim(self, fields: dict[str, Any]) -> dict[str, Any]:
-        claim = {**self._blank, **fields}
+        claim = self._blank | fields
         if len(claim) == len(self._blank) and ADDITIONAL_FIELDS not in fields:
             return claim
         known = self._contract.blank

@@ -92,12 +92,14 @@ class IntervalVerdicts(ValueVerdicts):
         """The verdict on each value."""
         bounds = repeat(self._bounds)
         try:
+            below = map(bisect_left, bounds, values)
             # Even between two bounds, odd on one.
-            places = list(map(add, map(bisect_left, bounds, values), map(bisect_right, bounds, values)))
+            places = list(map(add, below, map(bisect_right, bounds, values)))
         except TypeError:  # a null
             return super().on(values)
-        for place, value in zip(places, values) if not self._by_place.keys() >= set(places) else ():
-            self._by_place.setdefault(place, self.judge(value))
+        if not self._by_place.keys() >= set(places):
+            for place, value in zip(places, values, strict=True):
+                self._by_place.setdefault(place, self.judge(value))
         return map(self._by_place.__getitem__, places)
 
 

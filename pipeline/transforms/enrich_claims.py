@@ -9,6 +9,7 @@ import apache_beam as beam
 from pipeline.claims.claim_row import ClaimRows
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
+from pipeline.claims.rows import Rows
 from pipeline.claims.score import Rules
 from pipeline.clock import Clock, milliseconds_between
 from pipeline.transforms.step import Step, outputs_of
@@ -40,7 +41,7 @@ class EnrichFn(Step):
         """The row of the claims table."""
         return self.decide_all([message], [subject])[0]
 
-    def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> list[Any]:
+    def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Rows:
         """The rows of the claims table."""
         rows = self._rows.rows(messages, subjects, self._clock())
         self._last_row = rows[-1]
@@ -50,9 +51,9 @@ class EnrichFn(Step):
         """Count what the rules said: few verdicts, each for many claims; and sample the lag."""
         for verdict, claims in self._rows.take_verdicts():
             self.tally["accepted"] += claims
-            self.tally["high_risk"] += claims * verdict["high_risk_flag"]
-            self.tally.update({f"rule_{rule}": claims for rule in verdict["risk_reasons"]})
-            self.tally.update({f"quality_{rule}": claims for rule in verdict["quality_issues"]})
+            self.tally["high_risk"] += claims * verdict.high_risk_flag
+            self.tally.update({f"rule_{rule}": claims for rule in verdict.risk_reasons})
+            self.tally.update({f"quality_{rule}": claims for rule in verdict.quality_issues})
         if self._last_row is not None:
             # An operator's schema may leave the field out.
             ingested, scored = (

@@ -28,12 +28,12 @@ class DecodeFn(Step):
     def process(self, element: Message) -> Iterable[Any]:  # type: ignore[override]
         """Decode one message."""
         self.tally["received"] += 1
-        return super().process((element, None))
+        return super().process((element, element))
 
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
         """Decode messages."""
         self.tally["received"] += len(batch)
-        return super().process_batch(Batch((message, None) for message in batch))
+        return super().process_batch(Batch(batch.messages, batch.messages))
 
 
 @dataclass

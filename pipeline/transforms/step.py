@@ -7,6 +7,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from pipeline import collector
 from pipeline.batch import Batch
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
@@ -28,13 +29,17 @@ class Step(beam.DoFn):
     def decide(self, message: Message, subject: Any) -> Any:
         """The outcome for one message, or its `Rejection`."""
 
-    def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> list[Any]:
-        """The outcome for each message; subclasses that decide on many at once are faster."""
+    def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Sequence[Any]:
+        """The outcome for each message, in a list where there may be rejections.
+
+        Subclasses that decide on many at once are faster.
+        """
         return list(map(self.decide, messages, subjects))
 
     def setup(self) -> None:
         """Make the tally; subclasses compile what they need here too."""
         self.tally = Tally()
+        collector.calm()
 
     def process(self, element: tuple[Message, Any]) -> Iterable[Any]:
         """Decide on one message."""
@@ -47,17 +52,19 @@ class Step(beam.DoFn):
 
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
         """Decide on each message of a batch."""
-        messages, subjects = zip(*batch, strict=True)
+        messages, subjects = batch.messages, batch.subjects or ()
         try:
             outcomes = self.decide_all(messages, subjects)
         except Exception:  # of which message, is seen one by one
             outcomes = list(map(self._outcome, messages, subjects))
-        accepted = Batch(zip(messages, outcomes, strict=True))
-        if Rejection in map(type, outcomes):
-            rejected = Batch(one for one in accepted if type(one[1]) is Rejection)
-            accepted = Batch(one for one in accepted if type(one[1]) is not Rejection)
+        if type(outcomes) is list and Rejection in map(type, outcomes):
+            pairs = list(zip(messages, outcomes, strict=True))
+            rejected = Batch.of([pair for pair in pairs if type(pair[1]) is Rejection])
+            accepted = Batch.of([pair for pair in pairs if type(pair[1]) is not Rejection])
             self._count(rejection for _, rejection in rejected)
             yield TaggedOutput(REJECTED, rejected)
+        else:
+            accepted = Batch(messages, outcomes)
         if accepted:
             yield accepted
 

@@ -145,7 +145,7 @@ def test_rows_refused_within_a_batch_come_out_as_its_elements(server: FaultServe
     try:
         fn.start_bundle()
         bad = element(1, claim_amount="much")
-        [rejected] = fn.process_batch(Batch([element(0), bad, element(2)]))
+        [rejected] = fn.process_batch(Batch.of([element(0), bad, element(2)]))
         assert [(message, rejection.error_code) for message, rejection in rejected] == [
             (bad[0], "bad_number")
         ]

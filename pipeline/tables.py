@@ -46,7 +46,9 @@ ERROR_COLUMNS = (
         "REPEATED",
         "Every rule of the contract that the message breaks.",
         (
-            Column("field", "STRING", description="Path of the field; empty for the whole message."),
+            Column(
+                "field", "STRING", description="Path of the field; empty for the whole message."
+            ),
             Column("rule", "STRING", description="JSON Schema keyword, or a rule of our own."),
             Column("message", "STRING", description="What the rule asks, in words."),
         ),

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,14 +27,17 @@ def blocks() -> Iterator[Block]:
         yield from page.blocks()
 
 
-def shells() -> Iterator[tuple[str, Shell]]:
+@cache
+def shells() -> list[tuple[str, Shell]]:
     """Place and content of each block of commands."""
+    found = []
     for block in blocks():
         if not block.language:
             try:
-                yield block.place, parsed(block.text)
+                found.append((block.place, parsed(block.text)))
             except NoShell as error:
                 pytest.fail(f"{block.place} {error}")
+    return found
 
 
 def commands() -> list[tuple[str, list[str]]]:

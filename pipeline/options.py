@@ -304,7 +304,7 @@ def refuse_misspelt(arguments: Sequence[str]) -> None:
         ParameterError: names the flag and what it resembles.
     """
     names = [parameter.name for parameter in PARAMETERS]
-    for argument, following in zip(arguments, [*arguments[1:], "--"], strict=True):
+    for argument, following in zip(arguments, [*arguments, "--"][1:], strict=True):
         flag = argument.partition("=")[0].removeprefix("--")
         if not argument.startswith("--"):
             continue

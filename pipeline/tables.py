@@ -45,7 +45,13 @@ ERROR_COLUMNS = (
         "RECORD",
         "REPEATED",
         "Every rule of the contract that the message breaks.",
-        (Column("field", "STRING"), Column("rule", "STRING"), Column("message", "STRING")),
+        (
+            Column(
+                "field", "STRING", description="Path of the field; empty for the whole message."
+            ),
+            Column("rule", "STRING", description="JSON Schema keyword, or a rule of our own."),
+            Column("message", "STRING", description="What the rule asks, in words."),
+        ),
     ),
     Column("claim_id", "STRING", description="Id of the claim, where one could be read."),
     Column("raw_message", "STRING", description="The message, if it is text of at most 1 MiB."),
@@ -58,7 +64,10 @@ ERROR_COLUMNS = (
         "RECORD",
         "REPEATED",
         "Attributes of the Pub/Sub message.",
-        (Column("key", "STRING"), Column("value", "STRING")),
+        (
+            Column("key", "STRING", description="Name of the attribute."),
+            Column("value", "STRING", description="Its value."),
+        ),
     ),
     Column("replay_count", "INTEGER", description="How often the message was replayed."),
     Column("contract_version", "STRING", description="Version of the claim schema."),

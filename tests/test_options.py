@@ -148,6 +148,10 @@ def test_no_flag_of_beam_is_taken_for_a_misspelt_one():
     refuse_misspelt([f"{flag}=1" for flag in flags])
 
 
+def test_no_flags_at_all_are_none_misspelt():
+    refuse_misspelt([])
+
+
 def test_beam_options_pass_through():
     options = PipelineOptions(
         [f"--{name}={value}" for name, value in LEAST.items()]

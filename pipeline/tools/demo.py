@@ -49,6 +49,12 @@ _DATASET = f"{PROJECT}.claims_demo"
     type=click.Choice(["STORAGE_WRITE_API", "STREAMING_INSERTS"]),
     help="How rows go to BigQuery.  [default: the pipeline's own]",
 )
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Risk and quality rules of your own (docs/rules.md).  [default: the pipeline's own]",
+)
 @click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C, to look around.")
 @click.option("--quiet", is_flag=True, help="Only the balance: no progress, no queries.")
 @click.argument(
@@ -59,6 +65,7 @@ def demo(
     bad_share: float,
     seed: int,
     write_method: str | None,
+    rules: str | None,
     keep: bool,
     quiet: bool,
     parameters: tuple[str, ...],
@@ -73,7 +80,8 @@ def demo(
     Examples:
       claims demo
       claims demo --claims 500 --bad-share 0.2 --keep
-      claims demo -- --rules=my_rules.json --high_risk_threshold=0.3
+      claims demo --rules my_rules.json
+      claims demo -- --claim_schema=my_schema.json --high_risk_threshold=0.3
     """
     started = time.monotonic()
     queries = analyst_queries.load()
@@ -81,6 +89,8 @@ def demo(
     plain = not parameters
     if write_method:
         parameters = (f"--write_method={write_method}", *parameters)
+    if rules:
+        parameters = (f"--rules={rules}", *parameters)
     with unwinding(), _log() as log, ExitStack() as running:
         imports = Thread(target=_import_clients, daemon=True)
         imports.start()
@@ -110,7 +120,7 @@ def demo(
         if keep:
             _stay(pipeline, demo_report.addresses(servers.environment, route))
         elif not quiet:
-            click.echo(demo_report.NEXT)
+            click.echo(demo_report.next_steps())
 
 
 def _watch(

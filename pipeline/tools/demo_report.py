@@ -1,18 +1,27 @@
 """What the demo says at its end."""
 
+import shutil
 import sys
 from collections.abc import Mapping
 
 from pipeline.tools.balance import Balance
 from pipeline.tools.local_pipeline import Route
 
-NEXT = """
+_NEXT = """
 How to go on:
   claims demo --keep        the same, and leaves it all running to look around
-  claims demo -- --rules=F  with rules of your own
+  claims demo --rules FILE  with rules of your own (docs/rules.md)
   claims generate --help    more claims, faster, to a file or a topic
   make test                 the tests
   README.md                 all the rest"""
+_ACTIVATE = """
+The shell does not find `claims` yet:
+  . .venv/bin/activate"""
+
+
+def next_steps() -> str:
+    """What to do after the demo; first, where needed, how the shell finds the command."""
+    return _NEXT if shutil.which("claims") else _ACTIVATE + _NEXT
 
 
 def summary(balance: Balance, expected: Mapping[str, int], seconds: float) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.tools import metric_table, parameter_table
+from pipeline.tools import column_table, metric_table, parameter_table
 from pipeline.tools.generated_block import MarkersMissing, with_block
 from pipeline.tools.metadata import metadata_json
 
@@ -16,6 +16,7 @@ _GENERATED: dict[str, Callable[[str], str]] = {
     "metadata.json": lambda _: metadata_json(),
     "README.md": lambda text: with_block(text, "pipeline/options.py", parameter_table.rows()),
     "docs/metrics.md": lambda text: with_block(text, "pipeline/metrics.py", metric_table.rows()),
+    "docs/tables.md": lambda text: with_block(text, "pipeline/tables.py", column_table.rows()),
 }
 
 
@@ -30,11 +31,12 @@ _GENERATED: dict[str, Callable[[str], str]] = {
 def sync(check: bool, root: Path) -> None:
     """Write what is made from the code, and never edited by hand.
 
-    metadata.json and the README's table of parameters are made from pipeline/options.py, the
-    tables of docs/metrics.md from pipeline/metrics.py.
+    metadata.json and the README's table of parameters are made from pipeline/options.py,
+    docs/metrics.md from pipeline/metrics.py, docs/tables.md from pipeline/tables.py and the claim
+    schema.
 
     \b
-      claims sync            after a parameter or a metric was added or changed
+      claims sync            after a parameter, metric or column was added or changed
       claims sync --check    what `make lint` does
     """
     found = {name: _text(root / name) for name in _GENERATED}

@@ -141,7 +141,21 @@ def test_kept_it_serves_until_interrupted(tmp_path: Path):
 def test_help_shows_how():
     shown = CliRunner().invoke(demo_module.demo, ["--help"])
     assert shown.exit_code == 0
-    assert "claims demo -- --rules=my_rules.json" in shown.output
+    assert "claims demo --rules my_rules.json" in shown.output
+
+
+@pytest.mark.parametrize("found, told", [(None, True), ("/usr/bin/claims", False)])
+def test_a_shell_that_does_not_find_the_command_is_told(
+    found: str | None, told: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(demo_report.shutil, "which", lambda name: found)
+    assert (". .venv/bin/activate" in demo_report.next_steps()) is told
+
+
+def test_a_rules_file_that_is_not_there_is_told_before_anything_starts():
+    shown = CliRunner().invoke(demo_module.demo, ["--rules", "no_such_rules.json"])
+    assert shown.exit_code == 2
+    assert "no_such_rules.json" in shown.output and "Starting" not in shown.output
 
 
 def test_outside_a_checkout_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

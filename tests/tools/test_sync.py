@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import metrics, options
+from pipeline import metrics, options, tables
+from pipeline.claims.contract import Column
 from pipeline.metrics import Metric
 from pipeline.parameter import Parameter
 from pipeline.tools.cli import main
@@ -27,14 +28,14 @@ CHANGES = {
 def checkout(tmp_path: Path) -> Path:
     """A copy of what is generated."""
     (tmp_path / "docs").mkdir()
-    for name in ("metadata.json", "README.md", "docs/metrics.md"):
+    for name in ("metadata.json", "README.md", "docs/metrics.md", "docs/tables.md"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
 def test_the_checkout_is_in_step(capsys: pytest.CaptureFixture[str]):
     assert main(["sync", "--check"]) == 0
-    assert capsys.readouterr().out.count("is up to date") == 3
+    assert capsys.readouterr().out.count("is up to date") == 4
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -74,6 +75,21 @@ def test_a_changed_metric_is_named_until_synced(
     assert err == "claims: not up to date: docs/metrics.md; run claims sync\n"
     assert main(["sync", "--root", str(checkout)]) == 0
     assert added.name in (checkout / "docs/metrics.md").read_text()
+
+
+def test_a_changed_column_is_named_until_synced(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    inner = Column("until", "DATE", description="Its last day.")
+    added = Column("plan", "RECORD", description="The plan, a|b.", fields=(inner,))
+    monkeypatch.setattr(tables, "ERROR_COLUMNS", (*tables.ERROR_COLUMNS, added))
+    assert main(["sync", "--check", "--root", str(checkout)]) == 1
+    out, err = capsys.readouterr()
+    assert "+| `plan` | RECORD | NULLABLE | The plan, a\\|b. |" in out
+    assert "+| `plan.until` | DATE | NULLABLE | Its last day. |" in out
+    assert err == "claims: not up to date: docs/tables.md; run claims sync\n"
+    assert main(["sync", "--root", str(checkout)]) == 0
+    assert added.name in (checkout / "docs/tables.md").read_text()
 
 
 def test_a_missing_file_is_written(checkout: Path):

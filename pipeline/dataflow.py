@@ -24,7 +24,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import dataflow_v1beta3
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from pipeline.options import ParameterError
+from pipeline.options import ClaimsOptions, ParameterError
 
 MAX_WORKERS = 10
 """Bound of a job whose launch gives none. Dataflow's own are 100 streaming and 2,000 batch."""
@@ -60,6 +60,7 @@ def prepare(options: PipelineOptions, version: str) -> None:
     """
     cloud = options.view_as(GoogleCloudOptions)
     _check_runner_v2(options.view_as(DebugOptions))
+    _check_key(options.view_as(ClaimsOptions).pseudonym_key)
     _check_locations(options, cloud)
     if cloud.update:
         _check_running(options, cloud)
@@ -101,6 +102,11 @@ def _check_bucket(client: Any, name: str) -> str | None:
         return None
     missing = [permission for permission in _NEEDED if permission not in granted]
     return f"you lack {' and '.join(missing)}" if missing else None
+
+
+def _check_key(source: str | None) -> None:
+    if source and not source.startswith(("projects/", "gs://")):
+        raise ParameterError("pseudonym_key", "workers on Dataflow read a secret or a gs:// file")
 
 
 def _check_running(options: PipelineOptions, cloud: GoogleCloudOptions) -> None:

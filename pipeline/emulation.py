@@ -1,7 +1,7 @@
 """Google's services on this machine: clients for emulators that the environment names.
 
-`BIGQUERY_EMULATOR_HOST` (REST) and `BIGQUERY_STORAGE_EMULATOR_HOST` (`host:port`, plaintext gRPC)
-are honoured here; `PUBSUB_EMULATOR_HOST` by Google's own client.
+`BIGQUERY_EMULATOR_HOST` (REST), `BIGQUERY_STORAGE_EMULATOR_HOST` and `SECRET_MANAGER_EMULATOR_HOST`
+(`host:port`, plaintext gRPC) are honoured here; `PUBSUB_EMULATOR_HOST` by Google's own client.
 """
 
 import atexit
@@ -10,9 +10,14 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import grpc
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
+
+if TYPE_CHECKING:
+    from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
 EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST"
 _CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
@@ -44,6 +49,21 @@ def bigquery_client(project: str) -> bigquery.Client:
         credentials=AnonymousCredentials(),
         client_options={"api_endpoint": host if "://" in host else f"http://{host}"},
     )
+
+
+def secret_manager_client() -> "SecretManagerServiceClient":
+    """A Secret Manager client: of the emulator, if there is one."""
+    # Imported here: few jobs need it.
+    from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+    from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
+        SecretManagerServiceGrpcTransport,
+    )
+
+    host = os.environ.get("SECRET_MANAGER_EMULATOR_HOST")
+    if not host:
+        return SecretManagerServiceClient()
+    channel = grpc.insecure_channel(host)
+    return SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
 
 
 def write_credentials(directory: Path) -> Path:

@@ -8,8 +8,10 @@ import apache_beam as beam
 from pipeline.claims.contract import Contract
 from pipeline.claims.score import Rules
 from pipeline.clock import Clock, SystemClock
+from pipeline.pseudonymisation import Pseudonymisation
 from pipeline.transforms.enrich_claims import EnrichClaims
 from pipeline.transforms.parse_json import ParseJson
+from pipeline.transforms.pseudonymous_steps import steps_for
 from pipeline.transforms.validate_claims import ValidateClaims
 from pipeline.transforms.write_errors import WriteErrors
 
@@ -23,6 +25,7 @@ class Settings:
     high_risk_threshold: float
     pipeline_version: str
     error_payload: str = "FULL"
+    pseudonymisation: Pseudonymisation | None = None
 
 
 class Sinks(NamedTuple):
@@ -42,15 +45,17 @@ def build(
     """
     clock = clock or SystemClock()
     contract, version = settings.contract, settings.pipeline_version
-    enrich = EnrichClaims(contract, settings.rules, settings.high_risk_threshold, version, clock)
+    steps, threshold = steps_for(settings.pseudonymisation), settings.high_risk_threshold
+    enrich = EnrichClaims(contract, settings.rules, threshold, version, clock, steps.enrich)
     shown = frozenset(contract.properties) if settings.error_payload == "REDACTED" else None
 
-    parsed = messages | "ParseJson" >> ParseJson(contract)
-    validated = parsed.accepted | "ValidateClaims" >> ValidateClaims(contract)
+    parsed = messages | "ParseJson" >> ParseJson(contract, steps.decode)
+    validated = parsed.accepted | "ValidateClaims" >> ValidateClaims(contract, steps.validate)
     enriched = validated.accepted | "EnrichClaims" >> enrich
     refused = enriched.accepted | "WriteClaims" >> sinks.claims
     (
         (parsed.rejected, validated.rejected, enriched.rejected, refused)
         | "FlattenRejections" >> beam.Flatten()
-        | "WriteErrors" >> WriteErrors(sinks.errors, contract.version, version, clock, shown)
+        | "WriteErrors"
+        >> WriteErrors(sinks.errors, contract.version, version, clock, shown, steps.error_rows)
     )

@@ -9,7 +9,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from google.auth.exceptions import GoogleAuthError
 
-from pipeline import emulation, graph
+from pipeline import emulation, graph, pseudonymisation
 from pipeline.bigquery.storage_write import StorageWrite
 from pipeline.bigquery.streaming_insert import StreamingInsert
 from pipeline.claims.contract import DocumentError, default_contract_text
@@ -54,8 +54,15 @@ def settings(launch: Launch) -> Settings:
         rules = check_rules(rules_text, contract)
     except DocumentError as error:
         raise ParameterError("rules", f"{launch.rules or 'default rules'}: {error}") from None
-    threshold = launch.high_risk_threshold
-    return Settings(contract, rules, threshold, PIPELINE_VERSION, launch.error_payload)
+    names, key = launch.pseudonymise, launch.pseudonym_key
+    return Settings(
+        contract,
+        rules,
+        launch.high_risk_threshold,
+        PIPELINE_VERSION,
+        launch.error_payload,
+        pseudonymisation.check(names, key, contract, rules),
+    )
 
 
 def _targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]]:

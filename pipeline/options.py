@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -14,6 +15,7 @@ from pipeline.tables import PROJECT_PATTERN, TABLE_PATTERN
 
 _RESOURCE = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
 _TABLE = rf"^{TABLE_PATTERN}$"
+_FIELD = r"[A-Za-z_][A-Za-z0-9_]*"
 _FRACTION = r"^(?:0(?:\.[0-9]+)?|1(?:\.0+)?|\.[0-9]+)$"
 
 
@@ -103,6 +105,22 @@ class Launch:
                 "field names and types without a value, which cannot be replayed",
             ),
         ),
+    )
+    pseudonymise: str | None = _parameter(
+        "Fields to pseudonymise",
+        "Text fields of the claim schema, separated by commas, whose values both tables hold as"
+        " pseudonyms (keyed HMAC-SHA-256), the same in every job with the same key. Rules see the"
+        " values, but not those of a replay. Unknown fields stay as they are. Needs pseudonym_key.",
+        "Output",
+        example="patient_id,claim_id",
+        regex=rf"^{_FIELD}(?: *, *{_FIELD})*$",
+    )
+    pseudonym_key: str | None = _parameter(
+        "Key of the pseudonyms",
+        "Where the key is, 32 bytes or more: a version of a secret in Secret Manager, by number, or"
+        " a file, gs:// or, without Dataflow, local. Never the key itself.",
+        "Output",
+        example="projects/my-project/secrets/claims-pseudonyms/versions/1",
     )
     write_method: str = _parameter(
         "Write method",
@@ -292,6 +310,9 @@ def check(options: PipelineOptions) -> Launch:
         raise ParameterError(sources[0] if sources else SOURCES[0], f"give one of {names}; {told}")
     if launch.output_table.replace(":", ".") == launch.error_table.replace(":", "."):
         raise ParameterError("error_table", "must not be the output_table")
+    for name, other in itertools.permutations(("pseudonymise", "pseudonym_key")):
+        if getattr(launch, name) and not getattr(launch, other):
+            raise ParameterError(other, f"is required with {name}")
     return launch
 
 

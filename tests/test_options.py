@@ -29,6 +29,7 @@ from pipeline.options import (
 CASES = json.loads((Path(__file__).parent / "cases/options/parameters.json").read_text())
 BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
 TABLES = {"output_table": "my-project:claims.claims", "error_table": "my-project:claims.errors"}
+PSEUDONYMS = {"pseudonymise": "patient_id", "pseudonym_key": "key"}
 LEAST = TABLES | {"input_files": "claims.ndjson"}
 
 
@@ -37,8 +38,9 @@ def launch(**given: str) -> Launch:
 
 
 def with_source(name: str, value: str) -> dict[str, str]:
-    """The least that a launch needs, with one parameter set."""
-    return {**TABLES, name: value} if name in SOURCES else {**LEAST, name: value}
+    """The least that a launch needs, with one parameter set, and what that one needs."""
+    both = PSEUDONYMS if name in PSEUDONYMS else {}
+    return {**TABLES, name: value} if name in SOURCES else {**LEAST, **both, name: value}
 
 
 def test_every_parameter_has_cases():
@@ -105,6 +107,13 @@ def test_only_files_make_a_batch_job():
     for name in SOURCES:
         given = {name: next(iter(CASES[name]["accepted"]))}
         assert launch(**TABLES, **given).streaming == (name != "input_files")
+
+
+@pytest.mark.parametrize("name", PSEUDONYMS)
+def test_fields_and_key_of_pseudonyms_need_each_other(name: str):
+    [other] = PSEUDONYMS.keys() - {name}
+    with pytest.raises(ParameterError, match=f"^{other}: is required with {name}$"):
+        launch(**LEAST, **{name: PSEUDONYMS[name]})
 
 
 @pytest.mark.parametrize("separator", ":.")

@@ -1,6 +1,6 @@
 """EnrichClaims: claims to rows with score, reasons and quality issues."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,7 @@ class EnrichClaims(beam.PTransform):
     """Score above which a claim is flagged, 0 to 1."""
     pipeline_version: str
     clock: Clock
+    step: Callable[..., Step] = EnrichFn
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -84,7 +85,7 @@ class EnrichClaims(beam.PTransform):
     def expand(self, claims: beam.PCollection) -> Any:
         """Wire the step."""
         return claims | "Enrich" >> outputs_of(
-            EnrichFn(
+            self.step(
                 self.contract,
                 self.rules,
                 self.high_risk_threshold,

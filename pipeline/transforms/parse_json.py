@@ -1,6 +1,6 @@
 """ParseJson: messages to the fields of claims."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,10 +42,11 @@ class ParseJson(beam.PTransform):
 
     contract: Contract
     """Tells in which fields a number must keep every digit."""
+    step: Callable[..., Step] = DecodeFn
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def expand(self, messages: beam.PCollection) -> Any:
         """Wire the step."""
-        return messages | "Decode" >> outputs_of(DecodeFn(self.contract))
+        return messages | "Decode" >> outputs_of(self.step(self.contract))

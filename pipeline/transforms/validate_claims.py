@@ -1,5 +1,6 @@
 """ValidateClaims: fields to claims that keep the contract."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +36,11 @@ class ValidateClaims(beam.PTransform):
 
     contract: Contract
     """What a claim must keep."""
+    step: Callable[..., Step] = ValidateFn
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def expand(self, fields: beam.PCollection) -> Any:
         """Wire the step."""
-        return fields | "Validate" >> outputs_of(ValidateFn(self.contract))
+        return fields | "Validate" >> outputs_of(self.step(self.contract))

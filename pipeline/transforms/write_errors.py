@@ -1,6 +1,6 @@
 """WriteErrors: rejections to rows of the error table."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,7 @@ class WriteErrors(beam.PTransform):
     clock: Clock
     shown: frozenset[str] | None = None
     """Rows show these field names of a message and no value; None: they hold the message."""
+    step: Callable[..., beam.DoFn] = ErrorRowFn
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -68,7 +69,7 @@ class WriteErrors(beam.PTransform):
     def expand(self, rejected: beam.PCollection) -> Any:
         """Wire the step."""
         rows = rejected | "MakeRows" >> beam.ParDo(
-            ErrorRowFn(self.contract_version, self.pipeline_version, self.clock, self.shown)
+            self.step(self.contract_version, self.pipeline_version, self.clock, self.shown)
         )
         refused = rows | "Append" >> self.sink
         return refused | "RefuseToLose" >> beam.ParDo(RefuseToLoseFn())

@@ -101,6 +101,13 @@ class Repositories(Resources):
         self.policies("artifactregistry.projects.locations.repositories")
 
 
+class Secrets(Resources):
+    def __init__(self, project: "Project") -> None:
+        super().__init__("secretmanager.v1", project)
+        self.kept["claims-pseudonyms"] = {}
+        self.policies("secretmanager.projects.secrets")
+
+
 class ServiceUsage(Resources):
     def __init__(self, project: "Project") -> None:
         super().__init__("serviceusage.v1", project)
@@ -189,7 +196,7 @@ class Project:
         self.service_usage = ServiceUsage(self)
         self.services: tuple[Resources, ...] = (
             *(self.storage, self.bigquery, self.pubsub, Accounts(self), self.service_usage),
-            *(ResourceManager(self), Repositories(self)),
+            *(ResourceManager(self), Repositories(self), Secrets(self)),
         )
 
     def know(self, email: str) -> None:

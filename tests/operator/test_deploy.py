@@ -4,15 +4,17 @@ import json
 import os
 import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.tools.cli import main
 from pipeline.tools.deploy import gcloud as deploy_gcloud
+from pipeline.tools.deploy.deployment import Deployment
 from pipeline.tools.deploy.gcloud import Gcloud as DeployGcloud
 from pipeline.tools.deploy.gcloud import access_token
-from pipeline.tools.deploy.plan import SERVICES, STEPS
+from pipeline.tools.deploy.plan import SERVICES, STEPS, steps
 from pipeline.tools.deploy.steps import Resource
 from pipeline.tools.emulators import BigqueryServer
 from pipeline.tools.graph_record import names
@@ -224,6 +226,39 @@ def test_backfill(deploy, apis: GoogleApis, capsys):
     (body,) = apis.bodies(LAUNCH)
     assert body["launchParameter"]["environment"].get("enableStreamingEngine", False) is False
     assert "input_subscription" not in body["launchParameter"]["parameters"]
+
+
+def test_secret_of_the_pseudonyms(deploy, project: Project, capsys):
+    secret = f"projects/{PROJECT}/secrets/claims-pseudonyms"
+    given = ("pseudonymise=patient_id", f"pseudonym_key={secret}/versions/1")
+    arguments = [f"--parameter={each}" for each in given]
+    assert deploy("--dry-run") == 0
+    assert "secret" not in capsys.readouterr().out
+    assert deploy(*arguments, "--dry-run") == 0
+    planned = capsys.readouterr().out
+    assert "secretmanager.googleapis.com" in planned
+    role = "roles/secretmanager.secretAccessor"
+    assert f"gcloud secrets add-iam-policy-binding {secret} " in planned
+    assert f"--role={role}" in planned
+
+    to = Deployment(
+        project=PROJECT,
+        region="us-central1",
+        name="claims",
+        bucket="b",
+        repository="claims",
+        template=TEMPLATE,
+        location="US",
+        parameters={**PARAMETERS, "pseudonym_key": f"{secret}/versions/1"},
+        own_source=True,
+    )
+    for told in ("granted", "exists"):
+        [grant] = [step for step in steps(to, False, {}) if role in step.title]
+        assert grant.take() == told
+    assert project.roles() == {f"serviceAccount:{WORKER}": [f"claims-pseudonyms: {role}"]}
+    file = replace(to, parameters={**PARAMETERS, "pseudonym_key": "gs://keys/claims"})
+    assert file.secret is None
+    assert file.foreign_buckets == ("keys",)
 
 
 def test_life_of_a_job(deploy, dataflow: Dataflow, apis: GoogleApis, capsys, monkeypatch, tmp_path):

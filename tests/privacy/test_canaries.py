@@ -16,12 +16,9 @@ from google.rpc import code_pb2
 from pipeline import emulation, launch, main
 from pipeline.bigquery.append_limits import AppendLimits
 from pipeline.bigquery.storage_write import StorageWrite
-from pipeline.claims import decode
-from pipeline.claims.claim_row import ClaimRows
 from pipeline.claims.contract import Contract
 from pipeline.claims.decode import ERRORS as PARSE_ERRORS
 from pipeline.claims.message import Message
-from pipeline.claims.validate import ClaimValidator
 from pipeline.transforms import sources
 from tests.bigquery.fault_server import Fault
 from tests.bigquery.insert_server import RowError, insert_server
@@ -61,28 +58,6 @@ def claims(tmp_path: Path) -> Path:
     path = tmp_path / "claims.ndjson"
     path.write_bytes(b"\n".join(MESSAGES))
     return path
-
-
-@pytest.fixture
-def surprises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make each step raise, on one message, an exception that quotes it."""
-
-    def raising(owner: Any, name: str, stage: str, place: int) -> None:
-        original = getattr(owner, name)
-
-        @functools.wraps(original)
-        def replaced(*given: Any) -> Any:
-            subject = given[place]
-            claim_id = subject if isinstance(subject, bytes) else subject.get("claim_id")
-            if f"surprise-{stage}" in str(claim_id):
-                raise KeyError(repr(given))
-            return original(*given)
-
-        monkeypatch.setattr(owner, name, replaced)
-
-    raising(decode, "decode", "parse", 0)
-    raising(ClaimValidator, "validate", "validate", 1)
-    raising(ClaimRows, "row", "enrich", 2)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from apache_beam.metrics import Metrics
 
+from pipeline.batch import Batch
 from pipeline.bigquery.delivery import Delivery
 from pipeline.bigquery.row_encoder import RowEncoder
 from pipeline.bigquery.storage_write import AppendBatchesFn, AppendRowsFn
@@ -34,8 +35,8 @@ PLACES = (
     (decode, "decode"),
     (ValidateFn, "decide"),
     (ClaimValidator, "validate"),
-    (EnrichFn, "decide"),
-    (ClaimRows, "row"),
+    (EnrichFn, "decide_all"),
+    (ClaimRows, "rows"),
     (AppendBatchesFn, "process_batch"),
     (RowEncoder, "encode"),
     (Delivery, "send"),
@@ -110,7 +111,7 @@ def add(patch: pytest.MonkeyPatch, owner: Any, name: str, leak: Callable[..., No
 
     @functools.wraps(original)
     def leaking(*given: Any) -> Any:
-        leak(*given)
+        leak(*(list(each) if isinstance(each, Batch) else each for each in given))
         return original(*given)
 
     patch.setattr(owner, name, leaking)

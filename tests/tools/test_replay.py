@@ -14,6 +14,7 @@ from pipeline.claims.error_row import error_row
 from pipeline.claims.message import Message
 from pipeline.claims.redaction import redacted
 from pipeline.claims.rejection import Rejection
+from pipeline.claims.withheld import Withheld
 from pipeline.table_setup import TableSetup
 from pipeline.tables import TableName, errors_table
 from pipeline.tools import cli, republication
@@ -276,3 +277,20 @@ def test_a_signal_waits_for_what_is_shielded(tmp_path: Path):
             done = True
         done = False
     assert done
+
+
+def test_row_before_a_pseudonym_of_another_key_can_be_replayed_by_its_cause(errors: Errors):
+    """As docs/pseudonyms.md has it: the newest row is withheld, the first one is not."""
+    [message] = some(1)
+    errors.add([message])
+    assert errors.publish() == 0
+    [first] = errors.pulled()
+    replay = Message(b'{"n": 0}', first.message_id, PUBLISHED, dict(first.attributes))
+    foreign = Rejection("validate", "foreign_pseudonym", "patient_id: another key")
+    row = error_row(replay, foreign, "2026-11-24T12:00:00+00:00")
+    errors.insert([{**row, **Withheld.of(replay, ()).columns()}])
+    assert errors.publish("--again", "--max-replays=9") == 0
+    assert errors.pulled() == []
+    assert errors.publish("--error-code=schema_violation", "--again") == 0
+    [again] = errors.pulled()
+    assert again.data == message.data

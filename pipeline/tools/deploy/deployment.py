@@ -92,6 +92,12 @@ class Deployment:
         return tuple(dict.fromkeys(bucket for bucket in buckets if bucket != self.bucket))
 
     @property
+    def secret(self) -> str | None:
+        """The secret that holds the key of pseudonyms; None without one in Secret Manager."""
+        name, _, _ = self.parameters.get("pseudonym_key", "").partition("/versions/")
+        return name if name.startswith("projects/") else None
+
+    @property
     def console(self) -> str:
         """Where to look at the jobs."""
         return f"https://console.cloud.google.com/dataflow/jobs?project={self.project}"

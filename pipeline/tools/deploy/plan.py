@@ -21,6 +21,8 @@ SERVICES = tuple(
         *("dataflow", "iam", "logging", "monitoring", "pubsub", "storage"),
     )
 )
+SECRETS = "secretmanager.googleapis.com"
+"""Only where a parameter names a secret."""
 RETENTION = "7d"
 """How long an unread message waits for a job."""
 DEAD_LETTER_RETENTION = "31d"
@@ -35,7 +37,7 @@ def steps(to: Deployment, update: bool, names: Mapping[str, str]) -> list[Step]:
     """All steps; `names` are those that an update passes to Dataflow."""
     gcloud = Gcloud(to.project)
     return [
-        Apis(SERVICES, gcloud),
+        Apis((*SERVICES, *((SECRETS,) if to.secret else ())), gcloud),
         *_bucket(to, gcloud),
         *(_pubsub(to, gcloud) if to.own_source else ()),
         *(DatasetStep(project, dataset, to.location) for project, dataset in to.datasets),
@@ -159,6 +161,9 @@ def _grants(to: Deployment, gcloud: Gcloud) -> Iterator[Step]:
     for owner, dataset in to.datasets:
         why = "creates and extends the tables, appends rows"
         yield DatasetGrant(owner, dataset, worker, "roles/bigquery.dataEditor", why)
+    if to.secret is not None:
+        secret = Target(f"secret {_last(to.secret)}", ("secrets",), (to.secret,))
+        yield grant(secret, "secretmanager.secretAccessor", "reads the key of the pseudonyms")
     if to.subscription is None:
         return
     commands: Command = ("pubsub", "subscriptions")

@@ -16,6 +16,10 @@ import click
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("pipeline.tools.demo:demo", "Run the whole pipeline on local emulators."),
     "deploy": ("pipeline.tools.deploy.command:deploy", "From an empty project to a running job."),
+    "doctor": (
+        "pipeline.tools.doctor.command:doctor",
+        "Look for what would keep a job from running well.",
+    ),
     "generate": ("pipeline.tools.generate:generate", "Make synthetic claims."),
     "sync": (
         "pipeline.tools.sync:sync",
@@ -23,6 +27,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "reconcile": ("pipeline.tools.reconcile:reconcile", "Prove that no message is lost."),
     "replay": ("pipeline.tools.replay:replay", "Publish rejected messages again."),
+    "tables": (
+        "pipeline.tools.make_tables:tables",
+        "Make the tables, or add the columns that they lack.",
+    ),
 }
 
 INTERRUPTED = 130

@@ -1,0 +1,82 @@
+"""Whether the job keeps up, by what Cloud Monitoring knows of the subscription."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.tools.doctor.finding import Check, Once, Unknown, Verdict, failed, passed
+from pipeline.tools.doctor.setup import Setup
+
+OLD_SECONDS = 600
+"""As in monitoring/alerts/oldest_unacked.json."""
+_LOOK_BACK_SECONDS = 600  # metrics come once a minute, some minutes late
+_METRICS = ("num_undelivered_messages", "oldest_unacked_message_age")
+
+
+def check(setup: Setup, name: str, active: "Once[Mapping[str, Any] | None]") -> Check:
+    """Of the subscription `name`."""
+    where = f"https://console.cloud.google.com/cloudpubsub/subscription/detail/{_id(name)}"
+    by_hand = f"python -m webbrowser '{where}?project={_project(name)}'"
+    return Check("backlog", name, lambda: _verdict(setup, name, active), by_hand)
+
+
+def _verdict(setup: Setup, name: str, active: "Once[Mapping[str, Any] | None]") -> Verdict:
+    if "pubsub" in setup.local:
+        raise Unknown("the emulator does not tell")
+    messages, age_seconds = (_latest(setup, name, metric) for metric in _METRICS)
+    told = f"{messages:,} messages wait, the oldest for {age_seconds:,} s"
+    if age_seconds <= OLD_SECONDS:
+        return passed(told)
+    running = active()
+    if running is None:
+        return passed(f"{told}; no job reads them yet")
+    return failed(told, _more_workers(setup, running["id"]))
+
+
+def _latest(setup: Setup, name: str, metric: str) -> int:
+    from google.cloud import monitoring_v3
+
+    now = int(time.time())
+    client = monitoring_v3.MetricServiceClient(credentials=setup.credentials("monitoring"))
+    series = client.list_time_series(
+        request={
+            "name": f"projects/{_project(name)}",
+            "filter": f'metric.type = "pubsub.googleapis.com/subscription/{metric}"'
+            f' AND resource.labels.subscription_id = "{_id(name)}"',
+            "interval": {
+                "start_time": {"seconds": now - _LOOK_BACK_SECONDS},
+                "end_time": {"seconds": now},
+            },
+        },
+        timeout=setup.seconds,
+        retry=None,
+    )
+    return latest(series, metric)
+
+
+def latest(series: Any, metric: str) -> int:
+    """The newest point of a metric.
+
+    Raises:
+        Unknown: there is none.
+    """
+    for one in series:
+        for point in one.points:  # the newest first
+            return int(point.value.int64_value)
+    raise Unknown(f"Cloud Monitoring has no {metric} of the last minutes")
+
+
+def _more_workers(setup: Setup, job_id: str) -> str:
+    from pipeline.dataflow import MAX_WORKERS
+
+    most = 2 * (setup.to.workers.max_workers or MAX_WORKERS)
+    more = ("dataflow", "jobs", "update-options", job_id, f"--region={setup.to.region}")
+    return setup.gcloud.shown((*more, f"--max-num-workers={most}"))
+
+
+def _project(name: str) -> str:
+    return name.split("/")[1]
+
+
+def _id(name: str) -> str:
+    return name.rpartition("/")[2]

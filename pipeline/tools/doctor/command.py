@@ -115,7 +115,11 @@ def _told(finding: Finding) -> str:
 
 def _summary(findings: Sequence[Finding], left_out: Sequence[str]) -> str:
     text = ", ".join(f"{count} {status}" for status, count in _counts(findings).items())
-    return f"{text}; left out, for emulators have none: {', '.join(left_out)}" if left_out else text
+    return (
+        f"{text}; not asked, for no emulator has an answer: {', '.join(left_out)}"
+        if left_out
+        else text
+    )
 
 
 def _counts(findings: Sequence[Finding]) -> dict[str, int]:

@@ -42,7 +42,7 @@ class _Subscription:
         found = self._found()
         if found is None:
             return failed("does not exist", self._create())
-        if found.get("topic") == DELETED or found.get("detached"):
+        if _is_cut_off(found):
             anew = f"{self._update('delete')} && {self._create()}"
             return failed("gets no messages: its topic was deleted, or it was detached", anew)
         if found.get("pushConfig", {}).get("pushEndpoint"):
@@ -68,8 +68,7 @@ class _Subscription:
         if not exists:
             mends.append(self._setup.shown("pubsub", ("pubsub", "topics", "create", wanted)))
         if not kept:
-            keeper = plan.keeper(wanted, _free(self._setup, wanted), self._setup.gcloud)
-            mends.append(self._setup.shown("pubsub", keeper.create))
+            mends.append(self._setup.shown("pubsub", self._keeper(wanted)))
         if not topic:
             attempts = f"--max-delivery-attempts={plan.DELIVERY_ATTEMPTS}"
             mends.append(self._update("update", f"--dead-letter-topic={wanted}", attempts))
@@ -96,8 +95,8 @@ class _Subscription:
 
     def _there(self) -> Mapping[str, Any]:
         found = self._found()
-        if found is None:
-            raise Unknown("there is no subscription to look at")
+        if found is None or _is_cut_off(found):
+            raise Unknown("there is no subscription that gets messages")
         return found
 
     def _create(self) -> str:
@@ -106,17 +105,26 @@ class _Subscription:
             create = (*_SUBSCRIPTIONS, "create", self._name, "--topic=TOPIC")
             return self._setup.shown("pubsub", create)
         to = self._setup.to
-        dead_letters = _kept(self._setup, to.dead_letter_topic)
-        there = (_has_topic(self._setup, to.topic), *dead_letters, False)
-        commands = [
-            self._setup.shown("pubsub", each.create)
-            for each, is_there in zip(self._ours, there, strict=True)
-            if not is_there
-        ]
-        return " && ".join(commands)
+        topic, dead_topic, _, subscription = (each.create for each in self._ours)
+        commands = [] if _has_topic(self._setup, to.topic) else [topic]
+        exists, kept = _kept(self._setup, to.dead_letter_topic)
+        commands += [] if exists else [dead_topic]
+        commands += [] if kept else [self._keeper(to.dead_letter_topic)]
+        return " && ".join(self._setup.shown("pubsub", each) for each in (*commands, subscription))
+
+    def _keeper(self, topic: str) -> Command:
+        """Creates a subscription that keeps dead letters."""
+        name = topic.replace("/topics/", "/subscriptions/")
+        if _get(self._setup, name):  # left of a topic that was deleted
+            name += "-again"
+        return plan.keeper(topic, name, self._setup.gcloud).create
 
     def _update(self, verb: str, *flags: str) -> str:
         return self._setup.shown("pubsub", (*_SUBSCRIPTIONS, verb, self._name, *flags))
+
+
+def _is_cut_off(found: Mapping[str, Any]) -> bool:
+    return found.get("topic") == DELETED or bool(found.get("detached"))
 
 
 def _topic(setup: Setup, name: str) -> Check:
@@ -157,12 +165,6 @@ def _kept(setup: Setup, topic: str) -> tuple[bool, bool]:
         return False, False
     listed = _publisher(setup).list_topic_subscriptions
     return True, any(listed(topic=topic, timeout=setup.seconds, retry=None))
-
-
-def _free(setup: Setup, topic: str) -> str:
-    """A name for a subscription of a topic; its own may be left of one that was deleted."""
-    name = topic.replace("/topics/", "/subscriptions/")
-    return f"{name}-again" if _get(setup, name) else name
 
 
 def _publisher(setup: Setup) -> Any:

@@ -17,7 +17,7 @@ TIMEOUT_SECONDS = 300
 # What was created or enabled a moment ago is not known everywhere yet.
 PATIENCE_SECONDS = (2, 4, 8, 16, 30, 30)
 
-_MISSING = re.compile(r"NOT_FOUND|not found: 404|does not exist", re.IGNORECASE)
+_MISSING = re.compile(r"NOT_FOUND|not found: 404|does not exist|was not found", re.IGNORECASE)
 _UNSETTLED = re.compile(
     r"SERVICE_DISABLED|has not been used in project|(?:[Ss]ervice account|User) \S+ does not exist"
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from threading import Lock
 
 from pipeline.tools.deploy.datasets import DatasetGrant, DatasetStep
 from pipeline.tools.deploy.deployment import Deployment
@@ -186,9 +187,11 @@ class _Agent:
     def __init__(self, gcloud: Gcloud, project: str) -> None:
         self._gcloud, self._describe = gcloud, ("projects", "describe", project)
         self._number = ""
+        self._asking = Lock()
 
     def member(self) -> str:
-        self._number = self._number or str(self._gcloud.read(self._describe)["projectNumber"])
+        with self._asking:
+            self._number = self._number or str(self._gcloud.read(self._describe)["projectNumber"])
         return _PUBSUB_AGENT.format(number=self._number)
 
 

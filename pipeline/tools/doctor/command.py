@@ -39,7 +39,7 @@ _METADATA = {"GCE_METADATA_TIMEOUT": "1", "GCE_METADATA_DETECT_RETRIES": "1"}
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0.1),
-    default=20.0,
+    default=30.0,
     show_default=True,
     metavar="SECONDS",
     help="What has not answered by then is unknown.",

@@ -33,6 +33,6 @@ def image_verdict(setup: Setup, image: str, build: str) -> Verdict:
     else:
         # `docker images describe` would need another API and another permission.
         tags = gcloud.read(("artifacts", "tags", "list", *place)) or ()
-        ending = f"/{named['tag'] or 'latest'}"
-        found = [tag for tag in tags if f"/{tag['tag']}".endswith(ending)]
+        wanted = named["tag"] or "latest"
+        found = [tag for tag in tags if tag["name"].rpartition("/")[2] == wanted]
     return passed(f"{image} is there") if found else failed(f"{image} does not exist", build)

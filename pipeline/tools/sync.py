@@ -34,6 +34,7 @@ def sync(check: bool, root: Path) -> None:
     tables of docs/metrics.md from pipeline/metrics.py.
 
     \b
+    Examples:
       claims sync            after a parameter or a metric was added or changed
       claims sync --check    what `make lint` does
     """

@@ -314,3 +314,14 @@ def test_nobody_there_is_unknown(scene: Scene, monkeypatch: pytest.MonkeyPatch):
         )
     code, document = scene.doctor("--timeout=3")
     assert (code, {check["status"] for check in document["checks"]}) == (0, {"unknown"})
+
+
+def test_tables_of_a_missing_dataset_need_a_location(scene: Scene):
+    scene.bigquery.delete_dataset(scene.dataset, delete_contents=True)
+    assert main(["tables", *scene.words]) == 1
+    out, err = scene.capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "claims: output_table: the dataset" in err and "does not exist" in err
+    assert main(["tables", *scene.words, "--location=US"]) == 0
+    assert main(["tables", *scene.words]) == 0
+    assert "claims: unchanged" in scene.capsys.readouterr().out

@@ -1,6 +1,7 @@
 """`claims doctor` where no service has to answer: who we are, what waits, when it gives up."""
 
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from google.cloud import monitoring_v3
 
 from pipeline.tools.cli import main
 from pipeline.tools.doctor import backlog
+from pipeline.tools.doctor.checkup import SERVICES
 from pipeline.tools.doctor.examination import examine
 from pipeline.tools.doctor.finding import Check, Once, Status, Unknown, failed, passed
 
@@ -18,6 +20,11 @@ ROOT = Path(__file__).parents[2]
 GOOGLE = json.loads((ROOT / "tests/cases/monitoring/google_metrics.json").read_text())
 ALERT = json.loads((ROOT / "monitoring/alerts/oldest_unacked.json").read_text())
 SUBSCRIPTION = "projects/my-project/subscriptions/claims"
+
+
+def test_every_check_is_documented():
+    rows = re.findall(r"^\| (`.+?) \|", (ROOT / "docs/doctor.md").read_text(), re.M)
+    assert sorted(re.findall(r"`(.+?)`", " ".join(rows))) == sorted(SERVICES)
 
 
 @pytest.fixture

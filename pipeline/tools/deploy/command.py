@@ -19,6 +19,7 @@ from pipeline.tools.graph_record.names import transform_names
 @click.option("--drain", is_flag=True, help="End the running job; nothing is lost. Deploys none.")
 @click.option("--direct", is_flag=True, help="Launch this code, not the template; with --image.")
 @click.option("--image", help="Image of the workers of a direct launch.")
+@click.option("--quiet", is_flag=True, help="Only what was changed, and the end.")
 @click.option("--dry-run", is_flag=True, help="Print the commands (? asks, + changes), run none.")
 @click.option("--from", "first", type=click.Choice(STEPS), help="Go on from this step.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[-- PIPELINE_OPTION...]")
@@ -73,7 +74,7 @@ def _deploy(ctx: click.Context, to: Deployment, said: dict[str, Any]) -> None:
         for step in todo:
             click.echo("\n".join([f"# {step.name}: {step.title}", *step.plan()]))
         return
-    changed = run.take(todo, lambda step: again.command(ctx, from_step=step))
+    changed = run.take(todo, lambda step: again.command(ctx, from_step=step), quiet=said["quiet"])
     click.echo(f"\n{changed} of {len(todo)} changed." if changed else "\nNothing was changed.")
     click.echo(f"The job: {to.console}")
 

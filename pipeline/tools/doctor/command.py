@@ -71,11 +71,15 @@ def doctor(ctx: click.Context, /, **said: Any) -> None:
     findings: list[Finding] = []
     console = Console(stderr=True, quiet=said["quiet"] or said["as_json"])
     todo = checks(setup, names)
-    with console.status(f"Asking {len(todo)} questions ..."):  # on a terminal only
-        for finding in examine(todo, said["timeout"]):
-            findings.append(finding)
-            if not (said["as_json"] or said["quiet"] and finding.verdict.status is Status.PASS):
-                click.echo(_told(finding))
+    answers = examine(todo, said["timeout"])
+    while True:
+        with console.status(f"{len(findings)} of {len(todo)} checks ..."):  # on a terminal only
+            finding = next(answers, None)
+        if finding is None:
+            break
+        findings.append(finding)
+        if not (said["as_json"] or said["quiet"] and finding.verdict.status is Status.PASS):
+            click.echo(_told(finding))
     if said["as_json"]:
         click.echo(json.dumps(_document(findings, left_out), indent=2))
     else:
@@ -100,7 +104,7 @@ def _setup(ctx: click.Context, said: dict[str, Any]) -> Any:
         to=to,
         launch=launch,
         running=said["running"],
-        seconds=said["timeout"],
+        seconds=0.8 * said["timeout"],  # so that a call ends before we do
         words=tuple(again.words(ctx, ours)),
         table_words=tuple(again.words(ctx, [option.name for option in tables.params])),
     )

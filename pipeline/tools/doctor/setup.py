@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -119,7 +120,9 @@ def _found() -> "tuple[Credentials, str]":
     from google.oauth2.credentials import Credentials as Token
 
     try:
-        default, _ = google.auth.default(scopes=[_SCOPE])
+        with warnings.catch_warnings():  # of a quota that is not used here
+            warnings.simplefilter("ignore")
+            default, _ = google.auth.default(scopes=[_SCOPE])
     except DefaultCredentialsError:
         try:
             return Token(access_token(timeout_seconds=10)), "gcloud"

@@ -101,15 +101,16 @@ def generate(
     samples = messages(count, bad_share, seed, now or datetime.now(UTC), variants)
     destination = outputs.topic(topic) if topic else outputs.lines(output or "-")
     # Claims on the terminal leave no place for a bar.
-    shown = topic is None and output is None and sys.stdout.isatty()
-    line = ProgressLine("messages", hidden=quiet or shown)
+    crowded = topic is None and output is None and sys.stdout.isatty()
+    line = ProgressLine("messages", hidden=quiet or crowded)
     tally = _Tally(count, duration, rate)
     try:
         with closing(line), destination as out:
             tally.send(samples, out, line)
-    finally:
-        if not quiet and (sys.exc_info()[0] in (None, KeyboardInterrupt)):
-            click.echo(tally.summary(), err=True)
+    except KeyboardInterrupt:
+        tally.tell(quiet)
+        raise
+    tally.tell(quiet)
 
 
 class _Tally:
@@ -133,6 +134,11 @@ class _Tally:
             self.sent += 1
             self.malformed += sample.expected == "rejected"
             line.update(self.sent, self._fraction(elapsed))
+
+    def tell(self, quiet: bool) -> None:
+        """Say the summary, or not."""
+        if not quiet:
+            click.echo(self.summary(), err=True)
 
     def summary(self) -> str:
         """One line: what was sent, and how fast."""

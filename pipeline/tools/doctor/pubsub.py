@@ -44,7 +44,10 @@ class _Subscription:
             return failed("does not exist", self._create())
         if _is_cut_off(found):
             anew = f"{self._update('delete')} && {self._create()}"
-            return failed("gets no messages: its topic was deleted, or it was detached", anew)
+            lost = "read what is left in it before: made anew, it is empty"
+            return failed(
+                f"gets no messages: its topic was deleted, or it was detached; {lost}", anew
+            )
         if found.get("pushConfig", {}).get("pushEndpoint"):
             pull = self._update("modify-push-config", "--push-endpoint=")
             return failed("pushes its messages, and so cannot be read", pull)

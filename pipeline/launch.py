@@ -40,7 +40,7 @@ def _document(parameter: str, path: str | None, default: str) -> str:
     except UnicodeDecodeError:
         raise ParameterError(parameter, f"{path} is not UTF-8 text") from None
     except FileNotFoundError:
-        raise ParameterError(parameter, f"{path} does not exist") from None
+        raise ParameterError(parameter, f"{path} cannot be read: no such file") from None
     except Exception as error:  # each file system has its own
         raise Unreadable(parameter, f"{path} cannot be read: {error}") from None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
-from google.auth.credentials import AnonymousCredentials
+from google.auth.credentials import AnonymousCredentials, Credentials
 from google.cloud import bigquery
 
 if TYPE_CHECKING:
@@ -39,10 +39,13 @@ def is_emulated() -> bool:
     return bool(os.environ.get(EMULATOR_HOST))
 
 
-def bigquery_client(project: str) -> bigquery.Client:
-    """A BigQuery client for `project`: of the emulator, if there is one."""
+def bigquery_client(project: str, credentials: Credentials | None = None) -> bigquery.Client:
+    """A BigQuery client for `project`: of the emulator, if there is one.
+
+    `credentials` are by default those of the environment.
+    """
     if not is_emulated():
-        return bigquery.Client(project=project)
+        return bigquery.Client(project=project, credentials=credentials)
     host = os.environ[EMULATOR_HOST]
     return bigquery.Client(
         project=project,

@@ -17,13 +17,18 @@ from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.score import default_rules_text
 from pipeline.graph import Settings, Sinks
 from pipeline.options import Launch, ParameterError
-from pipeline.table_setup import TableError, TableSetup
+from pipeline.table_fit import TableError
+from pipeline.table_setup import TableSetup
 from pipeline.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
 from pipeline.transforms.sources import ReadFiles, ReadPubSub
 
 PIPELINE_VERSION = version("claims-pipeline")
 
 _log = logging.getLogger(__name__)
+
+
+class Unreadable(ParameterError):
+    """Nothing is known of the files that a parameter names: they cannot be read."""
 
 
 def _document(parameter: str, path: str | None, default: str) -> str:
@@ -34,8 +39,10 @@ def _document(parameter: str, path: str | None, default: str) -> str:
             return str(file.read().decode())
     except UnicodeDecodeError:
         raise ParameterError(parameter, f"{path} is not UTF-8 text") from None
+    except FileNotFoundError:
+        raise ParameterError(parameter, f"{path} cannot be read: no such file") from None
     except Exception as error:  # each file system has its own
-        raise ParameterError(parameter, f"{path} cannot be read: {error}") from None
+        raise Unreadable(parameter, f"{path} cannot be read: {error}") from None
 
 
 def settings(launch: Launch) -> Settings:
@@ -65,22 +72,24 @@ def settings(launch: Launch) -> Settings:
     )
 
 
-def _targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]]:
+def targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]]:
+    """The tables by their parameters: name, and what each must look like."""
     return {
         "output_table": (TableName.parse(launch.output_table), claims_table(made.contract)),
         "error_table": (TableName.parse(launch.error_table), errors_table()),
     }
 
 
-def prepare_tables(launch: Launch, made: Settings, project: str | None) -> None:
-    """Create and extend the two tables.
+def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[str, str]:
+    """Create and extend the two tables; what was done, by table.
 
     `project` pays for the calls; None means the project of each table.
 
     Raises:
         ParameterError: names the parameter of a table that cannot take the rows, and why.
     """
-    for parameter, (name, table) in _targets(launch, made).items():
+    done = {}
+    for parameter, (name, table) in targets(launch, made).items():
         retention = launch.error_retention_days if parameter == "error_table" else None
         try:
             with emulation.bigquery_client(project or name.project) as client:
@@ -90,11 +99,13 @@ def prepare_tables(launch: Launch, made: Settings, project: str | None) -> None:
                     dataset_location=launch.dataset_location,
                     kms_key=launch.bigquery_kms_key,
                 )
-                _log.info("%s %s: %s", parameter, name, setup.ensure(name, table, retention))
+                done[str(name)] = setup.ensure(name, table, retention)
+                _log.info("%s %s: %s", parameter, name, done[str(name)])
         except TableError as error:
             raise ParameterError(parameter, str(error)) from None
         except GoogleAuthError as error:  # no client without credentials
             raise ParameterError(parameter, f"{name}: {error}") from None
+    return done
 
 
 def source(launch: Launch) -> beam.PTransform:
@@ -110,7 +121,7 @@ def source(launch: Launch) -> beam.PTransform:
     try:
         matches = FileSystems.match([launch.input_files], limits=[1])[0].metadata_list
     except Exception as error:  # each file system has its own
-        raise ParameterError("input_files", f"cannot be listed: {error}") from None
+        raise Unreadable("input_files", f"cannot be listed: {error}") from None
     if not matches:
         raise ParameterError("input_files", f"no file matches {launch.input_files}")
     return ReadFiles(launch.input_files)
@@ -124,7 +135,7 @@ def sinks(launch: Launch, made: Settings) -> Sinks:
             return StreamingInsert(name, table.columns)
         return StorageWrite(name, table.columns, endpoint=launch.bigquery_storage_endpoint)
 
-    return Sinks(*(sink(name, table) for name, table in _targets(launch, made).values()))
+    return Sinks(*(sink(name, table) for name, table in targets(launch, made).values()))
 
 
 def pipeline(launch: Launch, made: Settings, options: PipelineOptions) -> beam.Pipeline:

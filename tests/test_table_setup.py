@@ -10,7 +10,8 @@ from google.cloud.bigquery import SchemaField
 
 from pipeline import emulation
 from pipeline.claims.contract import Column, Contract
-from pipeline.table_setup import TableError, TableSetup
+from pipeline.table_fit import TableError
+from pipeline.table_setup import TableSetup
 from pipeline.tables import Table, TableName, claims_table, errors_table
 from pipeline.tools.emulators import PROJECT, BigqueryServer
 

@@ -11,11 +11,16 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 # Name -> where the command is, and the first line of its help: `claims --help` imports none.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("pipeline.tools.demo:demo", "Run the whole pipeline on local emulators."),
     "deploy": ("pipeline.tools.deploy.command:deploy", "From an empty project to a running job."),
+    "doctor": (
+        "pipeline.tools.doctor.command:doctor",
+        "Look for what would keep a job from running well.",
+    ),
     "generate": ("pipeline.tools.generate:generate", "Make synthetic claims."),
     "sync": (
         "pipeline.tools.sync:sync",
@@ -23,7 +28,21 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "reconcile": ("pipeline.tools.reconcile:reconcile", "Prove that no message is lost."),
     "replay": ("pipeline.tools.replay:replay", "Publish rejected messages again."),
+    "tables": (
+        "pipeline.tools.make_tables:tables",
+        "Make the tables, or add the columns that they lack.",
+    ),
 }
+
+EPILOG = """\b
+Completion of commands and options with Tab, in ~/.bashrc or ~/.zshrc:
+  eval "$(_CLAIMS_COMPLETE=bash_source claims)"
+  eval "$(_CLAIMS_COMPLETE=zsh_source claims)"
+
+\b
+Colours and progress bars are for terminals; NO_COLOR=1 turns colours off there too.
+Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted.
+"""
 
 INTERRUPTED = 130
 NOBODY_READS = 141
@@ -49,6 +68,14 @@ class _LazyGroup(click.Group):
             _silence_stdout()
             ctx.exit(NOBODY_READS)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
@@ -68,7 +95,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> 
     cls=_LazyGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted.",
+    epilog=EPILOG,
 )
 @click.option(
     "--version",
@@ -80,7 +107,14 @@ def _print_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> 
 )
 @click.pass_context
 def claims(ctx: click.Context) -> None:
-    """Healthcare claims from Pub/Sub to BigQuery: what people run around the pipeline."""
+    """Healthcare claims from Pub/Sub to BigQuery: what people run around the pipeline.
+
+    \b
+    Examples:
+      claims demo
+      claims doctor --project my-project
+      claims generate --help
+    """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
         ctx.exit(2)
@@ -92,7 +126,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     What goes wrong is said in one line on stderr.
     """
     try:
-        result = claims.main(arguments, prog_name="claims", standalone_mode=False)
+        result = claims.main(
+            arguments,
+            prog_name="claims",
+            standalone_mode=False,
+            color=False if os.environ.get("NO_COLOR") else None,  # None: on a terminal only
+        )
         sys.stdout.flush()
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)

@@ -15,7 +15,7 @@ import click
 from pipeline.tools import analyst_queries, demo_report
 from pipeline.tools.balance import Balance, Ledger
 from pipeline.tools.demo_progress import DemoProgress, console
-from pipeline.tools.emulators import PROJECT, create_topic_and_subscription, local_servers
+from pipeline.tools.emulators import PROJECT, create_source, local_servers
 from pipeline.tools.interruption import unwinding
 from pipeline.tools.local_pipeline import LocalPipeline, Route
 from pipeline.tools.local_server import ServerError
@@ -24,7 +24,9 @@ from pipeline.tools.samples import messages
 
 POLL_SECONDS = 1.0
 STALL_SECONDS = 60.0
-_DATASET = f"{PROJECT}.claims_demo"
+NAME = "claims-demo"
+"""As in `claims doctor --name`: it names all that the demo makes."""
+_DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
 
 
 @click.command()
@@ -97,7 +99,7 @@ def demo(
         say("Starting the Pub/Sub and BigQuery emulators ...")
         try:
             servers = running.enter_context(local_servers())
-            names = create_topic_and_subscription(servers.pubsub, "claims", "claims")
+            names = create_source(servers.pubsub, NAME)
         except ServerError as error:
             raise click.ClickException(str(error)) from None
         os.environ.update(servers.environment)
@@ -118,7 +120,7 @@ def demo(
         if plain and balance.claims != publication.sent["accepted"]:
             raise click.ClickException("the pipeline judged claims otherwise than generated")
         if keep:
-            _stay(pipeline, demo_report.addresses(servers.environment, route))
+            _stay(pipeline, demo_report.addresses(servers.environment, route, NAME))
         elif not quiet:
             click.echo(demo_report.next_steps())
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 
 from pipeline.tools.balance import Balance
+from pipeline.tools.emulators import PROJECT
 from pipeline.tools.local_pipeline import Route
 
 _NEXT = """
@@ -33,7 +34,7 @@ def summary(balance: Balance, expected: Mapping[str, int], seconds: float) -> st
     return f"{balance}, {split}, in {seconds:.1f} s"
 
 
-def addresses(environment: Mapping[str, str], route: Route) -> str:
+def addresses(environment: Mapping[str, str], route: Route, name: str) -> str:
     """How to reach what is running: the environment for clients, names, examples."""
     exports = "\n".join(f"  export {name}={value}" for name, value in environment.items())
     query = f"SELECT stage, COUNT(*) AS n FROM `{route.error_table}` GROUP BY stage"  # noqa: S608
@@ -45,6 +46,9 @@ It keeps running until Ctrl-C. In another terminal:
   subscription  {route.subscription}
   claims        {route.claims_table}
   errors        {route.error_table}
+
+Whether all is well:
+  claims doctor --project {PROJECT} --name {name}
 
 More claims:
   claims generate --count 500 --rate 50 --topic {route.topic}

@@ -124,6 +124,22 @@ def create_topic_and_subscription(
     return topic_name, subscription_name
 
 
+def create_source(server: PubsubServer, name: str, project: str = PROJECT) -> tuple[str, str]:
+    """Topic, subscription and dead letters as `claims deploy` makes them; full names of the first.
+
+    ServerError when the server refuses, as it does for names that exist.
+    """
+    topic, dead = (f"projects/{project}/topics/{each}" for each in (name, f"{name}-dead-letter"))
+    for each in (topic, dead):
+        _put(server.address, each, {})
+    subscription, keeper = (each.replace("/topics/", "/subscriptions/") for each in (topic, dead))
+    kept = {"ackDeadlineSeconds": 60, "expirationPolicy": {}}
+    _put(server.address, keeper, {"topic": dead, **kept})
+    policy = {"deadLetterTopic": dead, "maxDeliveryAttempts": 100}
+    _put(server.address, subscription, {"topic": topic, "deadLetterPolicy": policy, **kept})
+    return topic, subscription
+
+
 class _Pubsub(LocalServer):
     def __init__(self, directory: Path) -> None:
         self.launch = pubsub_emulator.launch()

@@ -70,6 +70,7 @@ DEFAULT_COUNT = 1000
     metavar="projects/P/topics/T",
     help="Publish to Pub/Sub, or to its emulator at PUBSUB_EMULATOR_HOST.",
 )
+@click.option("--quiet", is_flag=True, help="Neither progress bar nor summary.")
 def generate(
     count: int | None,
     rate: float | None,
@@ -80,6 +81,7 @@ def generate(
     now: datetime | None,
     output: str | None,
     topic: str | None,
+    quiet: bool,
 ) -> None:
     """Make synthetic claims.
 
@@ -99,15 +101,16 @@ def generate(
     samples = messages(count, bad_share, seed, now or datetime.now(UTC), variants)
     destination = outputs.topic(topic) if topic else outputs.lines(output or "-")
     # Claims on the terminal leave no place for a bar.
-    line = ProgressLine("messages", hidden=topic is None and output is None and sys.stdout.isatty())
+    crowded = topic is None and output is None and sys.stdout.isatty()
+    line = ProgressLine("messages", hidden=quiet or crowded)
     tally = _Tally(count, duration, rate)
     try:
         with closing(line), destination as out:
             tally.send(samples, out, line)
     except KeyboardInterrupt:
-        click.echo(tally.summary(), err=True)
+        tally.tell(quiet)
         raise
-    click.echo(tally.summary(), err=True)
+    tally.tell(quiet)
 
 
 class _Tally:
@@ -131,6 +134,11 @@ class _Tally:
             self.sent += 1
             self.malformed += sample.expected == "rejected"
             line.update(self.sent, self._fraction(elapsed))
+
+    def tell(self, quiet: bool) -> None:
+        """Say the summary, or not."""
+        if not quiet:
+            click.echo(self.summary(), err=True)
 
     def summary(self) -> str:
         """One line: what was sent, and how fast."""

@@ -69,7 +69,8 @@ class Queries:
 
     def ensure(self, name: TableName, table: Table) -> None:
         """Create a table where it does not exist."""
-        from pipeline.table_setup import TableError, TableSetup
+        from pipeline.table_fit import TableError
+        from pipeline.table_setup import TableSetup
 
         try:
             TableSetup(self._client, create=True).ensure(name, table)

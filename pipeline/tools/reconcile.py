@@ -1,12 +1,14 @@
 """`claims reconcile`: every message that came in is a row, or it is named."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import datetime
 
 import click
 
 from pipeline.tables import TableName
 from pipeline.tools.option_types import BigqueryTable, Instant
+from pipeline.tools.progress import ProgressLine
 from pipeline.tools.queries import connect
 from pipeline.tools.reconciliation import Books, Reconciliation
 
@@ -52,6 +54,7 @@ _SOURCES = "--published, --message-ids or --input-files"
     metavar="PROJECT",
     help="Pays for the queries.  [default: that of the claims table]",
 )
+@click.option("--quiet", is_flag=True, help="No progress bar.")
 def reconcile(
     output_table: TableName,
     error_table: TableName,
@@ -61,6 +64,7 @@ def reconcile(
     since: datetime | None,
     until: datetime | None,
     project: str | None,
+    quiet: bool,
 ) -> None:
     """Prove that no message is lost.
 
@@ -87,14 +91,23 @@ def reconcile(
         books = Books(queries, output_table, error_table, since, until)
         if published is not None:
             outcome = books.by_count(published)
-        elif message_ids is not None:
-            lines = (line.rstrip("\r\n") for line in message_ids)
-            outcome = books.by_ids(dict.fromkeys(filter(None, lines)))
         else:
-            outcome = books.by_ids(line_ids(str(input_files)))
+            with closing(ProgressLine("messages", hidden=quiet, has_end=False)) as line:
+                ids = (
+                    line_ids(str(input_files))
+                    if message_ids is None
+                    else dict.fromkeys(filter(None, (each.rstrip("\r\n") for each in message_ids)))
+                )
+                outcome = books.by_ids(_shown(ids, line))
     click.echo(told(outcome))
     if not outcome.closes:
         raise click.ClickException("the balance does not close")
+
+
+def _shown(ids: Iterable[str], line: ProgressLine) -> Iterator[str]:
+    for done, each in enumerate(ids):
+        line.update(done)
+        yield each
 
 
 def told(outcome: Reconciliation) -> str:

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Only count, by cause; publish and write nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--quiet", is_flag=True, help="Only the outcome: no causes, no progress bar.")
 @click.option(
     "--project",
     metavar="PROJECT",
@@ -82,6 +83,7 @@ def replay(
     rate: float,
     dry_run: bool,
     yes: bool,
+    quiet: bool,
     project: str | None,
 ) -> None:
     """Publish rejected messages again.
@@ -117,18 +119,21 @@ def replay(
             queries, error_table, record if queries.has(record) else None, selection
         )
         counts = messages.counts()
-        _show(counts)
+        if not quiet:
+            _show(counts)
         ready = sum(count.messages for count in counts if count.outcome == READY)
         asked = min(ready, limit or ready)
         if dry_run or not topic or not asked:
             click.echo(f"{'would replay' if dry_run else 'replayed'} {asked:,} messages")
             return
         if not yes:
-            click.confirm(f"Publish {asked:,} messages to {topic}?", abort=True)
+            question = f"Publish {asked:,} messages to {topic}?"
+            if not click.confirm(question):
+                raise click.ClickException("nothing was published")
         publication = Republication(topic, ReplayRecord(queries, record, topic), rate)
         began = time.monotonic()
         try:
-            with closing(ProgressLine("messages")) as line:
+            with closing(ProgressLine("messages", hidden=quiet)) as line:
                 for done in publication.send(messages.ready(limit)):
                     line.update(done, done / asked)
         finally:

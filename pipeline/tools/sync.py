@@ -36,6 +36,7 @@ def sync(check: bool, root: Path) -> None:
     schema.
 
     \b
+    Examples:
       claims sync            after a parameter, metric or column was added or changed
       claims sync --check    what `make lint` does
     """

@@ -98,7 +98,36 @@ class Repositories(Resources):
     def __init__(self, project: "Project") -> None:
         super().__init__("artifactregistry.v1", project)
         self.kept["claims"] = {}
+        self.pushed: list[str] = []
+        """Tags of the image."""
         self.policies("artifactregistry.projects.locations.repositories")
+        self.answers["artifactregistry.projects.locations.repositories.packages.tags.list"] = (
+            self.tags
+        )
+
+    def tags(self, call: Call) -> Any:
+        places = ("projects", "locations", "repositories", "packages")
+        package = "/".join(f"{each}/{call.names[f'{each}Id']}" for each in places)
+        version = f"{package}/versions/sha256:{'0' * 64}"
+        return {
+            "tags": [{"name": f"{package}/tags/{tag}", "version": version} for tag in self.pushed]
+        }
+
+
+class Compute(Resources):
+    """Compute Engine: regions with their quotas, networks, subnetworks."""
+
+    def __init__(self, project: "Project") -> None:
+        super().__init__("compute.v1", project)
+        for kind in ("regions", "networks", "subnetworks"):
+            self.answers[f"compute.{kind}.get"] = self.get
+
+    def get(self, call: Call) -> Any:
+        name = self.name(call)
+        if name not in self.kept:
+            message = f"The resource 'projects/{self.project.id}/{name}' was not found"
+            raise ApiError(404, "NOT_FOUND", message)
+        return self.kept[name]
 
 
 class Secrets(Resources):
@@ -194,9 +223,12 @@ class Project:
         self.bigquery = BigQuery(self)
         self.pubsub = PubSub(self)
         self.service_usage = ServiceUsage(self)
+        self.accounts = Accounts(self)
+        self.repositories = Repositories(self)
+        self.compute = Compute(self)
         self.services: tuple[Resources, ...] = (
-            *(self.storage, self.bigquery, self.pubsub, Accounts(self), self.service_usage),
-            *(ResourceManager(self), Repositories(self), Secrets(self)),
+            *(self.storage, self.bigquery, self.pubsub, self.accounts, self.service_usage),
+            *(ResourceManager(self), self.repositories, self.compute, Secrets(self)),
         )
 
     def know(self, email: str) -> None:

@@ -6,11 +6,13 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.tools.cli import main
 from pipeline.tools.deploy import gcloud as deploy_gcloud
+from pipeline.tools.deploy import run
 from pipeline.tools.deploy.deployment import Deployment
 from pipeline.tools.deploy.gcloud import Gcloud as DeployGcloud
 from pipeline.tools.deploy.gcloud import access_token
@@ -322,6 +324,17 @@ def test_subscription_of_another_topic_is_told(deploy, project: Project):
         "exists, as it is: topic is projects/p/topics/other, not projects/p/topics/ours;"
         " deadLetterPolicy.deadLetterTopic is not set, not dead"
     )
+
+
+def test_quiet_tells_only_what_changed(capsys):
+    steps = [
+        SimpleNamespace(name=done, title=f"a {done}", take=lambda done=done: done)
+        for done in ("exists", "created")
+    ]
+    assert run.take(steps, str, quiet=True) == 1
+    assert capsys.readouterr().out == "a created: created\n"
+    assert run.take(steps, str) == 1
+    assert capsys.readouterr().out == "a exists: exists\na created: created\n"
 
 
 def test_token_is_that_of_gcloud(deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

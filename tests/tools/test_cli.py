@@ -1,7 +1,12 @@
-"""The `claims` command as a whole: its table of commands, its errors, its exit codes."""
+"""The `claims` command as a whole: its table of commands, its help, its errors, its exit codes."""
 
+import os
+import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -28,6 +33,132 @@ def test_help_lists_every_command_and_imports_none() -> None:
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
     assert all(f"  {name} " in result.stdout for name in COMMANDS)
+
+
+def every(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """A command and those below it, each with what one types."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from every(below, f"{path} {name}")
+
+
+ALL = dict(every(claims, "claims"))
+ROOT = Path(__file__).parents[2]
+DOCS = "\n".join(path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_help_has_an_example(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*path.split()[1:], "--help"]) == 0
+    text = capsys.readouterr().out
+    _, heading, examples = text.partition("\n  Examples:\n")
+    assert heading, f"{path} --help has no examples"
+    first = next(iter(examples.splitlines()))
+    assert re.match(rf"    {path}\b", first), f"{path} --help: {first!r} is no example of it"
+    assert main([*path.split()[1:], "-h"]) == 0
+    assert capsys.readouterr().out == text
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if path != "claims"])
+def test_command_is_documented(path: str) -> None:
+    assert re.search(rf"{path}\b", DOCS), f"neither README.md nor docs/*.md tells of `{path}`"
+
+
+@pytest.mark.parametrize("name", ["demo", "deploy", "doctor", "generate", "reconcile", "replay"])
+def test_what_shows_its_progress_can_be_quiet(name: str) -> None:
+    assert "--quiet" in {word for option in ALL[f"claims {name}"].params for word in option.opts}
+
+
+def completed(shell: str, *words: str) -> list[str]:
+    """What a shell is offered for the last of the words."""
+    said = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    if words[-1] == "":
+        said["COMP_WORDS"] += " "
+    answer = subprocess.run(
+        [sys.executable, "-m", "pipeline.tools.cli"],
+        env=os.environ | said | {"_CLAIMS_COMPLETE": f"{shell}_complete"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return answer.stdout.split("\n")
+
+
+def test_bash_completes_with_the_script_that_is_printed() -> None:
+    """A real bash, with the line of `claims --help`."""
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    script = """
+        eval "$(_CLAIMS_COMPLETE=bash_source claims)"
+        complete -p claims
+        offered() {
+            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+            _claims_completion claims
+            echo "${COMPREPLY[@]}"
+        }
+        offered claims do
+        offered claims doctor --run
+    """
+    answer = subprocess.run(
+        ["bash", "--norc", "-c", script],
+        env=os.environ | {"PATH": programs},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    registered, command, option = answer.stdout.splitlines()
+    assert "_claims_completion claims" in registered
+    assert (command, option) == ("doctor", "--running")
+
+
+def test_zsh_completes() -> None:
+    """By what its script asks; the script itself where there is a zsh."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "pipeline.tools.cli"],
+        env=os.environ | {"_CLAIMS_COMPLETE": "zsh_source"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.startswith("#compdef claims\n")
+    assert "_CLAIMS_COMPLETE=zsh_complete claims" in answer.stdout
+    if zsh := shutil.which("zsh"):
+        subprocess.run([zsh, "-n"], input=answer.stdout, text=True, check=True)
+    assert completed("zsh", "claims", "do") == ["plain", "doctor", COMMANDS["doctor"][1], ""]
+    steps = completed("zsh", "claims", "deploy", "--from", "ro")
+    assert steps[:2] == ["plain", "roles"]
+
+
+def test_help_tells_how_to_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for shell in ("bash", "zsh"):
+        assert f'eval "$(_CLAIMS_COMPLETE={shell}_source claims)"' in text
+
+
+@pytest.mark.parametrize(
+    "terminal, no_color, coloured", [(True, "", True), (True, "1", False), (False, "", False)]
+)
+def test_colours_are_for_terminals_that_want_them(
+    terminal: bool, no_color: str, coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command()
+    def colourful() -> None:
+        click.secho("red", fg="red")
+
+    reading, writing = os.openpty() if terminal else os.pipe()
+    monkeypatch.setattr(cli._LazyGroup, "get_command", lambda self, ctx, name: colourful)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    with open(reading, "rb", buffering=0) as reader:
+        with open(writing, "w") as stdout:
+            monkeypatch.setattr(sys, "stdout", stdout)
+            assert main(["colourful"]) == 0
+            shown = reader.read(100)
+    assert b"red" in shown
+    assert (b"\x1b[" in shown) == coloured
 
 
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:

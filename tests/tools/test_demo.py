@@ -1,5 +1,6 @@
 """`claims demo`: balanced at its end, and gone whatever ends it."""
 
+import json
 import os
 import re
 import signal
@@ -131,6 +132,19 @@ def test_kept_it_serves_until_interrupted(tmp_path: Path):
         hosts = [value for name, value in exports.items() if name.endswith("_HOST")]
         assert len(hosts) == 3 and all(map(listens, hosts))
         assert Path(exports["GOOGLE_APPLICATION_CREDENTIALS"]).exists()
+        doctor = re.search(r"^  (claims doctor .*)$", shown, re.M)[1].split()
+        healthy = subprocess.run(
+            [sys.executable, "-m", "pipeline.tools.cli", *doctor[1:], "--json"],
+            env=os.environ | exports,
+            capture_output=True,
+            text=True,
+        )
+        assert healthy.returncode == 0, healthy.stdout
+        checks = json.loads(healthy.stdout)["checks"]
+        assert {check["status"] for check in checks} == {"pass"}
+        assert {check["check"] for check in checks} == {
+            *("subscription", "dead-letter", "retention", "table"),
+        }
         started.process.send_signal(signal.SIGINT)
         code, _, err = started.end()
     assert (code, err) == (0, "Stopping ...\n")

@@ -96,6 +96,12 @@ def test_file_gz_and_stdout_hold_the_same(
     assert capsysbinary.readouterr().out == b""
 
 
+def test_quiet_says_nothing_but_the_messages(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["generate", "--count", "3", "--quiet"]) == 0
+    out, err = capsysbinary.readouterr()
+    assert (out.count(b"\n"), err) == (3, b"")
+
+
 def test_rate_and_duration(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     start = time.monotonic()
     assert main(["generate", "--rate", "50", "--duration", "0.5s"]) == 0

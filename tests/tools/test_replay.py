@@ -3,6 +3,7 @@
 import base64
 import signal
 from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -245,6 +246,18 @@ def test_a_topic_that_is_not_there_records_nothing(errors: Errors, capsys):
     topic = "projects/local-project/topics/nowhere"
     assert errors.replay("--topic", topic, "--yes") == 1
     assert f"claims: cannot publish to {topic}" in capsys.readouterr().err
+    assert errors.recorded() == []
+
+
+def test_who_says_no_publishes_nothing(errors: Errors, monkeypatch, capsys):
+    errors.add(some(1))
+    terminal = StringIO("n\n")
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin", terminal)
+    assert errors.replay("--topic", "projects/local-project/topics/claims", "--quiet") == 1
+    shown = capsys.readouterr()
+    assert "schema_violation" not in shown.out  # the causes
+    assert shown.err.endswith("claims: nothing was published\n")
     assert errors.recorded() == []
 
 

@@ -1,7 +1,7 @@
 """A command as it was called, to be called once more."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import click
 from click.core import ParameterSource
@@ -9,9 +9,15 @@ from click.core import ParameterSource
 
 def command(ctx: click.Context, from_step: str) -> str:
     """The command of `ctx` with all that was said to it, but with `--from` this step."""
-    said = [word for option in ctx.command.params for word in _words(ctx, option)]
+    said = words(ctx, [option.name or "" for option in ctx.command.params])
     rest = ("--", *ctx.params["options"]) if ctx.params["options"] else ()
     return shlex.join(["claims", "deploy", *said, f"--from={from_step}", *rest])
+
+
+def words(ctx: click.Context, names: Container[str]) -> list[str]:
+    """What was said on the command line of the options of these names."""
+    options = (option for option in ctx.command.params if option.name in names)
+    return [word for option in options for word in _words(ctx, option)]
 
 
 def _words(ctx: click.Context, option: click.Parameter) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.tools.deploy.gcloud import StepFailed, access_token, patiently
-from pipeline.tools.deploy.steps import EXISTS
+from pipeline.tools.deploy.steps import EXISTS, Look
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client, Dataset
@@ -66,12 +66,28 @@ class DatasetGrant:
     def title(self) -> str:
         return f"{self.role} on dataset {self.dataset}: {self.why}"
 
+    @property
+    def asks(self) -> str:
+        """The command that tells who has which roles."""
+        return f"bq show --format=prettyjson {self.project}:{self.dataset}"
+
     def plan(self) -> list[str]:
         grant = f"GRANT `{self.role}` ON SCHEMA `{self.project}.{self.dataset}`"
-        return [f"+ bq query --nouse_legacy_sql '{grant} TO \"serviceAccount:{self.member}\"'"]
+        query = f"bq query --project_id={self.project} --nouse_legacy_sql"
+        return [f"+ {query} '{grant} TO \"serviceAccount:{self.member}\"'"]
 
     def take(self) -> str:
         return patiently(self._grant)
+
+    def look(self) -> Look:
+        """Ask only."""
+        from google.cloud.bigquery import DatasetReference
+
+        with _bigquery(self.project) as client:
+            reference = DatasetReference(self.project, self.dataset)
+            if self.granted(client.get_dataset(reference, timeout=_TIMEOUT_SECONDS)):
+                return Look("granted")
+        return Look(f"not granted to {self.member}", self.plan()[0].removeprefix("+ "))
 
     def _grant(self) -> str:
         from google.cloud.bigquery import AccessEntry, DatasetReference
@@ -79,7 +95,7 @@ class DatasetGrant:
         with _bigquery(self.project) as client:
             reference = DatasetReference(self.project, self.dataset)
             found = client.get_dataset(reference, timeout=_TIMEOUT_SECONDS)
-            if self._granted(found):
+            if self.granted(found):
                 return EXISTS
             entry = AccessEntry(self.role, "userByEmail", self.member)
             found.access_entries = [*found.access_entries, entry]
@@ -87,7 +103,8 @@ class DatasetGrant:
             client.update_dataset(found, ["access_entries"], timeout=_TIMEOUT_SECONDS)
         return "granted"
 
-    def _granted(self, dataset: "Dataset") -> bool:
+    def granted(self, dataset: "Dataset") -> bool:
+        """Whether the account has the role, by what a dataset tells."""
         roles = (self.role, _OLD_NAMES.get(self.role))
         return any(
             entry.entity_id == self.member and entry.role in roles

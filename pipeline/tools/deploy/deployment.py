@@ -45,6 +45,8 @@ class Deployment:
     pipeline_options: tuple[str, ...] = ()
     """Further options of Beam, of a job without a template."""
     workers: Workers = field(default_factory=Workers)
+    account: str | None = None
+    """Service account of the workers, where it is not the one that we make."""
 
     @property
     def streaming(self) -> bool:
@@ -54,7 +56,7 @@ class Deployment:
     @property
     def worker_account(self) -> str:
         """The service account of the workers, and of the launcher."""
-        return f"{self.name}-workers@{self._project_domain}.iam.gserviceaccount.com"
+        return self.account or f"{self.name}-workers@{self._project_domain}.iam.gserviceaccount.com"
 
     @property
     def topic(self) -> str:

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -17,7 +17,7 @@ TIMEOUT_SECONDS = 300
 # What was created or enabled a moment ago is not known everywhere yet.
 PATIENCE_SECONDS = (2, 4, 8, 16, 30, 30)
 
-_MISSING = re.compile(r"NOT_FOUND|not found: 404|does not exist", re.IGNORECASE)
+_MISSING = re.compile(r"NOT_FOUND|not found: 404|does not exist|was not found", re.IGNORECASE)
 _UNSETTLED = re.compile(
     r"SERVICE_DISABLED|has not been used in project|(?:[Ss]ervice account|User) \S+ does not exist"
 )
@@ -37,9 +37,9 @@ class StepFailed(Exception):
         return bool(_UNSETTLED.search(str(self)))
 
 
-def patiently(change: Callable[[], Result]) -> Result:
+def patiently(change: Callable[[], Result], patience: Iterable[float] = PATIENCE_SECONDS) -> Result:
     """Do what rests on something of a moment ago, which may not be known everywhere yet."""
-    for seconds in PATIENCE_SECONDS:
+    for seconds in patience:
         try:
             return change()
         except StepFailed as error:
@@ -52,8 +52,17 @@ def patiently(change: Callable[[], Result]) -> Result:
 class Gcloud:
     """Runs commands of gcloud for one project."""
 
-    def __init__(self, project: str) -> None:
+    def __init__(
+        self,
+        project: str,
+        *,
+        timeout_seconds: float | None = None,
+        patience: tuple[float, ...] = PATIENCE_SECONDS,
+    ) -> None:
+        """A command has `timeout_seconds`, by default `TIMEOUT_SECONDS`."""
         self._project = project
+        self._timeout = timeout_seconds
+        self._patience = patience
 
     def shown(self, command: Command) -> str:
         """The command as one would type it."""
@@ -65,15 +74,15 @@ class Gcloud:
         Raises:
             StepFailed: it failed, took too long, or there is no gcloud.
         """
-        return _output((*command, f"--project={self._project}", "--quiet"))
+        return _output((*command, f"--project={self._project}", "--quiet"), self._timeout)
 
     def change(self, command: Command) -> str:
         """The same, with patience for what was created or enabled a moment ago."""
-        return patiently(lambda: self.run(command))
+        return patiently(lambda: self.run(command), self._patience)
 
     def read(self, command: Command) -> Any:
         """What a command tells, as data; None where it tells that there is no such thing."""
-        return patiently(lambda: self._told(command))
+        return patiently(lambda: self._told(command), self._patience)
 
     def _told(self, command: Command) -> Any:
         try:
@@ -89,12 +98,13 @@ def configured_project() -> str:
     return _output(("config", "get-value", "project")).strip()
 
 
-def access_token() -> str:
+def access_token(timeout_seconds: float | None = None) -> str:
     """A token of whoever is logged in to gcloud."""
-    return _output(("auth", "print-access-token")).strip()
+    return _output(("auth", "print-access-token"), timeout_seconds).strip()
 
 
-def _output(command: Command) -> str:
+def _output(command: Command, timeout_seconds: float | None = None) -> str:
+    seconds = TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
     program = shutil.which("gcloud")  # on Windows gcloud.cmd, which has to be named so
     if program is None:
         raise _failed(command, "gcloud is missing: install it, cloud.google.com/sdk")
@@ -104,10 +114,10 @@ def _output(command: Command) -> str:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=TIMEOUT_SECONDS,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        raise _failed(command, f"no end within {TIMEOUT_SECONDS} s") from None
+        raise _failed(command, f"no end within {seconds:g} s") from None
     if ended.returncode:
         raise _failed(command, _reason(ended.stderr))
     return ended.stdout

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from threading import Lock
 
 from pipeline.tools.deploy.datasets import DatasetGrant, DatasetStep
 from pipeline.tools.deploy.deployment import Deployment
 from pipeline.tools.deploy.gcloud import Command, Gcloud, StepFailed
 from pipeline.tools.deploy.launch import Launch
-from pipeline.tools.deploy.steps import Apis, Grant, Policies, Resource, Step, Target
+from pipeline.tools.deploy.steps import EXISTS, Apis, Grant, Policies, Resource, Step, Target
 
 STEPS = (
     *("apis", "bucket", "template", "topic", "subscription", "datasets"),
@@ -33,26 +34,33 @@ DELIVERY_ATTEMPTS = 100
 _PUBSUB_AGENT = "service-{number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 
 
+def apis(to: Deployment, gcloud: Gcloud) -> Apis:
+    """Those that the deployment calls."""
+    return Apis((*SERVICES, *((SECRETS,) if to.secret else ())), gcloud)
+
+
 def steps(to: Deployment, update: bool, names: Mapping[str, str]) -> list[Step]:
     """All steps; `names` are those that an update passes to Dataflow."""
     gcloud = Gcloud(to.project)
     return [
-        Apis((*SERVICES, *((SECRETS,) if to.secret else ())), gcloud),
-        *_bucket(to, gcloud),
-        *(_pubsub(to, gcloud) if to.own_source else ()),
+        apis(to, gcloud),
+        bucket(to, gcloud),
+        *([Template(to.template, gcloud)] if to.image is None else ()),
+        *(pubsub(to, gcloud) if to.own_source else ()),
         *(DatasetStep(project, dataset, to.location) for project, dataset in to.datasets),
-        _account(to, gcloud),
-        *_grants(to, gcloud),
+        account(to, gcloud),
+        *grants(to, gcloud),
         Launch(to, gcloud, update, names),
     ]
 
 
-def _bucket(to: Deployment, gcloud: Gcloud) -> Iterator[Step]:
+def bucket(to: Deployment, gcloud: Gcloud) -> Resource:
+    """The bucket of the job."""
     storage: Command = ("storage", "buckets")
     address = f"gs://{to.bucket}"
     # Without soft delete: temporary files would be kept, and paid for, a week longer.
     more = ("--uniform-bucket-level-access", "--soft-delete-duration=0")
-    yield Resource(
+    return Resource(
         "bucket",
         f"bucket {address}",
         (*storage, "describe", address),
@@ -60,8 +68,6 @@ def _bucket(to: Deployment, gcloud: Gcloud) -> Iterator[Step]:
         gcloud,
         {"location": to.region.upper()},
     )
-    if to.image is None:
-        yield Template(to.template, gcloud)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +88,15 @@ class Template:
     def take(self) -> str:
         if self.gcloud.read(self._describe) is None:
             raise StepFailed(f"{self.address} is missing: ./build_template.sh makes it")
-        return "exists"
+        return EXISTS
 
     @property
     def _describe(self) -> Command:
         return ("storage", "objects", "describe", self.address)
 
 
-def _pubsub(to: Deployment, gcloud: Gcloud) -> Iterator[Step]:
+def pubsub(to: Deployment, gcloud: Gcloud) -> Iterator[Resource]:
+    """Topics and subscriptions, where they are ours; that of the claims is the last."""
     topics: Command = ("pubsub", "topics")
     subscriptions: Command = ("pubsub", "subscriptions")
     for topic in (to.topic, to.dead_letter_topic):
@@ -100,18 +107,7 @@ def _pubsub(to: Deployment, gcloud: Gcloud) -> Iterator[Step]:
             (*topics, "create", topic),
             gcloud,
         )
-    kept = (f"--message-retention-duration={DEAD_LETTER_RETENTION}", "--expiration-period=never")
-    yield Resource(
-        "subscription",
-        f"subscription {_last(to.dead_letter_subscription)}: a topic alone keeps nothing",
-        (*subscriptions, "describe", to.dead_letter_subscription),
-        (
-            *(*subscriptions, "create", to.dead_letter_subscription),
-            *(f"--topic={to.dead_letter_topic}", *kept),
-        ),
-        gcloud,
-        {"topic": to.dead_letter_topic},
-    )
+    yield keeper(to.dead_letter_topic, to.dead_letter_subscription, gcloud)
     if to.subscription is not None:
         yield Resource(
             "subscription",
@@ -128,7 +124,22 @@ def _pubsub(to: Deployment, gcloud: Gcloud) -> Iterator[Step]:
         )
 
 
-def _account(to: Deployment, gcloud: Gcloud) -> Step:
+def keeper(topic: str, name: str, gcloud: Gcloud) -> Resource:
+    """A subscription that keeps dead letters."""
+    subscriptions: Command = ("pubsub", "subscriptions")
+    kept = (f"--message-retention-duration={DEAD_LETTER_RETENTION}", "--expiration-period=never")
+    return Resource(
+        "subscription",
+        f"subscription {_last(name)}: a topic alone keeps nothing",
+        (*subscriptions, "describe", name),
+        (*subscriptions, "create", name, f"--topic={topic}", *kept),
+        gcloud,
+        {"topic": topic},
+    )
+
+
+def account(to: Deployment, gcloud: Gcloud) -> Resource:
+    """The service account of the workers."""
     accounts: Command = ("iam", "service-accounts")
     return Resource(
         "account",
@@ -142,7 +153,8 @@ def _account(to: Deployment, gcloud: Gcloud) -> Step:
     )
 
 
-def _grants(to: Deployment, gcloud: Gcloud) -> Iterator[Step]:
+def grants(to: Deployment, gcloud: Gcloud) -> Iterator[Grant | DatasetGrant]:
+    """Who may do what."""
     policies = Policies(gcloud)
     worker = to.worker_account
 
@@ -185,9 +197,11 @@ class _Agent:
     def __init__(self, gcloud: Gcloud, project: str) -> None:
         self._gcloud, self._describe = gcloud, ("projects", "describe", project)
         self._number = ""
+        self._asking = Lock()
 
     def member(self) -> str:
-        self._number = self._number or str(self._gcloud.read(self._describe)["projectNumber"])
+        with self._asking:
+            self._number = self._number or str(self._gcloud.read(self._describe)["projectNumber"])
         return _PUBSUB_AGENT.format(number=self._number)
 
 

@@ -9,16 +9,17 @@ from pipeline.tools.deploy.gcloud import StepFailed
 from pipeline.tools.deploy.steps import EXISTS, Step
 
 
-def take(todo: Sequence[Step], again: Callable[[str], str]) -> int:
+def take(todo: Sequence[Step], again: Callable[[str], str], *, quiet: bool = False) -> int:
     """Take the steps, say what each did, and return how many changed something.
 
-    `again` gives the command that goes on from a step, which is said when one stops.
+    `again` gives the command that goes on from a step, which is said when one stops. `quiet` says
+    only what changed.
 
     Raises:
         StepFailed: names the step.
     """
     changed = 0
-    console = Console(stderr=True)
+    console = Console(stderr=True, quiet=quiet)
     for step in todo:
         try:
             with console.status(step.title):  # on a terminal only
@@ -29,6 +30,8 @@ def take(todo: Sequence[Step], again: Callable[[str], str]) -> int:
             if isinstance(stop, StepFailed):
                 raise StepFailed(f"{step.name}: {stop}") from None
             raise
-        changed += not done.startswith(EXISTS)
-        click.echo(f"{step.title}: {done}")
+        is_new = not done.startswith(EXISTS)
+        changed += is_new
+        if is_new or not quiet:
+            click.echo(f"{step.title}: {done}")
     return changed

@@ -2,9 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from threading import Lock
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from pipeline.tools.deploy.gcloud import Command, Gcloud
+
+
+class Look(NamedTuple):
+    """What is there of a step, seen without a change."""
+
+    told: str
+    mend: str | None = None
+    """The command that makes what is missing; None if all is there."""
 
 
 class Step(Protocol):
@@ -29,7 +38,7 @@ class Step(Protocol):
         """
 
 
-EXISTS = "exists"
+EXISTS, MISSING = "exists", "does not exist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +57,26 @@ class Resource:
         return _plan(self.gcloud, self.describe, self.create)
 
     def take(self) -> str:
-        found = self.gcloud.read(self.describe)
-        if found is None:
+        told, mend = self.look()
+        if mend:
             self.gcloud.change(self.create)
             return "created"
+        return told
+
+    def look(self) -> Look:
+        """Ask only."""
+        return self.compare(self.gcloud.read(self.describe))
+
+    def compare(self, found: Mapping[str, Any] | None) -> Look:
+        """The same for what was found already: its description in the API."""
+        if found is None:
+            return Look(MISSING, self.gcloud.shown(self.create))
         other = [
             f"{path} is {at(found, path) or 'not set'}, not {value}"
             for path, value in self.expected.items()
             if at(found, path) != value
         ]
-        return f"{EXISTS}, as it is: {'; '.join(other)}" if other else EXISTS
+        return Look(f"{EXISTS}, as it is: {'; '.join(other)}" if other else EXISTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +97,22 @@ class Apis:
         return _plan(self.gcloud, self._LIST, self._enable(self.services))
 
     def take(self) -> str:
-        enabled = {each["config"]["name"] for each in self.gcloud.read(self._LIST) or ()}
-        missing = tuple(each for each in self.services if each not in enabled)
+        missing = self._missing()
         if not missing:
             return EXISTS
         self.gcloud.change(self._enable(missing))
         return f"enabled {', '.join(missing)}"
+
+    def look(self) -> Look:
+        """Ask only."""
+        missing = self._missing()
+        if not missing:
+            return Look("enabled")
+        return Look(f"not enabled: {', '.join(missing)}", self.gcloud.shown(self._enable(missing)))
+
+    def _missing(self) -> tuple[str, ...]:
+        enabled = {each["config"]["name"] for each in self.gcloud.read(self._LIST) or ()}
+        return tuple(each for each in self.services if each not in enabled)
 
     def _enable(self, services: tuple[str, ...]) -> Command:
         return ("services", "enable", *services)
@@ -129,6 +158,11 @@ class Grant:
     def title(self) -> str:
         return f"{self.role} on {self.target.title}: {self.why}"
 
+    @property
+    def asks(self) -> str:
+        """The command that tells who has which roles."""
+        return self.policies.gcloud.shown(self.target.get)
+
     def plan(self) -> list[str]:
         return _plan(self.policies.gcloud, self.target.get, self.target.add(self.who, self.role))
 
@@ -138,6 +172,14 @@ class Grant:
         self.policies.gcloud.change(self.target.add(self.member(), self.role))
         return "granted"
 
+    def look(self) -> Look:
+        """Ask only."""
+        member = self.member()
+        if self.policies.has(self.target, member, self.role):
+            return Look("granted")
+        add = self.target.add(member, self.role)
+        return Look(f"not granted to {member}", self.policies.gcloud.shown(add))
+
 
 class Policies:
     """Who has which role; each resource is asked once."""
@@ -145,11 +187,13 @@ class Policies:
     def __init__(self, gcloud: Gcloud) -> None:
         self.gcloud = gcloud
         self._known: dict[Target, Any] = {}
+        self._asking: dict[Target, Lock] = {}
 
     def has(self, target: Target, member: str, role: str) -> bool:
         """Whether an account has a role without conditions."""
-        if target not in self._known:
-            self._known[target] = self.gcloud.read(target.get)
+        with self._asking.setdefault(target, Lock()):
+            if target not in self._known:
+                self._known[target] = self.gcloud.read(target.get)
         bindings = (self._known[target] or {}).get("bindings", ())
         return any(
             binding["role"] == role

@@ -5,7 +5,7 @@ runner begins a bundle anew. A bundle ends when every append of it is acknowledg
 refuses for good comes out with its original message.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -173,24 +173,23 @@ class AppendBatchesFn(AppendRowsFn):
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
         """Encode rows, and send what has gathered."""
         try:
-            self._gather(self._encode_all(batch.subjects or ()), batch.messages)
-        except (RowRefused, _TooMuch):
-            # A batch is of plain elements, to which Beam gives the timestamp of the batch.
-            rejected = [output.value for element in batch for output in self.process(element) or ()]
-            if rejected:
-                yield Batch.of(rejected)
-
-    def _gather(self, rows: list[bytes], owners: Sequence[Any]) -> None:
+            rows = self._encode_all(batch.subjects or ())
+        except RowRefused:
+            rows = []
         size = sum(map(len, rows)) + ROW_OVERHEAD_BYTES * len(rows)
-        if self._size + size > self._max_bytes or len(self._rows) + len(rows) > self._max_rows:
-            raise _TooMuch
-        self._size += size
-        self._rows += rows
-        self._owners += owners
-
-
-class _TooMuch(Exception):
-    """More rows than the next request takes."""
+        rejected: list[Any] = []
+        if not rows or size > self._max_bytes or len(rows) > self._max_rows:
+            for element in batch:
+                rejected += self.process(element) or ()
+        else:
+            if self._size + size > self._max_bytes or len(self._rows) + len(rows) > self._max_rows:
+                rejected = self._send()
+            self._size += size
+            self._rows += rows
+            self._owners += batch.messages
+        if rejected:
+            # A batch is of plain elements, to which Beam gives the timestamp of the batch.
+            yield Batch.of([output.value for output in rejected])
 
 
 class AppendWindowedRowsFn(AppendRowsFn):

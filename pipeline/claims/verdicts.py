@@ -44,8 +44,10 @@ class ValueVerdicts(dict[Any, int]):
     def on(self, values: Sequence[Any]) -> Iterable[int]:
         """The verdict on each value."""
         try:
+            if list in map(type, values):
+                return list(map(self.__getitem__, map(tuple, values)))
             return list(map(self.__getitem__, values))
-        except TypeError:  # a list, or an object
+        except TypeError:  # an object, or some are no lists
             return map(self._on_any, values)
 
     def _on_any(self, value: Any) -> int:

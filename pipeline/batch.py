@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from apache_beam.typehints.batch import BatchConverter
+from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
 from pipeline.claims.message import Message
 
@@ -71,6 +72,16 @@ def _converter(element_type: Any, batch_type: Any) -> _Converter:
     if batch_type is not Batch:
         raise TypeError("not a Batch")  # Beam asks the next one
     return _Converter(batch_type, Any)
+
+
+def timestamp_of(message: Message) -> Timestamp:
+    """Beam's own timestamp for a message of Pub/Sub, or for a line of a file."""
+    if message.publish_time is None:
+        return MIN_TIMESTAMP
+    try:
+        return Timestamp.from_rfc3339(message.publish_time)
+    except ValueError:  # more digits than Beam reads, for one; a timestamp is not worth a bundle
+        return MIN_TIMESTAMP
 
 
 def batches_of(messages: Iterable[Message]) -> Iterator[Batch]:

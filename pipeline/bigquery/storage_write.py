@@ -11,10 +11,9 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow, GlobalWindows
-from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipeline.batch import Batch
+from pipeline.batch import Batch, timestamp_of
 from pipeline.bigquery.append_channel import endpoint_in_use
 from pipeline.bigquery.append_limits import (
     REQUEST_OVERHEAD_BYTES,
@@ -122,7 +121,7 @@ class AppendRowsFn(beam.DoFn):
     def output(self, owner: Any, rejection: Rejection) -> Any:
         """The element that comes out for a refused row."""
         message = self.message_of(owner)
-        return WindowedValue((message, rejection), _timestamp(message.publish_time), _GLOBAL)
+        return WindowedValue((message, rejection), timestamp_of(message), _GLOBAL)
 
     def _clear(self) -> None:
         self._rows: list[bytes] = []
@@ -240,16 +239,6 @@ class StorageWrite(beam.PTransform):
         kind = AppendBatchesFn if is_global else AppendWindowedRowsFn
         append = kind(self.table, self.columns, self.endpoint, self.limits)
         return rows | "AppendRows" >> beam.ParDo(append)
-
-
-def _timestamp(publish_time: str | None) -> Timestamp:
-    """Beam's own timestamp for a message of Pub/Sub, or for a line of a file."""
-    if publish_time is None:
-        return MIN_TIMESTAMP
-    try:
-        return Timestamp.from_rfc3339(publish_time)
-    except ValueError:  # more digits than Beam reads, for one; a timestamp is not worth a bundle
-        return MIN_TIMESTAMP
 
 
 def _claim_id(row: dict[str, Any]) -> str | None:

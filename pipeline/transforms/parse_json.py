@@ -6,7 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline.batch import Batch
+from pipeline.batch import MAX_MESSAGES, Batch
 from pipeline.claims import decode
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
@@ -31,9 +31,11 @@ class DecodeFn(Step):
         return super().process((element, element))
 
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
-        """Decode messages."""
+        """Decode messages; a batch that Beam has made of a bundle may be a large one."""
         self.tally["received"] += len(batch)
-        return super().process_batch(Batch(batch.messages, batch.messages))
+        for start in range(0, len(batch), MAX_MESSAGES):
+            messages = batch.messages[start : start + MAX_MESSAGES]
+            yield from super().process_batch(Batch(messages, messages))
 
 
 @dataclass

@@ -8,10 +8,15 @@ import apache_beam as beam
 from apache_beam.io.fileio import EmptyMatchTreatment, MatchFiles
 from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.gcp.pubsub import PubsubMessage
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.windowed_value import WindowedValue
 
-from pipeline.batch import Batch, batches_of
+from pipeline.batch import Batch, batches_of, timestamp_of
 from pipeline.claims.message import Message
 from pipeline.transforms.lines import LineRange, read_lines, split
+
+_GLOBAL = (GlobalWindow(),)
 
 
 def from_pubsub(message: PubsubMessage) -> Message:
@@ -23,6 +28,33 @@ def from_pubsub(message: PubsubMessage) -> Message:
         published.isoformat() if published is not None else None,
         dict(message.attributes or {}),
     )
+
+
+class ToMessageFn(beam.DoFn):
+    """PubsubMessage -> Message, in batches.
+
+    All messages of a bundle get the timestamp of the first, for Beam makes batches of those that
+    share one. Nothing in the graph looks at timestamps.
+    """
+
+    def start_bundle(self) -> None:
+        """The first message has not come."""
+        self._timestamp: Timestamp | None = None
+
+    def process(self, element: PubsubMessage) -> Iterable[Any]:
+        """Convert one message."""
+        message = from_pubsub(element)
+        if self._timestamp is None:
+            self._timestamp = timestamp_of(message)
+        return (WindowedValue(message, self._timestamp, _GLOBAL),)
+
+    def process_batch(self, batch: Batch) -> Iterator[Batch]:
+        """Convert a batch: no source gives any, but Beam makes batches only for who takes them."""
+        yield Batch([from_pubsub(message) for message in batch])
+
+    def infer_output_type(self, input_type: Any) -> Any:
+        """What a batch consists of."""
+        return Message
 
 
 @dataclass
@@ -51,7 +83,7 @@ class ReadPubSub(beam.PTransform):
                 id_label=self.id_attribute,
                 with_attributes=True,
             )
-            | "ToMessage" >> beam.Map(from_pubsub)
+            | "ToMessage" >> beam.ParDo(ToMessageFn())
         )
 
 

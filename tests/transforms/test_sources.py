@@ -2,16 +2,19 @@
 
 import gzip
 import pickle
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import apache_beam as beam
 import pytest
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.transforms.window import TimestampedValue
 
+from pipeline.batch import MAX_MESSAGES, Batch
 from pipeline.claims.message import Message
-from pipeline.transforms.sources import ReadFiles, from_pubsub
+from pipeline.transforms.sources import ReadFiles, ToMessageFn, from_pubsub
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,32 @@ def test_pubsub_message(given: PubsubMessage, expected: Message):
     found = from_pubsub(given)
     assert found == expected
     assert pickle.loads(pickle.dumps(found)) == expected
+
+
+class _SizesFn(beam.DoFn):
+    def process(self, element: Message) -> Iterator[tuple[str, int]]:
+        yield element.data.decode(), 1
+
+    @beam.DoFn.yields_elements
+    def process_batch(self, batch: Batch) -> Iterator[tuple[str, int]]:
+        for message in batch:
+            yield message.data.decode(), len(batch)
+
+
+def test_messages_of_a_bundle_become_a_batch():
+    published = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
+    given = [
+        TimestampedValue(
+            PubsubMessage(b"%d" % second, {}, publish_time=published + timedelta(seconds=second)),
+            second,
+        )
+        for second in range(MAX_MESSAGES + 1)
+    ]
+    with beam.Pipeline("FnApiRunner") as pipeline:
+        received = pipeline | beam.Create([given]) | beam.FlatMap(iter)
+        messages = received | "ToMessage" >> beam.ParDo(ToMessageFn())
+        found = messages | "Sizes" >> beam.ParDo(_SizesFn())
+        assert_that(found, equal_to([(str(n), len(given)) for n in range(len(given))]))
 
 
 def test_files_of_a_pattern(tmp_path: Path):

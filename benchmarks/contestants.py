@@ -1,24 +1,31 @@
 """The pipelines that are measured, by name."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import apache_beam as beam
 import orjson
 from apache_beam.coders import BytesCoder
+from apache_beam.io.gcp.pubsub import PubsubMessage
+from apache_beam.transforms.window import TimestampedValue
 
 from benchmarks import stock
-from benchmarks.inputs import Input, read_rows
+from benchmarks.inputs import Input, Row, read_rows
 from pipeline import graph
+from pipeline.batch import MAX_MESSAGES, Batch
 from pipeline.bigquery.storage_write import StorageWrite
 from pipeline.bigquery.streaming_insert import StreamingInsert
 from pipeline.claims.contract import Contract
+from pipeline.claims.message import Message
+from pipeline.claims.rows import Rows
 from pipeline.claims.score import Rules
 from pipeline.clock import SystemClock
 from pipeline.tables import TableName, claims_table, errors_table
 from pipeline.transforms.enrich_claims import EnrichClaims
 from pipeline.transforms.parse_json import ParseJson
-from pipeline.transforms.sources import ReadFiles
+from pipeline.transforms.sources import ReadFiles, ToMessageFn
 from pipeline.transforms.validate_claims import ValidateClaims
 
 CLAIMS = TableName("bench-project", "bench", "claims")
@@ -65,6 +72,33 @@ def _ours_streaming_inserts(pipeline: beam.Pipeline, source: Input) -> None:
     _ours(pipeline, source, graph.Sinks(claims, StreamingInsert(ERRORS, errors_table().columns)))
 
 
+class PublishFn(beam.DoFn):
+    """Message -> the same as Pub/Sub delivers it, each published a millisecond after the last."""
+
+    def start_bundle(self) -> None:
+        self._published = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+    def process(self, element: Message) -> Iterator[Any]:
+        self._published += timedelta(milliseconds=1)
+        yield TimestampedValue(
+            PubsubMessage(element.data, {}, element.message_id, publish_time=self._published),
+            self._published.timestamp(),
+        )
+
+
+def _published(pipeline: beam.Pipeline, source: Input) -> Any:
+    lines = pipeline | "ReadLines" >> ReadFiles(source.pattern)
+    return lines | "Publish" >> beam.ParDo(PublishFn())
+
+
+def _ours_streaming(pipeline: beam.Pipeline, source: Input) -> None:
+    received = _published(pipeline, source)
+    messages = received | "ToMessage" >> beam.ParDo(ToMessageFn())
+    claims = StorageWrite(CLAIMS, claims_table(settings().contract).columns)
+    sinks = graph.Sinks(claims, StorageWrite(ERRORS, errors_table().columns))
+    graph.build(messages, settings(), sinks)
+
+
 def _read(pipeline: beam.Pipeline, source: Input) -> Any:
     return pipeline | "ReadMessages" >> ReadFiles(source.pattern)
 
@@ -88,20 +122,37 @@ def _enrich(pipeline: beam.Pipeline, source: Input) -> Any:
 
 
 class ReadyRowsFn(beam.DoFn):
-    """Number -> so many (Message, row) that were made before."""
+    """Number -> so many (Message, row) that were made before, in batches as EnrichClaims gives."""
 
     def __init__(self, path: str) -> None:
         self._path = path
 
     def setup(self) -> None:
         with open(self._path, "rb") as file:
-            self._rows = read_rows(file)
+            rows = read_rows(file)
+        self._batches = [
+            ready_batch(rows[start : start + MAX_MESSAGES])
+            for start in range(0, len(rows), MAX_MESSAGES)
+        ]
 
-    def process(self, element: int) -> Iterator[Any]:
-        whole, rest = divmod(element, len(self._rows))
-        for _ in range(whole):
-            yield from self._rows
-        yield from self._rows[:rest]
+    @beam.DoFn.yields_batches
+    def process(self, element: int) -> Iterator[Batch]:
+        for batch in cycle(self._batches):
+            if element < len(batch):
+                break
+            element -= len(batch)
+            yield batch
+        if element:
+            yield Batch(batch.messages[:element], batch.subjects[:element])
+
+    def infer_output_type(self, input_type: Any) -> Any:
+        return tuple[Message, dict[str, Any]]
+
+
+def ready_batch(rows: list[Row]) -> Batch:
+    """Rows by column, beside their messages."""
+    columns = {name: [row[name] for _, row in rows] for name in rows[0][1]}
+    return Batch([message for message, _ in rows], Rows(columns))
 
 
 def _rows(pipeline: beam.Pipeline, source: Input) -> Any:
@@ -135,6 +186,8 @@ CONTESTANTS = {
     "stock": Contestant(_stock, True),
     "ours, STREAMING_INSERTS": Contestant(_ours_streaming_inserts, True),
     "ours, STORAGE_WRITE_API": Contestant(_ours_storage_write, True),
+    "ready messages of Pub/Sub": Contestant(_published, False),
+    "ready messages of Pub/Sub, ours": Contestant(_ours_streaming, True),
     "read": Contestant(_read, False),
     "read, parse": Contestant(_parse, False),
     "read, parse, validate": Contestant(_validate, False),

@@ -28,6 +28,8 @@ class Plan(NamedTuple):
     """Ready-made rows and nothing else; the sinks are measured with these before them."""
     stock_sink: Case
     our_sink: Case
+    streaming: tuple[Case, ...]
+    """Messages as Pub/Sub delivers them, alone and with ours; the difference is what ours costs."""
     stages: tuple[Case, ...]
     """Ours up to this step, one step more each time."""
     sizes: tuple[Case, ...]
@@ -46,6 +48,7 @@ class Plan(NamedTuple):
         compared = (
             *(self.floor, self.stock, self.ours_inserts, self.ours),
             *(self.rows, self.stock_sink, self.our_sink),
+            *self.streaming,
             *self.stages,
         )
         return dict.fromkeys(rest, self.rounds_of_rest) | dict.fromkeys(compared, self.rounds)
@@ -59,6 +62,7 @@ class Plan(NamedTuple):
 
 
 OURS = "ours, STORAGE_WRITE_API"
+STREAMING = ("ready messages of Pub/Sub", "ready messages of Pub/Sub, ours")
 STAGES = ("read", "read, parse", "read, parse, validate", "read, parse, validate, enrich")
 
 FULL = Plan(
@@ -70,6 +74,7 @@ FULL = Plan(
     rows=Case("ready rows", 100_000),
     stock_sink=Case("ready rows, WriteToBigQuery", 4_000, 500),
     our_sink=Case("ready rows, StorageWrite", 100_000),
+    streaming=tuple(Case(name, 50_000) for name in STREAMING),
     stages=tuple(Case(stages, 50_000) for stages in STAGES),
     sizes=tuple(Case(OURS, claims) for claims in (10_000, 100_000, 1_000_000)),
     processes=tuple(Case(OURS, 200_000, processes=processes) for processes in (1, 2)),
@@ -86,6 +91,7 @@ QUICK = Plan(
     rows=Case("ready rows", 50_000),
     stock_sink=Case("ready rows, WriteToBigQuery", 1_500, 250),
     our_sink=Case("ready rows, StorageWrite", 50_000),
+    streaming=(),
     stages=(),
     sizes=(Case(OURS, 25_000), Case(OURS, 100_000)),
     processes=(),

@@ -38,6 +38,10 @@ def sections(plan: Plan, results: Results) -> Iterator[Section]:
         yield Section("Ours, one step more each time", ("steps", *_COSTS), [
             (case.contestant, *_costs(results[case])) for case in (*plan.stages, plan.ours)
         ])  # fmt: skip
+    if plan.streaming:
+        yield Section("Streaming", ("pipeline", *_COSTS), [
+            (case.contestant, *_costs(results[case])) for case in plan.streaming
+        ])  # fmt: skip
     yield Section("Sinks alone", ("sink", "CPU us a row", "range"), [
         (name, *_spread(Spread.of(values)))
         for name, values in zip(

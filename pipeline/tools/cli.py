@@ -28,6 +28,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "reconcile": ("pipeline.tools.reconcile:reconcile", "Prove that no message is lost."),
     "replay": ("pipeline.tools.replay:replay", "Publish rejected messages again."),
+    "report": (
+        "pipeline.tools.report.command:report",
+        "Write a page about the claims of a time range.",
+    ),
     "tables": (
         "pipeline.tools.make_tables:tables",
         "Make the tables, or add the columns that they lack.",

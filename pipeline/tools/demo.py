@@ -58,7 +58,16 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
     help="Risk and quality rules of your own (docs/rules.md).  [default: the pipeline's own]",
 )
 @click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C, to look around.")
-@click.option("--quiet", is_flag=True, help="Only the balance: no progress, no queries.")
+@click.option(
+    "--report",
+    "report_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=analyst_queries.DIRECTORY.parent / "build/report.html",
+    show_default="build/report.html of the checkout",
+    metavar="FILE",
+    help="The page about the run, as claims report writes it.",
+)
+@click.option("--quiet", is_flag=True, help="Only the balance: no progress, no queries, no report.")
 @click.argument(
     "parameters", nargs=-1, type=click.UNPROCESSED, metavar="[-- PIPELINE_PARAMETER...]"
 )
@@ -69,14 +78,15 @@ def demo(
     write_method: str | None,
     rules: str | None,
     keep: bool,
+    report_path: Path,
     quiet: bool,
     parameters: tuple[str, ...],
 ) -> None:
     """Run the whole pipeline on local emulators.
 
     Publishes synthetic claims to a Pub/Sub emulator, runs the streaming pipeline into a BigQuery
-    emulator until every message is a row, and asks the analysts' queries. Needs no account, and
-    leaves nothing behind.
+    emulator until every message is a row, asks the analysts' queries, and writes a report. Needs
+    no account, and leaves nothing behind but the report.
 
     \b
     Examples:
@@ -119,6 +129,8 @@ def demo(
         click.echo(demo_report.summary(balance, publication.sent, time.monotonic() - started))
         if plain and balance.claims != publication.sent["accepted"]:
             raise click.ClickException("the pipeline judged claims otherwise than generated")
+        if not quiet:
+            click.echo(demo_report.page(client, route, report_path))
         if keep:
             _stay(pipeline, demo_report.addresses(servers.environment, route, NAME))
         elif not quiet:

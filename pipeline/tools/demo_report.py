@@ -3,15 +3,25 @@
 import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pipeline.tables import TableName
 from pipeline.tools.balance import Balance
 from pipeline.tools.emulators import PROJECT
 from pipeline.tools.local_pipeline import Route
+from pipeline.tools.queries import Queries
+from pipeline.tools.report.command import write
+from pipeline.tools.report.measures import Scope
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
 
 _NEXT = """
 How to go on:
   claims demo --keep        the same, and leaves it all running to look around
   claims demo --rules FILE  with rules of your own (docs/rules.md)
+  claims report --help      the report of your own tables
   claims generate --help    more claims, faster, to a file or a topic
   make test                 the tests
   README.md                 all the rest"""
@@ -32,6 +42,21 @@ def summary(balance: Balance, expected: Mapping[str, int], seconds: float) -> st
     else:
         split = f"but generated {expected['accepted']} good and {expected['rejected']} malformed"
     return f"{balance}, {split}, in {seconds:.1f} s"
+
+
+def page(client: "Client", route: Route, path: Path) -> str:
+    """Write the report of the run, and say where it is.
+
+    Raises:
+        click.ClickException: BigQuery does not answer.
+        OSError: the file cannot be written.
+    """
+    tables = TableName.parse(route.claims_table), TableName.parse(route.error_table)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(Queries(client), Scope(*tables), path)
+    here = Path.cwd()
+    near = path.relative_to(here) if path.is_relative_to(here) else path
+    return f"The report, for a browser: {near}"
 
 
 def addresses(environment: Mapping[str, str], route: Route, name: str) -> str:

@@ -105,7 +105,11 @@ def sed(words: Words) -> str:
 
 def bq(words: Words) -> str:
     """Only what is known to be right: its parser cannot be asked alone."""
-    return "" if list(words) == ["query", "--use_legacy_sql=false"] else "no test knows this use"
+    parameter = r"--parameter=\w+:(TIMESTAMP:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|INT64:\d+)"
+    known = list(words[:2]) == ["query", "--use_legacy_sql=false"] and all(
+        re.fullmatch(parameter, word) for word in words[2:]
+    )
+    return "" if known else "no test knows this use"
 
 
 def anything(words: Words) -> str:

@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from pipeline.tools import analyst_queries, demo_report
 from pipeline.tools import demo as demo_module
 from pipeline.tools.balance import Balance
+from tests.tools.report.rows import tiles
 
 needs_pubsub = pytest.mark.usefixtures("pubsub_server")  # skipped where it is not installed
 
@@ -82,9 +83,14 @@ def run(*arguments: str, temporary: Path) -> Iterator[Demo]:
 
 @needs_pubsub
 def test_every_message_becomes_a_row(tmp_path: Path):
-    with run("--claims", "60", "--bad-share", "0.1", temporary=tmp_path) as started:
+    report = tmp_path / "made" / "report.html"
+    shape = ("--claims", "60", "--bad-share", "0.1", "--report", str(report))
+    with run(*shape, temporary=tmp_path) as started:
         code, out, err = started.end()
     assert (code, err) == (0, "")
+    assert f"\nThe report, for a browser: {report}\n" in out
+    shown = tiles(report.read_text())
+    assert (shown["Messages"], shown["Claims scored"], shown["Rejected"]) == ("60", "54", "6")
     assert "\npublished 60 = 54 claims + 6 errors, as generated, in " in out
     assert all(f"(sql/{name}.sql)" in out for name in analyst_queries.NAMES)
     assert "5 of 54 rows" in out
@@ -122,7 +128,8 @@ def test_a_pipeline_that_ends_is_told_in_one_line(tmp_path: Path):
 
 @needs_pubsub
 def test_kept_it_serves_until_interrupted(tmp_path: Path):
-    with run("--claims", "10", "--keep", temporary=tmp_path) as started:
+    report = f"--report={tmp_path}/report.html"
+    with run("--claims", "10", "--keep", report, temporary=tmp_path) as started:
         shown = ""
         for line in started.process.stdout:
             shown += line

@@ -1,0 +1,23 @@
+-- Claims of a range of time in one row: how many, how much, how risky, by which versions.
+-- A row is repeated where another one has its message id: the pipeline writes at least once.
+SELECT
+  COUNT(*) AS claims,
+  COUNTIF(message_id IS NOT NULL) - COUNT(DISTINCT message_id) AS repeated_rows,
+  COUNT(DISTINCT provider_id) AS providers,
+  SUM(claim_amount) AS total_amount,
+  COUNTIF(high_risk_flag) AS high_risk_claims,
+  SUM(IF(high_risk_flag, claim_amount, 0)) AS high_risk_amount,
+  COUNTIF(ARRAY_LENGTH(quality_issues) > 0) AS claims_with_quality_issues,
+  APPROX_QUANTILES(
+    TIMESTAMP_DIFF(processing_timestamp, publish_time, MILLISECOND), 100
+  )[SAFE_OFFSET(50)] AS latency_p50_ms,
+  APPROX_QUANTILES(
+    TIMESTAMP_DIFF(processing_timestamp, publish_time, MILLISECOND), 100
+  )[SAFE_OFFSET(95)] AS latency_p95_ms,
+  MIN(processing_timestamp) AS first_seen,
+  MAX(processing_timestamp) AS last_seen,
+  STRING_AGG(DISTINCT rules_version, ', ') AS rules_versions,
+  STRING_AGG(DISTINCT contract_version, ', ') AS contract_versions,
+  STRING_AGG(DISTINCT pipeline_version, ', ') AS pipeline_versions
+FROM `${CLAIMS_TABLE}`
+WHERE processing_timestamp >= @since AND processing_timestamp < @until

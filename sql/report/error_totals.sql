@@ -1,0 +1,10 @@
+-- Rejected messages of a range of time in one row: how many, and when.
+-- A row is repeated where another one has its message id: the pipeline writes at least once.
+SELECT
+  COUNT(*) AS messages,
+  COUNTIF(message_id IS NOT NULL) - COUNT(DISTINCT message_id) AS repeated_rows,
+  COUNTIF(replay_count > 0) AS failed_again,
+  MIN(error_timestamp) AS first_seen,
+  MAX(error_timestamp) AS last_seen
+FROM `${ERROR_TABLE}`
+WHERE error_timestamp >= @since AND error_timestamp < @until

@@ -1,0 +1,24 @@
+-- Latency over time, in milliseconds, to the score of a claim.
+-- Since Pub/Sub took the message; and since the claim system emitted the claim, where it says so
+-- (ingest_ts). UNIX_SECONDS truncates by itself, but rounds in the emulator.
+WITH scored AS (
+  SELECT
+    TIMESTAMP_SECONDS(
+      DIV(UNIX_SECONDS(TIMESTAMP_TRUNC(processing_timestamp, SECOND)), @step_seconds) * @step_seconds
+    ) AS step,
+    TIMESTAMP_DIFF(processing_timestamp, publish_time, MILLISECOND) AS latency_ms,
+    TIMESTAMP_DIFF(processing_timestamp, ingest_ts, MILLISECOND) AS event_lag_ms
+  FROM `${CLAIMS_TABLE}`
+  WHERE processing_timestamp >= @since AND processing_timestamp < @until
+)
+SELECT
+  step,
+  COUNT(latency_ms) AS claims,
+  APPROX_QUANTILES(latency_ms, 100)[SAFE_OFFSET(50)] AS latency_p50_ms,
+  APPROX_QUANTILES(latency_ms, 100)[SAFE_OFFSET(95)] AS latency_p95_ms,
+  MAX(latency_ms) AS latency_max_ms,
+  APPROX_QUANTILES(event_lag_ms, 100)[SAFE_OFFSET(50)] AS event_lag_p50_ms,
+  APPROX_QUANTILES(event_lag_ms, 100)[SAFE_OFFSET(95)] AS event_lag_p95_ms
+FROM scored
+GROUP BY step
+ORDER BY step

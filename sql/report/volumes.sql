@@ -1,0 +1,29 @@
+-- Claims, those of high risk, and rejected messages over time.
+-- UNIX_SECONDS truncates by itself, but rounds in the emulator.
+WITH outcomes AS (
+  SELECT
+    processing_timestamp AS seen,
+    1 AS claim,
+    IF(high_risk_flag, 1, 0) AS high_risk,
+    0 AS rejected
+  FROM `${CLAIMS_TABLE}`
+  WHERE processing_timestamp >= @since AND processing_timestamp < @until
+  UNION ALL
+  SELECT
+    error_timestamp AS seen,
+    0 AS claim,
+    0 AS high_risk,
+    1 AS rejected
+  FROM `${ERROR_TABLE}`
+  WHERE error_timestamp >= @since AND error_timestamp < @until
+)
+SELECT
+  TIMESTAMP_SECONDS(
+    DIV(UNIX_SECONDS(TIMESTAMP_TRUNC(seen, SECOND)), @step_seconds) * @step_seconds
+  ) AS step,
+  SUM(claim) AS claims,
+  SUM(high_risk) AS high_risk_claims,
+  SUM(rejected) AS rejected
+FROM outcomes
+GROUP BY step
+ORDER BY step

@@ -78,7 +78,7 @@ class PublishFn(beam.DoFn):
     def start_bundle(self) -> None:
         self._published = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
-    def process(self, element: Message) -> Iterator[Any]:
+    def process(self, element: Message) -> Iterator[PubsubMessage]:
         self._published += timedelta(milliseconds=1)
         yield TimestampedValue(
             PubsubMessage(element.data, {}, element.message_id, publish_time=self._published),

@@ -99,7 +99,10 @@ class AppendRowsFn(beam.DoFn):
         return rejected
 
     def finish_bundle(self) -> Iterable[Any]:
-        """Wait until each row of the bundle is acknowledged or refused."""
+        """Wait until each row of the bundle is acknowledged or refused.
+
+        What leaves here must not go to a DoFn that takes batches: Beam has flushed those already.
+        """
         rejected = self._send()
         self._delivery.finish()
         self._tell_latency()

@@ -61,7 +61,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if IN_CONTAINERS or IMAGE_TESTS in item.path.parents:
+        # What shares fixtures of a file, or the image, is run by one worker.
+        in_image = IMAGE_TESTS in item.path.parents
+        item.add_marker(pytest.mark.xdist_group("image" if in_image else str(item.path)))
+        if IN_CONTAINERS or in_image:
             # Fixtures build images, with a time limit of their own.
             item.add_marker(pytest.mark.timeout(120, func_only=True))
 

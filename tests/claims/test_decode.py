@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from pipeline.claims.decode import ERRORS, decode
+from pipeline.claims.message import Beginning
 from pipeline.claims.rejection import Rejection
 from tests.claims.case_files import Case, identity, load, text_of
 from tests.claims.core import EXACT, fields_of
@@ -15,8 +16,10 @@ CASES = load("decode")
 
 def message_of(case: Case) -> bytes:
     if "base64" in case:
-        return base64.b64decode(case["base64"], validate=True)
-    return (case["message"] if "message" in case else text_of(case)).encode()
+        data = base64.b64decode(case["base64"], validate=True)
+    else:
+        data = (case["message"] if "message" in case else text_of(case)).encode()
+    return Beginning(data, case["whole_size"]) if "whole_size" in case else data
 
 
 @pytest.mark.parametrize("case", CASES, ids=identity)

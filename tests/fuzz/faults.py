@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
-from pipeline.claims import contract, decode, error_row, validate
-from pipeline.claims.claim_row import ClaimRows
+from pipeline.bigquery.row_encoder import RowEncoder
+from pipeline.claims import claim_row, contract, decode, error_row, validate
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.validate import ClaimValidator
 from pipeline.tools import replay_message
@@ -40,10 +40,6 @@ def _with_claim_id(original: Any, claim_rows: Any, claim: dict[str, Any]) -> Any
     return verdict
 
 
-def _raising(original: Any, rows: Any, message: Any, claim: dict[str, Any], now: str) -> Any:
-    return original(rows, message, {**claim, "claim_id": claim["claim_id"][:5].index("C")}, now)
-
-
 _turns = itertools.count()
 
 
@@ -61,18 +57,17 @@ FAULTS: dict[str, Any] = {
     "long numbers pass": mock.patch.object(decode, "_EXACT_TOKEN", 99),
     "an unknown field is lost": _instead(validate, "json_text", lambda original, fields: "{}"),
     "money is cut": _instead(
-        ClaimRows,
-        "row",
-        lambda original, *given: (
-            (row := original(*given)) | {"claim_amount": row["claim_amount"][:9]}
-        ),
+        claim_row, "decimal_text", lambda original, value: value and original(value)[:9]
     ),
     "a value is told": _instead(contract, "describe", _with_value),
     "an id is told": _instead(ClaimValidator, "_rejection", _with_claim_id),
-    "a step raises": _instead(ClaimRows, "row", _raising),
+    "a step raises": _instead(claim_row, "json_column", lambda original, value: value["a"]),
     "a batch decides otherwise": _instead(ClaimValidator, "validate", _by_turns),
     "what is invalid passes": _instead(
         contract.Contract, "accepts", lambda original, own, claim: "claim_amount" in claim
+    ),
+    "a column encodes otherwise": _instead(
+        RowEncoder, "encode_all", lambda original, own, rows: original(own, rows)[:1] * len(rows)
     ),
     "an error row is stripped": _instead(
         error_row, "raw_columns", lambda original, data: original(data.strip())

@@ -21,6 +21,7 @@ LITERALS = [
     *("[]", "[null]", "[1]", '["I10"]', "[true, 0.5]", "[[]]", "{}", '{"a": 1}', '{"": null}'),
     *('[{"code": 1}]', '{"a": {"b": []}}', '"1234567893"', '"0000000000"', '"99"', '"AA"'),
 ]
+_COMPACT = (",", ":")
 Fields = list[tuple[str, str]]
 """Names and JSON values of an object, in their order; a name may stand twice."""
 
@@ -33,7 +34,9 @@ def mutate(data: bytes, max_size: int, seed: int, of_bytes: Callable[[bytes, int
         return of_bytes(data, max_size)
     for _ in range(random.randint(1, 3)):
         _CHANGES[random.randrange(len(_CHANGES))](fields, random)
-    made = _message_of(fields)
+    made = _message_of(
+        fields, *random.choice([(": ", ", "), (":", ","), (" :", " ,"), (":\t", ", ")])
+    )
     return made if len(made) <= max_size else of_bytes(data, max_size)
 
 
@@ -41,7 +44,13 @@ def _fields_of(data: bytes) -> Fields | None:
     try:
         pairs = json.loads(data, object_pairs_hook=list)
         if isinstance(pairs, list) and all(isinstance(each, tuple) for each in pairs):
-            return [(json.dumps(name), json.dumps(_whole(value))) for name, value in pairs]
+            return [
+                (
+                    json.dumps(name),
+                    json.dumps(_whole(value), separators=_COMPACT, ensure_ascii=False),
+                )
+                for name, value in pairs
+            ]
     except (ValueError, RecursionError):
         pass
     return None
@@ -56,10 +65,9 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def _message_of(fields: Fields) -> bytes:
-    return ("{" + ", ".join(f"{name}: {value}" for name, value in fields) + "}").encode(
-        errors="replace"
-    )
+def _message_of(fields: Fields, colon: str, comma: str) -> bytes:
+    text = comma.join(f"{name}{colon}{value}" for name, value in fields)
+    return f"{{{text}}}".encode(errors="replace")
 
 
 def _set(fields: Fields, random: Random) -> None:

@@ -167,20 +167,34 @@ def _alone(message: Message) -> Any:
 
 def _in_batch(message: Message) -> Any:
     """The same in a batch with a claim that is accepted."""
-    batch, rejected = Batch([Message(NEIGHBOUR, "claims.ndjson:1"), message]), []
+    batch = Batch([Message(NEIGHBOUR, "claims.ndjson:1"), message])
+    rejected: list[Any] = []
     for step in BATCH_STEPS:
-        following = Batch()
+        following = []
         for output in step.process_batch(batch):
             if isinstance(output, TaggedOutput):
                 rejected += output.value
             else:
-                following += output
+                following.append(output)
         step.finish_bundle()
-        batch = following
-    ended = [element[1] for element in (*batch, *rejected) if element[0] is message]
+        [batch] = following
     assert len(batch) + len(rejected) == 2, "a batch loses a message"
-    [outcome] = ended
+    _check_columns(batch)
+    [outcome] = [element[1] for element in (*batch, *rejected) if element[0] is message]
     return outcome
+
+
+def _check_columns(batch: Batch) -> None:
+    """Encoded column by column the rows are what they are one by one."""
+    try:
+        one_by_one = [CLAIM_ROWS.encode(row) for row in batch.subjects or ()]
+    except RowRefused:
+        one_by_one = []
+    try:
+        by_column = CLAIM_ROWS.encode_all(batch.subjects or ())
+    except RowRefused:
+        by_column = []
+    assert by_column == one_by_one, "a column encodes otherwise"
 
 
 def _check_rejection(message: Message, rejection: Rejection) -> None:

@@ -11,8 +11,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipeline import launch, options
 from pipeline.claims.contract import Contract
 from pipeline.claims.error_row import RAW_LIMIT, message_data
-from pipeline.tables import ERROR_COLUMNS
 from pipeline.tools.reconcile import line_ids
+from pipeline.tools.replay_message import COLUMNS, ROOM_BYTES, Replay, replay_of
 from pipeline.transforms.lines import MAX_LINE_BYTES
 from tests.hostile import corpus
 from tests.hostile.corpus import ACCEPTED, Bomb, Entry, Outcome
@@ -75,12 +75,21 @@ def test_entry(entry: Entry, rows: dict[str, list[tuple[str, Row]]]):
     assert outcome_of(table, row) == entry.outcome
     assert held(row).items() >= entry.columns.items()
     if table == "errors":
-        assert row["raw_size"] == len(entry.data)
-        whole = message_data({column.name: row.get(column.name) for column in ERROR_COLUMNS})
-        if len(entry.data) > MAX_LINE_BYTES:
-            assert (whole, row["raw_bytes"]) == (None, entry.data[:RAW_LIMIT])
-        else:
-            assert whole == entry.data
+        assert_it_comes_back(entry.data, row)
+
+
+def assert_it_comes_back(data: bytes, row: Row) -> None:
+    """The row gives the message back, to `claims replay` too; or says that it cannot."""
+    assert row["raw_size"] == len(data)
+    read = {**dict.fromkeys(COLUMNS), "attributes": [], **row}
+    replay = replay_of(read)
+    if isinstance(replay, Replay):
+        assert replay.data == data
+    elif len(data) > MAX_LINE_BYTES:
+        assert (replay, row["raw_bytes"]) == ("truncated", data[:RAW_LIMIT])
+    else:  # a file may hold more than Pub/Sub takes
+        assert (replay, message_data(read)) == ("too_large", data)
+        assert len(data) > ROOM_BYTES - 1_000
 
 
 @pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: bomb.id)

@@ -17,7 +17,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	$(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench image test-image sbom lint lock clean chaos soak graph
+.PHONY: help setup demo test bench image test-image sbom licences lint lock clean chaos soak fuzz graph
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,12 +47,19 @@ chaos: setup ## break things while claims stream, 20 seeds, an hour (CHAOS_SEEDS
 soak: setup ## memory and threads of a streaming job over 30 minutes, into docs/soak.md (MINUTES=30)
 	@$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),30)
 
+fuzz: setup ## look for messages that break something, into the corpus too (MINUTES=10)
+	@$(BIN)/python -m tests.fuzz.fuzz --keep --seconds $$(( 60 * $(or $(MINUTES),10) ))
+
+licences: setup ## list the licences of what workers run, in docs/licences.md
+	@$(BIN)/python -m tests.supply.licences
+
 lint: setup ## check style, types, scripts and generated files
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/shellcheck $(wildcard .ci/* *.sh tests/*/*.sh)
 	@$(BIN)/claims sync --check
+	@$(BIN)/uv pip check --quiet --python $(BIN)/python
 
 graph: setup ## put the steps of this code on record, which running jobs are updated to
 	@$(BIN)/python -m pipeline.tools.graph_record.record $(if $(DRAIN),--drain)

@@ -1,4 +1,4 @@
-"""Messages near Pub/Sub's limit of 10 MB: each is one row, and comes back whole or is marked.
+"""Messages near Pub/Sub's limit of 10 MB and beyond: each is one row, and comes back or is marked.
 
 They come in as lines of a file: Google's client takes no more than 4 MB at a time from the
 emulator.
@@ -41,6 +41,12 @@ MESSAGES: dict[str, tuple[bytes, str, str | None]] = {
     "zeros": (b"\0" * SIZE, "errors", "gzip"),
     "noise that fits": (NOISE[: 6 << 20], "errors", "identity"),
     "noise": (NOISE, "errors", "truncated"),
+    "valid, beyond the limit": (
+        json.dumps(CLEAN).encode() + b" " * (3 * SIZE),
+        "errors",
+        "truncated",
+    ),
+    "noise beyond the limit": (NOISE * 2, "errors", "truncated"),
     "valid noise": (json.dumps({"more": NOISE_AS_TEXT}).encode(), "errors", "truncated"),
 }
 """Name -> message, table, and encoding in the error table."""
@@ -52,7 +58,7 @@ def test_large_messages(
 ):
     path = tmp_path / "claims.ndjson"
     path.write_bytes(b"\n".join(data for data, _, _ in MESSAGES.values()))
-    assert all(len(data) <= SIZE and b"\n" not in data for data, _, _ in MESSAGES.values())
+    assert not any(b"\n" in data for data, _, _ in MESSAGES.values())
     tables = [f"--output_table={dataset}.claims", f"--error_table={dataset}.errors"]
     assert main.main(["--runner=FnApiRunner", f"--input_files={path}", *tables]) == 0
 
@@ -60,13 +66,16 @@ def test_large_messages(
     names = (TableName.parse(f"{dataset}.{table}") for table in ("claims", "errors"))
     outcome = Books(Queries(bigquery_client), *names).by_ids(ids.values())
     assert outcome.closes and not outcome.figures.duplicates
-    sql = f"SELECT message_id, stage, raw_encoding, raw_size FROM `{dataset}.errors`"
+    columns = "message_id, stage, error_code, raw_encoding, raw_size"
+    sql = f"SELECT {columns} FROM `{dataset}.errors`"
     found = {row.message_id: row for row in bigquery_client.query_and_wait(sql)}
     rejected = {name: each for name, each in MESSAGES.items() if each[1] == "errors"}
     assert {row.message_id: (row.raw_size, row.raw_encoding) for row in found.values()} == {
         ids[name]: (len(data), encoding) for name, (data, _, encoding) in rejected.items()
     }
     assert found[ids["valid, too large for a row"]].stage == "write"
+    too_large = {row.message_id for row in found.values() if row.error_code == "message_too_large"}
+    assert too_large == {ids[name] for name in MESSAGES if "beyond the limit" in name}
 
     arguments = ["--error-table", f"{dataset}.errors", "--topic", feed.topic, "--yes"]
     assert cli.main(["replay", *arguments]) == 0

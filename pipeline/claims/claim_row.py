@@ -6,10 +6,9 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import orjson
-
 from pipeline.claims.contract import Contract
 from pipeline.claims.enrich import with_features
+from pipeline.claims.json_text import json_column
 from pipeline.claims.message import Message
 from pipeline.claims.numeric import decimal_text
 from pipeline.claims.replay import history
@@ -41,7 +40,7 @@ class ClaimRows:
         self._names = (*contract.blank, ADDITIONAL_FIELDS)
         self._values_of = itemgetter(*self._names)
         self._numerics = contract.names("NUMERIC", "BIGNUMERIC")
-        self._objects = contract.names("JSON")
+        self._objects = [column.name for column in contract.columns if column.type == "JSON"]
         self._same_for_all: Mapping[str, Any] = {
             "contract_version": contract.version,
             "rules_version": rules.version,
@@ -79,7 +78,7 @@ class ClaimRows:
         for name in self._numerics:
             columns[name] = list(map(decimal_text, columns[name]))
         for name in self._objects:
-            columns[name] = list(map(_json_text, columns[name]))
+            columns[name] = list(map(json_column, columns[name]))
         self._fired.update(fired)
         return Rows(columns)
 
@@ -92,7 +91,3 @@ class ClaimRows:
     def _verdict_of(self, fired: int) -> Verdict:
         score, reasons, issues = self._scorer.assessment(fired)
         return Verdict(score, score > self._threshold, reasons, issues)
-
-
-def _json_text(value: Any) -> str | None:
-    return None if value is None else orjson.dumps(value, default=float).decode()

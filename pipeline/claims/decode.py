@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from pipeline.claims.message import Beginning
 from pipeline.claims.numeric import exact_number
 from pipeline.claims.rejection import Rejection
 
@@ -20,6 +21,7 @@ STAGE = "parse"
 
 # Every reason why a message is not a claim at all: error code and text for people.
 ERRORS = {
+    "message_too_large": "the message is larger than 10 MiB",
     "empty_message": "the message is empty",
     "invalid_utf8": "the message is not UTF-8",
     "invalid_json": "the message is not JSON",
@@ -55,6 +57,8 @@ def decode(data: bytes, exact: Collection[str]) -> dict[str, Any] | Rejection:
     try:
         fields = orjson.loads(data)
     except orjson.JSONDecodeError as error:
+        if isinstance(data, Beginning):
+            return rejection("message_too_large")
         if data.startswith(codecs.BOM_UTF8) and not data.startswith(2 * codecs.BOM_UTF8):
             return decode(data[len(codecs.BOM_UTF8) :], exact)
         return rejection(_diagnosis(data, error))

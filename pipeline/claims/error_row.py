@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.claims.message import Message
+from pipeline.claims.message import Beginning, Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.replay import history
 
@@ -25,6 +25,8 @@ def raw_columns(data: bytes) -> dict[str, Any]:
     `raw_encoding` tells how to get the message back: `identity`, `gzip`, or `truncated` when
     even compressed it is too large and only its first `RAW_LIMIT` bytes are kept.
     """
+    if isinstance(data, Beginning):
+        return {"raw_bytes": data[:RAW_LIMIT], "raw_encoding": TRUNCATED}
     if len(data) <= TEXT_LIMIT:
         try:
             return {"raw_message": data.decode(), "raw_encoding": "identity"}
@@ -55,6 +57,7 @@ def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> d
     `error_timestamp` is RFC 3339, UTC.
     """
     replay_count, original_message_id, publish_time = history(message)
+    data = message.data
     return {
         "error_timestamp": error_timestamp,
         "stage": rejection.stage,
@@ -62,8 +65,8 @@ def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> d
         "error": rejection.error,
         "violations": [violation._asdict() for violation in rejection.violations],
         "claim_id": rejection.claim_id,
-        **raw_columns(message.data),
-        "raw_size": len(message.data),
+        **raw_columns(data),
+        "raw_size": data.whole_size if isinstance(data, Beginning) else len(data),
         "message_id": message.message_id,
         "original_message_id": original_message_id,
         "publish_time": publish_time,

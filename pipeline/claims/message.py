@@ -1,7 +1,28 @@
 """The unit of accounting: one message, as it came in."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+
+class Beginning(bytes):
+    """The first bytes of a message that is too large to be held.
+
+    `orjson` takes no subclass of bytes, so that a beginning is never taken for a whole, and
+    ordinary messages need not be asked.
+    """
+
+    whole_size: int
+    """Bytes of the message itself."""
+
+    def __new__(cls, data: bytes, whole_size: int) -> Self:
+        """`data` is what was kept."""
+        beginning = super().__new__(cls, data)
+        beginning.whole_size = whole_size
+        return beginning
+
+    def __getnewargs__(self) -> tuple[bytes, int]:  # type: ignore[override]
+        """What makes it anew where it is unpickled."""
+        return bytes(self), self.whole_size
 
 
 class Message(NamedTuple):
@@ -12,6 +33,7 @@ class Message(NamedTuple):
     """
 
     data: bytes
+    """A `Beginning` where it is too large."""
     message_id: str | None = None
     publish_time: str | None = None
     """RFC 3339, UTC; None for a line of a file."""

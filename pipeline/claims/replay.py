@@ -13,6 +13,8 @@ ORIGINAL_MESSAGE_ID = "original_message_id"
 """The id that the message had before its first replay."""
 ORIGINAL_PUBLISH_TIME = "original_publish_time"
 """When Pub/Sub took it then; left out for a line of a file."""
+MAX_REPLAY_COUNT = 999_999_999
+"""A larger count is no count of ours."""
 
 
 def history(message: Message) -> tuple[int, str | None, str | None]:
@@ -32,7 +34,8 @@ def history(message: Message) -> tuple[int, str | None, str | None]:
 
 
 def _count(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    is_count = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_REPLAY_COUNT))
+    return int(text) if is_count else 0
 
 
 def _time(text: str | None) -> str | None:

@@ -1,13 +1,11 @@
 """From the fields of a message to a claim: every field of the contract, in its one spelling."""
 
-import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-import orjson
-
 from pipeline.claims.contract import Contract
+from pipeline.claims.json_text import json_column, json_text
 from pipeline.claims.normalise import Normaliser
 from pipeline.claims.rejection import Rejection
 
@@ -34,6 +32,7 @@ class ClaimValidator:
             if column.type in _MISSPELT
         ]
         self._blank = {**contract.blank, ADDITIONAL_FIELDS: None}
+        self._objects = [column.name for column in contract.columns if column.type == "JSON"]
 
     def validate(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
         """The claim, or the rejection with all that is wrong with it.
@@ -69,13 +68,15 @@ class ClaimValidator:
         return self._contract.accepts(fields)
 
     def _claim(self, fields: dict[str, Any]) -> dict[str, Any]:
+        for name in self._objects:
+            json_column(fields.get(name))  # no deeper than its column takes it
         claim = self._blank | fields
         if len(claim) == len(self._blank) and ADDITIONAL_FIELDS not in fields:
             return claim
         known = self._contract.blank
         extra = {name: value for name, value in fields.items() if name not in known}
         claim = {name: claim[name] for name in known}
-        claim[ADDITIONAL_FIELDS] = _json_text(extra)
+        claim[ADDITIONAL_FIELDS] = json_text(extra)
         return claim
 
     def _rejection(self, claim: dict[str, Any]) -> Rejection:
@@ -89,15 +90,3 @@ class ClaimValidator:
             violations,
             claim_id if isinstance(claim_id, str) and len(claim_id) <= 128 else None,
         )
-
-
-def _json_text(fields: Mapping[str, Any]) -> str:
-    """Fields as JSON, numbers as doubles.
-
-    Raises:
-        RecursionError: they are nested about 1,000 levels deep.
-    """
-    try:
-        return orjson.dumps(fields, default=float).decode()
-    except orjson.JSONEncodeError:  # from 255 levels on; BigQuery takes 500
-        return json.dumps(fields, default=float, ensure_ascii=False)

@@ -177,8 +177,8 @@ def _stay(pipeline: LocalPipeline, text: str) -> None:
 
 def _import_clients() -> None:
     """What takes seconds to import, while the servers start."""
-    import google.cloud.bigquery  # noqa: F401
-    import google.cloud.pubsub_v1  # noqa: F401
+    import google.cloud.bigquery
+    import google.cloud.pubsub_v1  # noqa: F401 - loads it in time
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def page(client: "Client", route: Route, path: Path) -> str:
 def addresses(environment: Mapping[str, str], route: Route, name: str) -> str:
     """How to reach what is running: the environment for clients, names, examples."""
     exports = "\n".join(f"  export {name}={value}" for name, value in environment.items())
-    query = f"SELECT stage, COUNT(*) AS n FROM `{route.error_table}` GROUP BY stage"  # noqa: S608
+    query = f"SELECT stage, COUNT(*) AS n FROM `{route.error_table}` GROUP BY stage"  # noqa: S608 - our own name
     return f"""
 It keeps running until Ctrl-C. In another terminal:
 {exports}

@@ -11,6 +11,7 @@ from pipeline.tools.option_types import BigqueryTable, Instant
 from pipeline.tools.progress import ProgressLine
 from pipeline.tools.queries import connect
 from pipeline.tools.reconciliation import Books, Reconciliation
+from pipeline.tools.terminal import printable
 
 _SOURCES = "--published, --message-ids or --input-files"
 
@@ -117,7 +118,7 @@ def told(outcome: Reconciliation) -> str:
     missing = balance.published - balance.rows
     if missing > 0:
         lines.append(f"missing: {missing:,} messages without a row")
-        lines += [f"  {each}" for each in outcome.missing]
+        lines += [f"  {printable(each)}" for each in outcome.missing]
         if outcome.missing and missing > len(outcome.missing):
             lines.append("  ...")
     elif missing < 0:

@@ -104,7 +104,7 @@ class Books:
         return Figures(*(value or 0 for row in self._queries.read(rows) for value in row.values()))
 
     def _missing(self, ids: Sequence[str], parameters: Parameters) -> list[str]:
-        sql = f"{self._sql.format(condition=_AMONG)}SELECT id FROM originals"  # noqa: S608
+        sql = f"{self._sql.format(condition=_AMONG)}SELECT id FROM originals"  # noqa: S608 - as below
         found = {row["id"] for row in self._queries.read(self._queries.rows(sql, parameters))}
         return [each for each in ids if each not in found]
 
@@ -135,7 +135,7 @@ def _sql(
         bounds += [f"({timestamp} < @until OR original_message_id IS NOT NULL)"] if until else []
         return f"""
               SELECT message_id, original_message_id, publish_time, {counted} FROM `{table}`
-              WHERE {" AND ".join(["message_id IS NOT NULL", *bounds])}"""  # noqa: S608
+              WHERE {" AND ".join(["message_id IS NOT NULL", *bounds])}"""  # noqa: S608 - as below
 
     recorded = f"`{record}`" if record else "(SELECT '' AS original_message_id, '' AS"
     recorded += "" if record else " replayed_message_id FROM UNNEST([1]) WHERE FALSE)"

@@ -16,6 +16,7 @@ from pipeline.tools.queries import connect
 from pipeline.tools.replay_record import ReplayRecord, record_of
 from pipeline.tools.replay_selection import OUTCOMES, READY, Count, ErrorTable, Selection
 from pipeline.tools.republication import Republication
+from pipeline.tools.terminal import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -154,7 +155,7 @@ def _show(counts: list[Count]) -> None:
     table = _table(["stage", "error code"], [OUTCOMES[name] for name in outcomes])
     for cause in causes:
         cells = [f"{found.get((*cause, name), 0):,}" for name in outcomes]
-        table.add_row(*map(Text, cause), *cells)
+        table.add_row(*(Text(printable(each)) for each in cause), *cells)
     console().print(table)
 
 

@@ -5,7 +5,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pipeline.claims.error_row import REDACTED, TRUNCATED, message_data
-from pipeline.claims.replay import ORIGINAL_MESSAGE_ID, ORIGINAL_PUBLISH_TIME, REPLAY_COUNT
+from pipeline.claims.replay import (
+    MAX_REPLAY_COUNT,
+    ORIGINAL_MESSAGE_ID,
+    ORIGINAL_PUBLISH_TIME,
+    REPLAY_COUNT,
+)
 
 MAX_REQUEST_BYTES = 10_000_000
 """Pub/Sub refuses a larger publish request. This and what follows: "Pub/Sub quotas and limits"."""
@@ -68,7 +73,7 @@ def replay_of(row: Mapping[str, Any]) -> Replay | str:
     if data is None or len(data) != size:
         return "damaged"
     original = row["original_message_id"] or row["message_id"]
-    count = (row["replay_count"] or 0) + 1
+    count = min((row["replay_count"] or 0) + 1, MAX_REPLAY_COUNT)  # it may be forged
     history = {REPLAY_COUNT: str(count), ORIGINAL_MESSAGE_ID: original}
     if row["publish_time"]:
         history[ORIGINAL_PUBLISH_TIME] = row["publish_time"].isoformat()

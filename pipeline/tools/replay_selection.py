@@ -114,14 +114,14 @@ class ErrorTable:
         sql = f"""{self._messages}
             SELECT stage, error_code, outcome, COUNT(*) AS messages FROM judged
             GROUP BY stage, error_code, outcome
-            ORDER BY messages DESC, stage, error_code, outcome"""  # noqa: S608
+            ORDER BY messages DESC, stage, error_code, outcome"""  # noqa: S608 - as above
         rows = self._queries.rows(sql, self._parameters)
         return [Count(*row.values()) for row in self._queries.read(rows)]
 
     def ready(self, limit: int | None) -> Iterator[Mapping[str, Any]]:
         """The rows to replay, with the columns of `COLUMNS`; with a limit, the oldest first."""
         columns = ", ".join(COLUMNS)
-        sql = f"{self._messages} SELECT {columns} FROM judged WHERE outcome = '{READY}'"  # noqa: S608
+        sql = f"{self._messages} SELECT {columns} FROM judged WHERE outcome = '{READY}'"  # noqa: S608 - as above
         if limit is not None:
             sql += " ORDER BY error_timestamp, message_id LIMIT @limit"
         parameters = self._parameters | ({"limit": limit} if limit is not None else {})

@@ -15,7 +15,7 @@ AREAS: dict[str, tuple[set[str], set[str], set[str]]] = {
     "claim_schema": ({"id"}, _DOCUMENT, {"refused_at", "accepted"}),
     "decode": (
         {"id"},
-        {"message", "base64", "pieces", "decimals"},
+        {"message", "base64", "pieces", "decimals", "whole_size"},
         {"error_code", "fields"},
     ),
     "features": ({"id", "feature", "claim"}, set(), {"value"}),

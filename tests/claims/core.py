@@ -1,16 +1,17 @@
 """The pure core with its default documents, wired as the graph wires it."""
 
+import base64
 import json
 from typing import Any
 
 from pipeline.claims.claim_row import ClaimRows
 from pipeline.claims.contract import Contract
 from pipeline.claims.decode import decode
-from pipeline.claims.message import Message
+from pipeline.claims.message import Beginning, Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Rules
 from pipeline.claims.validate import ClaimValidator
-from tests.claims.case_files import clean_claim
+from tests.claims.case_files import Case, clean_claim, text_of
 
 CONTRACT = Contract.default()
 RULES = Rules.default()
@@ -57,3 +58,18 @@ def with_literal(field: str, literal: str | None, claim: dict[str, Any] = CLEAN)
     """The claim with a field whose value is this very text, JSON or not; without it for None."""
     rest = json.dumps({name: value for name, value in claim.items() if name != field})
     return (rest if literal is None else f'{{"{field}": {literal}, {rest[1:]}').encode()
+
+
+def message_of(case: Case) -> bytes:
+    """The message that a case of `decode` spells out."""
+    if "base64" in case:
+        data = base64.b64decode(case["base64"], validate=True)
+    else:
+        data = (case["message"] if "message" in case else text_of(case)).encode()
+    return Beginning(data, case["whole_size"]) if "whole_size" in case else data
+
+
+def violation_of(field: str, rule: str) -> tuple[str, str]:
+    """`[].type` of a field as the path and the rule of a violation."""
+    items, _, keyword = rule.rpartition(".")
+    return f"{field}{items}", keyword

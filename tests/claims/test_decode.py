@@ -1,22 +1,15 @@
 """From bytes to fields: every code of the parse step, and what must not be rejected."""
 
-import base64
 from decimal import Decimal
 
 import pytest
 
 from pipeline.claims.decode import ERRORS, decode
 from pipeline.claims.rejection import Rejection
-from tests.claims.case_files import Case, identity, load, text_of
-from tests.claims.core import EXACT, fields_of
+from tests.claims.case_files import Case, identity, load
+from tests.claims.core import EXACT, fields_of, message_of
 
 CASES = load("decode")
-
-
-def message_of(case: Case) -> bytes:
-    if "base64" in case:
-        return base64.b64decode(case["base64"], validate=True)
-    return (case["message"] if "message" in case else text_of(case)).encode()
 
 
 @pytest.mark.parametrize("case", CASES, ids=identity)

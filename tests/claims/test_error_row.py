@@ -1,5 +1,6 @@
 """Every message can be had back from its error row, or as much of it as a row can hold."""
 
+import pickle
 from collections.abc import Callable
 from random import Random
 
@@ -14,7 +15,7 @@ from pipeline.claims.error_row import (
     message_data,
     raw_columns,
 )
-from pipeline.claims.message import Message
+from pipeline.claims.message import Beginning, Message
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.replay import ORIGINAL_MESSAGE_ID, ORIGINAL_PUBLISH_TIME, REPLAY_COUNT
 from pipeline.tables import ERROR_COLUMNS
@@ -54,6 +55,20 @@ def test_message_comes_back(make: Callable[[], bytes], column: str, encoding: st
     assert message_data(columns) == (None if encoding == "truncated" else data)
     if encoding == "truncated":
         assert columns["raw_bytes"] == data[:RAW_LIMIT]
+
+
+@pytest.mark.parametrize("kept", [1, RAW_LIMIT + 1])
+def test_beginning_is_no_message_but_tells_its_size(kept: int) -> None:
+    row = error_row(Message(Beginning(b"a" * kept, 1 << 40)), REJECTION, NOW)
+    assert (row["raw_encoding"], row["raw_size"]) == ("truncated", 1 << 40)
+    assert row["raw_bytes"] == b"a" * min(kept, RAW_LIMIT)
+    assert message_data(row) is None
+
+
+def test_beginning_stays_one_between_workers() -> None:
+    message = pickle.loads(pickle.dumps(Message(Beginning(b"a", 7))))
+    assert isinstance(message.data, Beginning)
+    assert (message.data, message.data.whole_size) == (b"a", 7)
 
 
 def test_packing_is_the_same_each_time() -> None:

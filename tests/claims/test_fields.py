@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.claims.rejection import Rejection
 from tests.claims.case_files import Case, identity, load_folder
-from tests.claims.core import CONTRACT, accepted, outcome, with_literal
+from tests.claims.core import CONTRACT, accepted, outcome, violation_of, with_literal
 
 FIELDS = load_folder("fields")
 # Keywords that ask nothing of a value.
@@ -22,12 +22,6 @@ def rules_of(field: str) -> set[str]:
     if field in CONTRACT.names("NUMERIC"):
         rules |= NUMERIC_RULES
     return rules
-
-
-def violation_of(field: str, rule: str) -> tuple[str, str]:
-    """`[].type` of a field as the path and the rule of a violation."""
-    items, _, keyword = rule.rpartition(".")
-    return f"{field}{items}", keyword
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,7 @@ UNPARSABLE = {
     "not_an_object": f'["{MARK}"]'.encode(),
     "duplicate_key": line()[:-1] + f', "{MARK}": 1, "{MARK}": "{MARK}"}}'.encode(),
     "empty_message": b" ",
+    "message_too_large": line(more=MARK * 1_100_000),
 }
 """Each code of the parse step, and a message that gets it."""
 _WRONG = ({MARK: MARK}, [MARK, {MARK: [MARK]}], MARK * 100, INTEGER, True)

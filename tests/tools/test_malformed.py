@@ -52,7 +52,8 @@ def test_bad_message_is_rejected_as_stated(kind: Malformed) -> None:
 
 
 def test_every_error_code_of_the_parse_step_has_a_kind() -> None:
-    assert {kind.error_code for kind in KINDS.values() if kind.stage == "parse"} == set(ERRORS)
+    codes = {kind.error_code for kind in KINDS.values() if kind.stage == "parse"}
+    assert codes == set(ERRORS) - {"message_too_large"}  # Pub/Sub would take none of those
 
 
 def test_every_rule_of_the_contract_has_a_kind() -> None:

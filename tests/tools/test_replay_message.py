@@ -68,6 +68,12 @@ def test_second_replay_keeps_the_original():
     assert history(again(message, "19")) == (2, "17", PUBLISHED)
 
 
+def test_forged_count_still_leads_to_the_original():
+    forged = {"replay_count": "999999999", "original_message_id": "5"}
+    message = again(Message(b"{", "17", PUBLISHED, forged), "18")
+    assert history(message) == (999_999_999, "5", PUBLISHED)
+
+
 def test_line_of_a_file_has_no_publish_time():
     replay = replayed(Message(b"{", "gs://bucket/claims.ndjson:0"))
     assert replay.attributes == {

@@ -2,11 +2,14 @@
 
 import bz2
 import gzip
+import io
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipeline.claims.message import Message
+from pipeline.claims.message import Beginning, Message
 from pipeline.transforms import lines
 from pipeline.transforms.lines import LineRange, read_lines, split
 
@@ -40,3 +43,73 @@ def test_compressed_file_stays_whole(suffix: str, packed: bytes, tmp_path: Path)
 
 def test_empty_file_has_no_range():
     assert list(split("claims.ndjson", 0)) == []
+
+
+LONG = b"12345\r\n123456\n1234567\n\n12345678901234567890\n123456\r\nab\n1234567890"
+"""With a limit of 6 bytes: lines that reach it, are beyond it, and the last without a line feed."""
+CUT = [
+    (0, b"12345", None),
+    (7, b"123456", None),
+    (14, b"123456", 7),
+    (22, b"", None),
+    (23, b"123456", 20),
+    (44, b"123456", 7),  # the carriage return counts until the line is known to be whole
+    (52, b"ab", None),
+    (55, b"123456", 10),
+]
+
+
+def told(parts: list[LineRange]) -> Iterator[tuple[int, bytes, int | None]]:
+    for part in parts:
+        for data, message_id, *_ in read_lines(part):
+            whole_size = data.whole_size if isinstance(data, Beginning) else None
+            yield int(str(message_id).rpartition(":")[2]), data, whole_size
+
+
+@pytest.mark.parametrize("buffer", [2, 3, 1 << 20])
+@pytest.mark.parametrize("size", range(1, len(LONG) + 2))
+def test_long_line_is_one_message_however_a_file_is_cut(
+    size: int, buffer: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 6)
+    monkeypatch.setattr(lines, "RANGE_BYTES", size)
+    monkeypatch.setattr(lines, "_BUFFER_BYTES", buffer)
+    path = tmp_path / "claims.ndjson"
+    path.write_bytes(LONG)
+    assert list(told(list(split(str(path), len(LONG))))) == CUT
+
+
+@pytest.mark.parametrize("suffix, pack", [("gz", gzip.compress), ("bz2", bz2.compress)])
+def test_compression_bomb_is_a_line_in_bounded_memory(suffix: str, pack, tmp_path: Path):
+    path, million = tmp_path / f"claims.{suffix}", 1_000_000
+    size = 200 * million
+    # Files one after the other are a file; 200 MB in 200 kB.
+    path.write_bytes(pack(b"{}\n") + pack(bytes(million)) * 200 + pack(b"\n[]\n"))
+    tracemalloc.start()
+    try:
+        found = list(told([LineRange(str(path), 0, None)]))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found == [
+        (0, b"{}", None),
+        (3, bytes(lines.MAX_LINE_BYTES), size),
+        (3 + size + 1, b"[]", None),
+    ]
+    assert peak < 4 * lines.MAX_LINE_BYTES
+
+
+def test_range_within_a_long_line_reads_no_further(monkeypatch: pytest.MonkeyPatch):
+    """Else each range of a file that is one line would read the file to its end."""
+    read = []
+
+    class File(io.BytesIO):
+        def readinto(self, buffer):
+            read.append(super().readinto(buffer))
+            return read[-1]
+
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 6)
+    monkeypatch.setattr(lines, "_BUFFER_BYTES", 4)
+    monkeypatch.setattr(lines, "_open", lambda path: File(b"x" * 1_000))
+    assert list(read_lines(LineRange("claims.ndjson", 100, 120))) == []
+    assert 20 < sum(read) < 20 + 6 + 3 * 4

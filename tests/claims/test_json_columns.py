@@ -1,0 +1,83 @@
+"""Fields of an operator's schema that hold objects: their columns hold JSON text."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pipeline.bigquery.row_encoder import RowEncoder
+from pipeline.claims.claim_row import ClaimRows
+from pipeline.claims.documents import check_contract
+from pipeline.claims.json_text import MAX_LEVELS
+from pipeline.claims.message import Message
+from pipeline.claims.rejection import Rejection
+from pipeline.claims.validate import ClaimValidator
+from pipeline.tables import claims_table
+from tests.claims.core import CLEAN, CONTRACT, NOW, RULES
+
+SERVICE_LINES = {
+    "plan": {"description": "Plan.", "type": ["object", "null"]},
+    "lines": {
+        "description": "Service lines.",
+        "type": ["array", "null"],
+        "items": {"type": "object"},
+    },
+}
+OWN = check_contract(
+    json.dumps({**CONTRACT.document, "properties": {**CONTRACT.properties, **SERVICE_LINES}})
+)
+VALIDATOR = ClaimValidator(OWN)
+ROWS = ClaimRows(OWN, RULES, 0.5, "test")
+ENCODER = RowEncoder(claims_table(OWN).columns)
+
+
+def row_of(**fields: Any) -> dict[str, Any] | Rejection:
+    claim = VALIDATOR.validate(CLEAN | fields)
+    if isinstance(claim, Rejection):
+        return claim
+    row = ROWS.row(Message(b""), claim, NOW)
+    ENCODER.encode(row)  # raises what the table would refuse
+    return row
+
+
+def nested(levels: int) -> Any:
+    value: Any = {}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("fields", "plan", "lines"),
+    [
+        ({}, None, []),
+        ({"plan": None, "lines": None}, None, []),
+        ({"plan": {"id": 1}, "lines": [{"amount": 0.5}, {}]}, {"id": 1}, [{"amount": 0.5}, {}]),
+        ({"plan": {"\u20ac": "\0"}, "lines": []}, {"\u20ac": "\0"}, []),
+        ({"plan": nested(254)}, nested(254), []),
+        ({"plan": nested(255)}, nested(255), []),
+        ({"plan": nested(MAX_LEVELS)}, nested(MAX_LEVELS), []),
+        ({"lines": [nested(MAX_LEVELS)]}, None, [nested(MAX_LEVELS)]),
+    ],
+)
+def test_objects_become_json_text(fields: dict[str, Any], plan: Any, lines: Any) -> None:
+    row = row_of(**fields)
+    assert isinstance(row, dict)
+    assert (row["plan"] and json.loads(row["plan"])) == plan
+    assert [json.loads(line) for line in row["lines"]] == lines
+
+
+@pytest.mark.parametrize(
+    "fields", [{"plan": nested(MAX_LEVELS + 1)}, {"lines": [{}, nested(MAX_LEVELS + 1)]}]
+)
+def test_objects_that_no_column_takes_are_rejected(fields: dict[str, Any]) -> None:
+    verdict = row_of(**fields)
+    assert isinstance(verdict, Rejection)
+    assert (verdict.stage, verdict.error_code) == ("validate", "nesting_too_deep")
+
+
+@pytest.mark.parametrize("fields", [{"plan": []}, {"plan": "{}"}, {"lines": [1]}, {"lines": {}}])
+def test_what_is_no_object_is_rejected(fields: dict[str, Any]) -> None:
+    verdict = row_of(**fields)
+    assert isinstance(verdict, Rejection)
+    assert verdict.error_code == "schema_violation"

@@ -1,0 +1,81 @@
+"""Faults for the pipeline, each of which the fuzzer and its corpus must find."""
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+from pipeline.bigquery.row_encoder import RowEncoder
+from pipeline.claims import claim_row, contract, decode, error_row, validate
+from pipeline.claims.rejection import Rejection, Violation
+from pipeline.claims.validate import ClaimValidator
+from pipeline.tools import replay_message
+
+
+def _instead(owner: Any, name: str, replacement: Callable[..., Any]) -> Any:
+    """A patch whose function is given the original one first."""
+    original = getattr(owner, name)
+
+    def replaced(*given: Any) -> Any:
+        return replacement(original, *given)
+
+    return mock.patch.object(owner, name, replaced)
+
+
+def _hang(original: Any, data: bytes, *rest: Any) -> Any:
+    while b"claim" in data:
+        time.sleep(0)
+    return original(data, *rest)
+
+
+def _with_value(original: Any, error: Any, *rest: Any) -> Violation:
+    return original(error, *rest)._replace(message=f"must not be {error.instance!r}")
+
+
+def _with_claim_id(original: Any, claim_rows: Any, claim: dict[str, Any]) -> Any:
+    verdict = original(claim_rows, claim)
+    if isinstance(verdict, Rejection):
+        return verdict._replace(error=f"{claim.get('patient_id')}: {verdict.error}")
+    return verdict
+
+
+_turns = itertools.count()
+
+
+def _by_turns(original: Any, *given: Any) -> Any:
+    verdict = original(*given)
+    is_told = next(_turns) % 3 or isinstance(verdict, Rejection)
+    return verdict if is_told else {**verdict, "notes": "another"}
+
+
+FAULTS: dict[str, Any] = {
+    "crash": _instead(decode, "_diagnosis", lambda original, data, error: [][len(data)]),
+    "hang": _instead(decode, "decode", _hang),
+    "duplicate keys pass": _instead(decode, "_unique", lambda original, pairs: dict(pairs)),
+    "digits are rounded": _instead(decode, "exact_number", lambda original, text: float(text)),
+    "long numbers pass": mock.patch.object(decode, "_EXACT_TOKEN", 99),
+    "an unknown field is lost": _instead(validate, "json_text", lambda original, fields: "{}"),
+    "money is cut": _instead(
+        claim_row, "decimal_text", lambda original, value: value and original(value)[:9]
+    ),
+    "a value is told": _instead(contract, "describe", _with_value),
+    "an id is told": _instead(ClaimValidator, "_rejection", _with_claim_id),
+    "a step raises": _instead(claim_row, "json_column", lambda original, value: value["a"]),
+    "a batch decides otherwise": _instead(ClaimValidator, "validate", _by_turns),
+    "what is invalid passes": _instead(
+        contract.Contract, "accepts", lambda original, own, claim: "claim_amount" in claim
+    ),
+    "a column encodes otherwise": _instead(
+        RowEncoder, "encode_all", lambda original, own, rows: original(own, rows)[:1] * len(rows)
+    ),
+    "an error row is stripped": _instead(
+        error_row, "raw_columns", lambda original, data: original(data.strip())
+    ),
+    "an error row is cut": mock.patch.object(error_row, "TRUNCATED", "identity"),
+    "a replay is not counted": mock.patch.object(replay_message, "REPLAY_COUNT", "replays"),
+    "attributes are lost": _instead(
+        error_row, "error_row", lambda original, *given: original(*given) | {"attributes": []}
+    ),
+}
+"""What is broken -> a patch that breaks it, not started."""

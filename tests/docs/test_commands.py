@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.claims.contract import Contract
 from pipeline.claims.documents import check_rules
+from pipeline.tools.cli import main
 from tests.docs.judges import complaint
 from tests.docs.pages import ROOT, Block, pages
 from tests.docs.shell import NoShell, Shell, parsed
@@ -150,6 +151,7 @@ def test_documents_in_the_docs_are_right():
         ("sed 's/no such text/x/' sql/latency.sql", "it replaces nothing"),
         ("sed 's/a/b/' sql/no_such.sql", "no file sql/no_such.sql"),
         ("bq mk --dataset claims", "no test knows this use"),
+        ('eval "claims frobnicate"', "no test knows this use"),
         ("frobnicate --now", "no test knows the program frobnicate"),
     ],
 )
@@ -157,6 +159,14 @@ def test_documents_in_the_docs_are_right():
 def test_a_wrong_command_is_told(text: str, told: str):
     [mistake] = wrong(("here", words) for words in parsed(text).commands)
     assert told in mistake
+
+
+@pytest.mark.parametrize(
+    "judged, name", [(["claims", "replay"], "replay"), (["./deploy.sh", "--drain"], "deploy")]
+)
+def test_a_command_that_was_judged_is_as_before(judged: list[str], name: str):
+    complaint(judged)
+    assert main([name, "-h"]) == 0
 
 
 def test_a_wrong_command_of_gcloud_is_told(tmp_path: Path):

@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from pipeline.tools import analyst_queries, demo_report
 from pipeline.tools import demo as demo_module
 from pipeline.tools.balance import Balance
+from pipeline.tools.cli import claims
 from tests.tools.report.rows import tiles
 
 needs_pubsub = pytest.mark.usefixtures("pubsub_server")  # skipped where it is not installed
@@ -160,7 +161,7 @@ def test_kept_it_serves_until_interrupted(tmp_path: Path):
 
 
 def test_help_shows_how():
-    shown = CliRunner().invoke(demo_module.demo, ["--help"])
+    shown = CliRunner().invoke(claims, ["demo", "--help"])
     assert shown.exit_code == 0
     assert "claims demo --rules my_rules.json" in shown.output
 
@@ -174,14 +175,14 @@ def test_a_shell_that_does_not_find_the_command_is_told(
 
 
 def test_a_rules_file_that_is_not_there_is_told_before_anything_starts():
-    shown = CliRunner().invoke(demo_module.demo, ["--rules", "no_such_rules.json"])
+    shown = CliRunner().invoke(claims, ["demo", "--rules", "no_such_rules.json"])
     assert shown.exit_code == 2
     assert "no_such_rules.json" in shown.output and "Starting" not in shown.output
 
 
 def test_outside_a_checkout_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(analyst_queries, "DIRECTORY", tmp_path)
-    shown = CliRunner().invoke(demo_module.demo, [])
+    shown = CliRunner().invoke(claims, ["demo"])
     assert shown.exit_code == 1
     assert "the demo runs in a checkout" in shown.output
 

@@ -1,0 +1,46 @@
+"""docs/pseudonyms.md, done as it says: who has the key finds a patient."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline.claims.pseudonyms import Pseudonyms
+from pipeline.pseudonymisation import read_key
+from tests.docs.pages import ROOT, Page
+
+MAKE_KEY, FIND = (
+    block.text.partition("\n\n")[0]  # what follows launches a job
+    for block in Page(ROOT, ROOT / "docs/pseudonyms.md").blocks()
+    if not block.language and "openssl" in block.text
+)
+SECRET_MANAGER = """
+gcloud() {
+    case "$1 $2 $3" in
+    "secrets create claims-pseudonyms") cat > key ;;
+    "secrets versions access") cat key ;;
+    esac
+}
+"""
+"""The two commands of gcloud that the page uses, with a file as the secret."""
+
+
+def shell(script: str, directory: Path) -> str:
+    command = ["bash", "-euo", "pipefail", "-c", SECRET_MANAGER + script]
+    said = os.environ | {"PROJECT": "my-project"}
+    return subprocess.run(
+        command, cwd=directory, env=said, capture_output=True, text=True, check=True, timeout=30
+    ).stdout
+
+
+def test_a_patient_is_found_with_the_key(tmp_path: Path):
+    for name in ("openssl", "basenc"):
+        if not shutil.which(name):
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no {name}")
+    shell(MAKE_KEY, tmp_path)
+    found = shell(FIND, tmp_path).strip()
+    pseudonym = Pseudonyms(read_key(str(tmp_path / "key"))).of("patient_id", "PAT-1")
+    assert len(found) == 43
+    assert pseudonym.startswith(f"psn_{found}")

@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.claims.message import Beginning, Message
+from pipeline.claims.message import Beginning, Message, size_of
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.replay import history
 
@@ -57,7 +57,6 @@ def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> d
     `error_timestamp` is RFC 3339, UTC.
     """
     replay_count, original_message_id, publish_time = history(message)
-    data = message.data
     return {
         "error_timestamp": error_timestamp,
         "stage": rejection.stage,
@@ -65,8 +64,8 @@ def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> d
         "error": rejection.error,
         "violations": [violation._asdict() for violation in rejection.violations],
         "claim_id": rejection.claim_id,
-        **raw_columns(data),
-        "raw_size": data.whole_size if isinstance(data, Beginning) else len(data),
+        **raw_columns(message.data),
+        "raw_size": size_of(message.data),
         "message_id": message.message_id,
         "original_message_id": original_message_id,
         "publish_time": publish_time,

@@ -25,6 +25,11 @@ class Beginning(bytes):
         return bytes(self), self.whole_size
 
 
+def size_of(data: bytes) -> int:
+    """Bytes of a message, of which only the beginning may be at hand."""
+    return data.whole_size if isinstance(data, Beginning) else len(data)
+
+
 class Message(NamedTuple):
     """One message from Pub/Sub, or one line of a backfill file, untouched.
 

@@ -154,11 +154,10 @@ class NamedFields:
         for name in self._texts:
             new[name] = [text if text is None else self._json_text(text) for text in columns[name]]
         for name in self._lists:
-            texts = (orjson.dumps(items, default=float) for items in columns[name])
-            new[name] = [orjson.loads(self._json_text(text)) for text in texts]
+            new[name] = [list(map(self._json_text, items)) for items in columns[name]]
         return new
 
-    def _json_text(self, text: str | bytes) -> str:
+    def _json_text(self, text: str) -> str:
         document = orjson.loads(text)
         self._resembling.replace_within(document)
         try:

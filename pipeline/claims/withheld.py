@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from pipeline.claims.error_row import REDACTED
-from pipeline.claims.message import Message
+from pipeline.claims.message import Message, size_of
 from pipeline.claims.redaction import structure
 
 
@@ -19,7 +19,7 @@ class Withheld(Message):
         """The message without a value; `names` are the field names that may be shown."""
         shown = structure(message.data, names) or ""
         withheld = cls(shown.encode(), *message[1:])
-        withheld.size = len(message.data)
+        withheld.size = size_of(message.data)
         return withheld
 
     def columns(self) -> dict[str, Any]:

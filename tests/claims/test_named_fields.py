@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.claims.claim_row import ClaimRows
 from pipeline.claims.contract import Contract, DocumentError
 from pipeline.claims.error_row import error_row, message_data
-from pipeline.claims.message import Message
+from pipeline.claims.message import Beginning, Message
 from pipeline.claims.named_fields import NamedFields, check_names
 from pipeline.claims.pseudonymous_rows import PseudonymousRows
 from pipeline.claims.pseudonyms import Pseudonyms
@@ -176,6 +176,14 @@ def test_withheld_message_survives_a_shuffle():
     assert message.attributes == {"source": "x"}
 
 
+def test_beginning_is_withheld_with_the_size_of_the_whole():
+    data = Beginning(json.dumps(CLEAN).encode(), 20_000_000)
+    message = NAMED.message(Message(data, "7"), fields_of(data))
+    assert isinstance(message, Withheld)
+    assert message.size == 20_000_000
+    assert b"PAT-1" not in message.data
+
+
 def test_surprise_withholds_the_message(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(NAMED, "_data", None)  # calling it raises
     assert isinstance(kept(json.dumps(CLEAN).encode()), Withheld)
@@ -317,7 +325,8 @@ def test_keys_within_fields_that_hold_objects():
     assert isinstance(claim, dict)
     row = rows.row(Message(data), claim, NOW)
     shown = {"patientId": OWN, "x": 1.5}
-    assert (json.loads(row["plan"]), row["lines"]) == (shown, [shown, shown])
+    assert json.loads(row["plan"]) == shown
+    assert [json.loads(text) for text in row["lines"]] == [shown, shown]
     assert claim["lines"] == [held, held]
     kept_ones = json.loads(named.message(Message(data), fields_of(data)).data)
     assert (kept_ones["plan"], kept_ones["lines"]) == (shown, [shown, shown])

@@ -40,6 +40,15 @@ class Batch:
             return iter(self.messages)
         return zip(self.messages, self.subjects, strict=True)
 
+    def parts(self) -> Iterator["Batch"]:
+        """The batch in pieces of at most `MAX_MESSAGES`: one that Beam made may be larger."""
+        if len(self) <= MAX_MESSAGES:
+            yield self
+            return
+        for start in range(0, len(self), MAX_MESSAGES):
+            part = slice(start, start + MAX_MESSAGES)
+            yield Batch(self.messages[part], self.subjects and self.subjects[part])
+
     @classmethod
     def of(cls, elements: Sequence[Any]) -> "Batch":
         """The batch of some elements: messages, or pairs."""

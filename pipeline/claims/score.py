@@ -11,14 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from pipeline.claims.contract import DocumentError
 from pipeline.claims.rows import Columns
-from pipeline.claims.verdicts import (
-    Condition,
-    IntervalVerdicts,
-    Schema,
-    ValueVerdicts,
-    bounds_of,
-    condition,
-)
+from pipeline.claims.verdicts import Condition, Schema, condition, verdicts
 
 # Conditions of these keywords look at the fields that they name and at nothing else.
 _COMBINING = ("allOf", "anyOf", "oneOf")
@@ -160,15 +153,10 @@ class Scorer:
             self._apart |= bit
             for field, schema in parts.items():
                 by_field.setdefault(field, {})[bit] = schema
-        self._verdicts = {field: self._verdicts_on(schemas) for field, schemas in by_field.items()}
-
-    def _verdicts_on(self, schemas: dict[int, Schema]) -> ValueVerdicts:
-        conditions = [(bit, condition(schema)) for bit, schema in schemas.items()]
-        indifferent = self._apart & ~sum(schemas)
-        bounds = bounds_of(list(schemas.values()))
-        if bounds is None:
-            return ValueVerdicts(conditions, indifferent)
-        return IntervalVerdicts(conditions, indifferent, bounds)
+        self._verdicts = {
+            field: verdicts(schemas, self._apart & ~sum(schemas))
+            for field, schemas in by_field.items()
+        }
 
     def fired(self, facts: Columns) -> list[int]:
         """The rules that fire on each claim, which `assessment` tells.
@@ -177,8 +165,8 @@ class Scorer:
         """
         size = len(next(iter(facts.values())))
         fired: Iterable[int] = repeat(self._apart, size)
-        for field, verdicts in self._verdicts.items():
-            fired = map(and_, fired, verdicts.on(facts[field]))
+        for field, judged in self._verdicts.items():
+            fired = map(and_, fired, judged.on(facts[field]))
         if self._across:
             fired = map(or_, fired, map(self._fired_across, _claim_by_claim(facts)))
         return list(fired)

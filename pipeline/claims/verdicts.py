@@ -6,7 +6,7 @@ again and again.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from operator import add
 from typing import Any
@@ -44,10 +44,10 @@ class ValueVerdicts(dict[Any, int]):
     def on(self, values: Sequence[Any]) -> Iterable[int]:
         """The verdict on each value."""
         try:
-            if list in map(type, values):
+            if set(map(type, values)) == {list}:
                 return list(map(self.__getitem__, map(tuple, values)))
             return list(map(self.__getitem__, values))
-        except TypeError:  # an object, or some are no lists
+        except TypeError:  # an object, or only some are lists
             return map(self._on_any, values)
 
     def _on_any(self, value: Any) -> int:
@@ -103,6 +103,38 @@ class IntervalVerdicts(ValueVerdicts):
             for place, value in zip(places, values, strict=True):
                 self._by_place.setdefault(place, self.judge(value))
         return map(self._by_place.__getitem__, places)
+
+
+class TypeVerdicts(ValueVerdicts):
+    """Verdicts on one field of which rules only ask the type."""
+
+    def on(self, values: Sequence[Any]) -> Iterable[int]:
+        """The verdict on each value."""
+        types = list(map(type, values))
+        if not self.keys() >= set(types):
+            for its_type, value in zip(types, values, strict=True):
+                self.setdefault(its_type, self.judge(value))
+        return map(self.__getitem__, types)
+
+
+def verdicts(conditions: Mapping[int, Schema], indifferent: int) -> ValueVerdicts:
+    """Verdicts of the conditions on one field, by their bits, in the cheapest way there is."""
+    compiled = [(bit, condition(schema)) for bit, schema in conditions.items()]
+    schemas = list(conditions.values())
+    if _ask_types(schemas):
+        return TypeVerdicts(compiled, indifferent)
+    bounds = bounds_of(schemas)
+    if bounds is None:
+        return ValueVerdicts(compiled, indifferent)
+    return IntervalVerdicts(compiled, indifferent, bounds)
+
+
+def _ask_types(schemas: list[Schema]) -> bool:
+    """Whether schemas only ask for types that a Python type tells: 45.0 is an integer, 45.5 not."""
+    return all(
+        isinstance(schema, dict) and schema.keys() == {"type"} and "integer" not in schema["type"]
+        for schema in schemas
+    )
 
 
 def bounds_of(schemas: list[Schema]) -> list[float] | None:

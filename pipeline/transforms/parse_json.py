@@ -1,12 +1,12 @@
 """ParseJson: messages to the fields of claims."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 
-from pipeline.batch import MAX_MESSAGES, Batch
+from pipeline.batch import Batch
 from pipeline.claims import decode
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
@@ -25,17 +25,19 @@ class DecodeFn(Step):
         """The fields of the message."""
         return decode.decode(message.data, self._exact)
 
+    def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Sequence[Any]:
+        """The fields of each message."""
+        return [decode.decode(message.data, self._exact) for message in messages]
+
     def process(self, element: Message) -> Iterable[Any]:  # type: ignore[override]
         """Decode one message."""
         self.tally["received"] += 1
         return super().process((element, element))
 
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
-        """Decode messages; a batch that Beam has made of a bundle may be a large one."""
+        """Decode messages."""
         self.tally["received"] += len(batch)
-        for start in range(0, len(batch), MAX_MESSAGES):
-            messages = batch.messages[start : start + MAX_MESSAGES]
-            yield from super().process_batch(Batch(messages, messages))
+        return super().process_batch(Batch(batch.messages, batch.messages))
 
 
 @dataclass

@@ -52,6 +52,10 @@ class Step(beam.DoFn):
 
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
         """Decide on each message of a batch."""
+        for part in batch.parts():
+            yield from self._decided(part)
+
+    def _decided(self, batch: Batch) -> Iterator[Batch]:
         messages, subjects = batch.messages, batch.subjects or ()
         try:
             outcomes = self.decide_all(messages, subjects)

@@ -1,6 +1,6 @@
 """ValidateClaims: fields to claims that keep the contract."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,10 @@ class ValidateFn(Step):
     def decide(self, message: Message, subject: Any) -> Any:
         """The claim."""
         return self._validator.validate(subject)
+
+    def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Sequence[Any]:
+        """The claims."""
+        return list(map(self._validator.validate, subjects))
 
 
 @dataclass

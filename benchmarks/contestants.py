@@ -13,7 +13,7 @@ from apache_beam.transforms.window import TimestampedValue
 
 from benchmarks import stock
 from benchmarks.inputs import Input, Row, read_rows
-from pipeline import graph
+from pipeline import collector, graph
 from pipeline.batch import MAX_MESSAGES, Batch
 from pipeline.bigquery.storage_write import StorageWrite
 from pipeline.bigquery.streaming_insert import StreamingInsert
@@ -128,6 +128,7 @@ class ReadyRowsFn(beam.DoFn):
         self._path = path
 
     def setup(self) -> None:
+        collector.calm()  # as the steps do that come before a sink
         with open(self._path, "rb") as file:
             rows = read_rows(file)
         self._batches = [

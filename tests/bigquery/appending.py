@@ -1,15 +1,17 @@
 """What the tests of the sink share: a table, rows for it, and ways to append them."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.batch import Batch
 from pipeline.bigquery.append_limits import AppendLimits
-from pipeline.bigquery.storage_write import AppendRowsFn, StorageWrite
+from pipeline.bigquery.storage_write import AppendBatchesFn, StorageWrite
 from pipeline.claims.contract import Column
 from pipeline.claims.message import Message
+from pipeline.claims.rows import Rows
 from pipeline.tables import TableName
 
 TABLE = TableName("project-one", "claims", "claims")
@@ -57,16 +59,26 @@ def sink(address: str, limits: AppendLimits = LIMITS, columns: Sequence[Column] 
 class Bundles:
     """A DoFn that is set up; runs bundles as a worker would."""
 
-    fn: AppendRowsFn
+    fn: AppendBatchesFn
 
-    def run(self, elements: Iterable[tuple[Message, dict[str, Any]]]) -> list[tuple[Any, Any]]:
-        """Run one bundle; the rejected messages with their rejections."""
+    def run(
+        self, elements: Sequence[tuple[Message, dict[str, Any]]], batch_size: int = 0
+    ) -> list[tuple[Any, Any]]:
+        """Run one bundle; the rejected messages with their rejections.
+
+        The elements come one by one; with a `batch_size` in batches, by column as of EnrichClaims.
+        """
         self.fn.start_bundle()
-        rejected = []
-        for one in elements:
-            rejected += self.fn.process(one) or ()
-        rejected += self.fn.finish_bundle()
-        return [output.value for output in rejected]
+        rejected: list[tuple[Any, Any]] = []
+        for one in () if batch_size else elements:
+            rejected += [output.value for output in self.fn.process(one) or ()]
+        for start in range(0, len(elements), batch_size) if batch_size else ():
+            messages, rows = zip(*elements[start : start + batch_size], strict=True)
+            columns = {name: [row[name] for row in rows] for name in rows[0]}
+            for refused in self.fn.process_batch(Batch(messages, Rows(columns))):
+                rejected += refused
+        rejected += [output.value for output in self.fn.finish_bundle()]
+        return rejected
 
 
 @contextmanager
@@ -74,7 +86,7 @@ def bundles(
     address: str, limits: AppendLimits = LIMITS, columns: Sequence[Column] = COLUMNS
 ) -> Iterator[Bundles]:
     """A DoFn from setup to teardown."""
-    fn = AppendRowsFn(TABLE, tuple(columns), address, limits)
+    fn = AppendBatchesFn(TABLE, tuple(columns), address, limits)
     fn.setup()
     try:
         yield Bundles(fn)

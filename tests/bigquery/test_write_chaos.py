@@ -95,7 +95,7 @@ def test_every_row_has_exactly_one_outcome(seed: int) -> None:
             with bundles(proxy.address, limits) as worker:
                 while share:
                     size = chance.choice((1, 10, 500, 2_000))
-                    rejected.extend(worker.run(share[:size]))
+                    rejected.extend(worker.run(share[:size], chance.choice((0, 7, 100))))
                     del share[:size]
 
         threads = [

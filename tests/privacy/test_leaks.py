@@ -31,9 +31,9 @@ from tests.privacy.observation import observing
 
 MESSAGES = (ACCEPTED[0], REFUSED["bad"], UNPARSABLE["invalid_json"])
 PLACES = (
-    (DecodeFn, "decide"),
+    (DecodeFn, "decide_all"),
     (decode, "decode"),
-    (ValidateFn, "decide"),
+    (ValidateFn, "decide_all"),
     (ClaimValidator, "validate"),
     (EnrichFn, "decide_all"),
     (ClaimRows, "rows"),
@@ -129,7 +129,7 @@ def test_log_line_anywhere(owner: Any, name: str, leaks, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("output", LEAKS)
 def test_every_output(output: str, leaks, monkeypatch: pytest.MonkeyPatch):
-    add(monkeypatch, ValidateFn, "decide", LEAKS[output])
+    add(monkeypatch, ClaimValidator, "validate", LEAKS[output])
     assert output in leaks()
 
 

@@ -28,7 +28,7 @@ if [ ! -s "$rootfs" ]; then
     fi
     if ! command -v debootstrap >/dev/null; then
         apt-get -qq update
-        apt-get -qq install -y --no-install-recommends debootstrap >/dev/null
+        apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends debootstrap >/dev/null
     fi
     mkdir -p "$cache"
     work=$(mktemp -d "$cache/rootfs.XXXXXX")

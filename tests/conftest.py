@@ -59,13 +59,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        # What shares fixtures of a file, or the image, is run by one worker.
-        in_image = IMAGE_TESTS in item.path.parents
-        item.add_marker(pytest.mark.xdist_group("image" if in_image else str(item.path)))
-        if IN_CONTAINERS or in_image:
+        if IN_CONTAINERS or IMAGE_TESTS in item.path.parents:
             # Fixtures build images, with a time limit of their own.
             item.add_marker(pytest.mark.timeout(120, func_only=True))
 

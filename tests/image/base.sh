@@ -9,6 +9,12 @@ set -euo pipefail
 cd "$(dirname "$0")"
 export DOCKER_BUILDKIT=1
 
+# One at a time: another process of the tests may want the same.
+cache=${CLAIMS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/claims-pipeline}
+mkdir -p "$cache"
+exec 8>"$cache/bases.lock"
+! command -v flock >/dev/null || flock 8
+
 base=$(sed -n "s/^ARG $1=//p" ../../Dockerfile)
 if ! docker image inspect "$base" >/dev/null 2>&1 && ! docker pull --quiet "$base" >/dev/null 2>&1; then
     echo "$base cannot be pulled: a stand-in takes its place, see docs/image.md" >&2

@@ -36,6 +36,7 @@ ERRORS = {
 _SPACE = b" \t\r\n"
 _PYTHON_STYLE, _HEAD_BYTES = b'": ', 64
 """A space behind the first keys, as Python's `json` writes them: `orjson` would write none."""
+_ESCAPE = ord("\\")
 _EXACT_TOKEN = 17
 """Bytes that hold a number of at most 15 digits, sign, point and the `,` or `}` behind it.
 
@@ -74,10 +75,13 @@ def decode(data: bytes, exact: Collection[str]) -> dict[str, Any] | Rejection:
     for name in exact:
         if type(fields.get(name)) is float:
             key = _key(name)
-            start = packed.find(key) + len(key)
+            place = packed.find(key)
+            start = place + len(key)
             token = packed[start : start + _EXACT_TOKEN]
             # A double of zero may be what is left of 1e-400.
-            if start < len(key) or not fields[name] or (b"," not in token and b"}" not in token):
+            if place < 0 or not fields[name] or (b"," not in token and b"}" not in token):
+                return _decode_exactly(data)
+            if packed[place - 1] == _ESCAPE:  # the end of another key
                 return _decode_exactly(data)
     return fields
 

@@ -8,7 +8,7 @@ SCALE = 9
 _LIMIT = Decimal(10) ** 29
 """A NUMERIC column holds numbers below this."""
 _CENTS_LIMIT = 1_000_000.0
-"""Below this a double that is not a whole number of cents does not become one times 100."""
+"""Below this cents have few enough digits for a double."""
 
 
 def exact_number(text: str) -> float | Decimal:
@@ -20,8 +20,10 @@ def exact_number(text: str) -> float | Decimal:
 def fits_numeric(value: float | int | Decimal) -> bool:
     """Whether a NUMERIC column holds a number to the last digit."""
     if type(value) is float:
-        if -_CENTS_LIMIT < value < _CENTS_LIMIT and (value * 100).is_integer():
-            return True  # dollars and cents, as most are
+        if -_CENTS_LIMIT < value < _CENTS_LIMIT:
+            cents = value * 100  # rounded: 39.999999999999997 becomes 40 here, and 0.4 below
+            if cents.is_integer() and cents / 100 == value:
+                return True  # dollars and cents, as most are
         text = repr(value)
         if "." in text[-1 - SCALE :] and "e" not in text:
             return True  # below 10^16

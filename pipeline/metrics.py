@@ -55,18 +55,25 @@ METRICS = (*STEP_METRICS, *SINK_METRICS)
 
 
 class Tally(Counter[str]):
-    """Counts within a bundle by metric name; hands the sums to Beam when the bundle ends.
+    """Counts and samples within a bundle by metric name; Beam gets them when the bundle ends.
 
     A Beam metric costs about as much as a whole step of the pipeline, so that none is touched
-    per claim.
+    per claim. And while a step works on a batch, Beam takes what it is told for another step's.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._samples: list[tuple[str, int]] = []
 
     def sample(self, name: str, value: int) -> None:
         """Tell a value of a distribution: once a bundle or a request, never once a claim."""
-        Metrics.distribution(NAMESPACE, name).update(value)
+        self._samples.append((name, value))
 
     def flush(self) -> None:
-        """Hand the sums over, and begin again."""
+        """Hand all over, in `finish_bundle`, and begin again."""
         for name, by in self.items():
             Metrics.counter(NAMESPACE, name).inc(by)
+        for name, value in self._samples:
+            Metrics.distribution(NAMESPACE, name).update(value)
         self.clear()
+        self._samples.clear()

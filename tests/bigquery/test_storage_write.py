@@ -24,6 +24,7 @@ from pipeline.bigquery.delivery import AppendFailed
 from pipeline.bigquery.shared_streams import STREAMS
 from pipeline.bigquery.storage_write import AppendBatchesFn
 from pipeline.claims.contract import Column
+from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.emulation import write_credentials
 from pipeline.metrics import SINK_METRICS
@@ -464,6 +465,32 @@ def test_metrics_count_rows_requests_and_retries_and_all_are_described(
     described = {metric.name for metric in SINK_METRICS}
     assert {"bytes_written", "append_requests", "rows_written", *distributions} <= described
     assert "append_retries_{reason}" in described
+
+
+class _InBatchesFn(beam.DoFn):
+    @beam.DoFn.yields_batches
+    def process(self, element: int) -> Iterator[Batch]:
+        for start in range(0, element, 50):
+            yield Batch.of(ELEMENTS[start : start + 50])
+
+    def infer_output_type(self, input_type: Any) -> Any:
+        return tuple[Message, dict[str, Any]]
+
+
+def test_metrics_of_batches_are_of_the_step_that_writes_them(server: FaultServer) -> None:
+    pipeline = beam.Pipeline(runner=FnApiRunner())
+    rows = pipeline | beam.Create([len(ELEMENTS)]) | "InBatches" >> beam.ParDo(_InBatchesFn())
+    rows | "WriteClaims" >> sink(server.address)
+    result = pipeline.run()
+    result.wait_until_finish()
+    steps: dict[str, Counter[str]] = {}
+    for kind in ("counters", "distributions"):
+        for found in result.metrics().query()[kind]:
+            count = getattr(found.result, "count", found.result)
+            steps.setdefault(found.key.metric.name, Counter())[found.key.step] += count
+    assert steps["append_requests"].total() > 1
+    assert steps["append_latency_ms"] == steps["in_flight_bytes"] == steps["append_requests"]
+    assert {step for counts in steps.values() for step in counts} == {"WriteClaims/AppendRows"}
 
 
 def test_construction_opens_nothing_and_pickles() -> None:

@@ -7,6 +7,7 @@ all steps for one claim.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from apache_beam.typehints.batch import BatchConverter
@@ -20,6 +21,7 @@ MAX_BYTES: Final = 1 << 20
 """Of messages; a larger one travels alone."""
 _ELEMENT_BYTES: Final = 1_000
 """What Beam is told of the size of an element, which it would find out by pickling some."""
+_DATA_OF: Final = itemgetter(Message._fields.index("data"))
 
 
 class Batch:
@@ -105,3 +107,10 @@ def batches_of(messages: Iterable[Message]) -> Iterator[Batch]:
         batch.append(message)
     if batch:
         yield Batch(batch)
+
+
+def bounded(batch: Batch) -> Iterable[Batch]:
+    """A batch of messages in batches of a bounded size: Beam makes one of up to 4,096."""
+    size = sum(map(len, map(_DATA_OF, batch.messages)))
+    fits = len(batch) <= MAX_MESSAGES and size <= MAX_BYTES
+    return (batch,) if fits else batches_of(batch.messages)

@@ -1,6 +1,7 @@
 """Batches: bounded, and nothing is lost or reordered on the way through them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import apache_beam as beam
 import pytest
@@ -10,7 +11,9 @@ from apache_beam.typehints.batch import BatchConverter
 from pipeline.batch import MAX_BYTES, MAX_MESSAGES, Batch, batches_of
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
+from pipeline.pseudonymisation import Pseudonymisation
 from pipeline.transforms.parse_json import ParseJson
+from pipeline.transforms.pseudonymous_steps import steps_for
 
 
 @pytest.mark.parametrize(
@@ -28,6 +31,22 @@ def test_batches_are_bounded(sizes: list[int], lengths: list[int]) -> None:
     batches = list(batches_of(messages))
     assert [len(batch) for batch in batches] == lengths
     assert [message for batch in batches for message in batch] == messages
+
+
+@pytest.mark.parametrize("names", [(), ("patient_id",)])
+def test_a_large_batch_is_decoded_bit_by_bit(names: tuple[str, ...], tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"k" * 32)
+    asked = Pseudonymisation(names, str(key)) if names else None
+    decode = steps_for(asked).decode(Contract.default())
+    decode.setup()
+    sizes = [*[2] * (MAX_MESSAGES + 1), MAX_BYTES, MAX_BYTES, 2]
+    messages = [Message(b" " * (size - 2) + b"{}", str(n)) for n, size in enumerate(sizes)]
+    batches = list(decode.process_batch(Batch(messages)))
+    assert [len(batch) for batch in batches] == [MAX_MESSAGES, 1, 1, 1, 1]
+    found = [message.message_id for batch in batches for message in batch.messages]
+    assert found == [message.message_id for message in messages]
+    assert decode.tally["received"] == len(messages)
 
 
 def test_the_converter_keeps_every_element() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline.batch import Batch
+from pipeline.batch import Batch, bounded
 from pipeline.claims import decode
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
@@ -37,7 +37,12 @@ class DecodeFn(Step):
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
         """Decode messages."""
         self.tally["received"] += len(batch)
-        return super().process_batch(Batch(batch.messages, batch.messages))
+        for some in bounded(batch):
+            yield from super().process_batch(self.with_subjects(some))
+
+    def with_subjects(self, batch: Batch) -> Batch:
+        """Messages with the subjects that `decide` takes."""
+        return Batch(batch.messages, batch.messages)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 The choice is made once, when the graph is built: without `pseudonymise` no claim meets any of this.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -59,10 +59,9 @@ class PseudonymousDecodeFn(DecodeFn):
         self.tally["received"] += 1
         return Step.process(self, self._decoded(element))
 
-    def process_batch(self, batch: Batch) -> Iterator[Batch]:
-        """Decode messages."""
-        self.tally["received"] += len(batch)
-        return Step.process_batch(self, Batch.of(list(map(self._decoded, batch))))
+    def with_subjects(self, batch: Batch) -> Batch:
+        """Messages as they may be kept, each with what it was decoded to."""
+        return Batch.of(list(map(self._decoded, batch)))
 
     def _decoded(self, message: Message) -> tuple[Message, Any]:
         try:

@@ -89,11 +89,18 @@ def column_of(name: str, schema: Any) -> Column:
     return Column(name, column_type, mode, schema.get("description", ""))
 
 
+def _storable(schema: Mapping[str, Any]) -> dict[str, Any]:
+    pattern = _STORABLE.get(schema.get("format", ""))
+    if pattern is None:
+        return dict(schema)
+    return {**schema, "allOf": [*schema.get("allOf", ()), {"pattern": pattern}]}
+
+
 def _canonical(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema that a property obeys once it is normalised."""
-    canonical = dict(schema)
-    if schema.get("format") in _STORABLE:
-        canonical["allOf"] = [*schema.get("allOf", ()), {"pattern": _STORABLE[schema["format"]]}]
+    canonical = _storable(schema)
+    if isinstance(schema.get("items"), dict):
+        canonical["items"] = _storable(schema["items"])
     if is_nullable(schema):
         if types_of(schema) == ("string",):
             canonical.setdefault("minLength", 1)  # an empty string becomes null

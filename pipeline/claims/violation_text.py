@@ -44,6 +44,8 @@ def describe(error: ValidationError, properties: Mapping[str, Any]) -> Violation
         missing = f"{field}.{told['property']}" if field else str(told["property"])
         return Violation(missing, rule, "required but missing")
     schema: Mapping[str, Any] = properties.get(field.removesuffix("[]"), {})
+    if field.endswith("[]"):
+        schema = schema.get("items", {})
     if rule == "pattern" and "format" in schema and schema.get("pattern") is None:
         rule = "format"  # the contract's own pattern for storable dates
     if rule == "format":

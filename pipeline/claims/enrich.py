@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 
 from pipeline.claims.rows import Columns
 
+_REMEMBERED = 65_536
+"""Dates in pairs, and NPIs, of which a feature is kept."""
+_NPI_DIGITS = 10
 _NPI_CONSTANT = 24
 """Luhn sum of the prefix 80840 that makes an NPI a card issuer number (CMS, 45 CFR 162.406)."""
 _LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(_REMEMBERED)
 def days_to_submission(service_date: str | None, submission_date: str | None) -> int | None:
     """Days from service to submission: negative when submitted before; None without a date."""
     if service_date is None or submission_date is None:
@@ -37,7 +40,6 @@ def within_timely_filing(
     return (int(submission_date[:4]), submission_date[4:]) <= (int(service_date[:4]) + 1, last_day)
 
 
-@lru_cache(maxsize=65_536)
 def npi_check_digit_ok(billing_npi: str | None) -> bool | None:
     """Whether the billing NPI is ten digits, begins with 1 or 2, and passes its Luhn check.
 
@@ -45,13 +47,25 @@ def npi_check_digit_ok(billing_npi: str | None) -> bool | None:
     """
     if billing_npi is None:
         return None
-    if len(billing_npi) != 10 or not (billing_npi.isascii() and billing_npi.isdigit()):
+    if len(billing_npi) != _NPI_DIGITS or not (billing_npi.isascii() and billing_npi.isdigit()):
         return False
     if billing_npi[0] not in "12":
         return False
     digits = [int(digit) for digit in billing_npi]
     total = _NPI_CONSTANT + sum(digits[1::2]) + sum(_LUHN_DOUBLED[d] for d in digits[::2])
     return total % 10 == 0
+
+
+class _KnownNpis(dict[str | None, bool | None]):
+    """`npi_check_digit_ok` of those that came lately; what is too long for one may be megabytes."""
+
+    def __missing__(self, billing_npi: str | None) -> bool | None:
+        is_ok = npi_check_digit_ok(billing_npi)
+        if billing_npi is None or len(billing_npi) <= _NPI_DIGITS:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[billing_npi] = is_ok
+        return is_ok
 
 
 class Feature(NamedTuple):
@@ -68,7 +82,7 @@ FEATURES: Mapping[str, Feature] = {
     "within_timely_filing": Feature(
         within_timely_filing, ("days_to_submission", "service_date", "submission_date")
     ),
-    "npi_check_digit_ok": Feature(npi_check_digit_ok, ("billing_npi",)),
+    "npi_check_digit_ok": Feature(_KnownNpis().__getitem__, ("billing_npi",)),
 }
 """Each feature by the name under which rules test it."""
 

@@ -7,6 +7,7 @@ again and again.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from itertools import repeat
 from operator import add
 from typing import Any
@@ -71,10 +72,10 @@ class ValueVerdicts(dict[Any, int]):
 
 
 def _is_small(value: Any) -> bool:
-    """Whether a value may be remembered: a text of megabytes would fill the worker."""
+    """Whether a value may be remembered: megabytes of text or digits would fill the worker."""
     if isinstance(value, tuple):
         return len(value) <= _SMALL and all(map(_is_small, value))
-    return not isinstance(value, str) or len(value) <= _SMALL
+    return len(value) <= _SMALL if isinstance(value, str) else not isinstance(value, Decimal)
 
 
 class IntervalVerdicts(ValueVerdicts):

@@ -1,4 +1,4 @@
-"""Arrays in an operator's schema: dates and times in them are spelt and judged as single ones are."""
+"""Arrays in an operator's schema: their dates and times are spelt and judged as single ones."""
 
 import json
 from typing import Any

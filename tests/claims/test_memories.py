@@ -1,0 +1,71 @@
+"""Large values that never recur: no memory of values keeps one, or a worker would fill."""
+
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from pipeline.bigquery.row_encoder import RowEncoder
+from pipeline.claims.claim_row import ClaimRows
+from pipeline.claims.decode import decode
+from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.message import Message
+from pipeline.claims.rejection import Rejection
+from pipeline.claims.validate import ClaimValidator
+from pipeline.tables import claims_table
+from tests.claims.core import CLEAN, CONTRACT, NOW
+
+SIZE, CLAIMS = 50_000, 40
+OWN_FIELDS: dict[str, Any] = {
+    "total": {"type": ["number", "null"], "x-bigquery": {"type": "BIGNUMERIC"}},
+    "visits": {"type": ["array", "null"], "items": {"type": "string", "format": "date-time"}},
+    "plan": {"type": ["object", "null"]},
+    "lines": {"type": ["array", "null"], "items": {"type": "object"}},
+}
+UNLIMITED = {
+    name: {keyword: told for keyword, told in schema.items() if keyword != "maxLength"}
+    for name, schema in CONTRACT.properties.items()
+}
+OWN = check_contract(json.dumps({**CONTRACT.document, "properties": {**UNLIMITED, **OWN_FIELDS}}))
+TEXTS = OWN.names("STRING")
+ARRAYS = [column.name for column in OWN.columns if column.mode == "REPEATED"]
+LARGE = {
+    **dict.fromkeys(TEXTS, '"%s"' % ("x" * SIZE + "{}")),
+    **dict.fromkeys(ARRAYS, '["%s"]' % ("x" * SIZE + "{}")),
+    "total": "0." + "1" * SIZE + "{}",
+    "visits": '["2026-01-01T10:00:00.%sZ"]' % ("1" * SIZE + "{}"),
+    "plan": '{{"name": "%s"}}' % ("x" * SIZE + "{}"),
+    "lines": '[{{"name": "%s"}}]' % ("x" * SIZE + "{}"),
+    "unknown": '"%s"' % ("x" * SIZE + "{}"),
+}
+"""Field -> JSON text of a large value, with a place for a number."""
+
+
+@pytest.mark.parametrize("field", LARGE)
+def test_a_large_value_is_forgotten(field: str) -> None:
+    rule = {"id": "odd", "description": "", "when": {"properties": {field: {"not": {"const": 1}}}}}
+    rules = {"risk_rules": [], "quality_rules": [rule] if field in OWN.properties else []}
+    rows = ClaimRows(OWN, check_rules(json.dumps(rules), OWN), 0.5, "test")
+    validator, encoder = ClaimValidator(OWN), RowEncoder(claims_table(OWN).columns)
+    exact = OWN.names("NUMERIC", "BIGNUMERIC", "INTEGER")
+    rest = json.dumps({name: value for name, value in CLEAN.items() if name != field})
+
+    def lead(number: int) -> None:
+        data = f'{{"{field}": {LARGE[field].format(number)}, {rest[1:]}'.encode()
+        fields = decode(data, exact)
+        assert not isinstance(fields, Rejection)
+        claim = validator.validate(fields)
+        assert not isinstance(claim, Rejection), claim
+        made = rows.rows([Message(data)], [claim], NOW)
+        if field != "total":  # more digits than its column holds
+            encoder.encode_all(made)
+
+    lead(CLAIMS)
+    tracemalloc.start()
+    try:
+        for number in range(CLAIMS):
+            lead(number)
+        assert tracemalloc.get_traced_memory()[0] < CLAIMS * SIZE / 10
+    finally:
+        tracemalloc.stop()

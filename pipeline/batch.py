@@ -30,7 +30,13 @@ class Batch:
     __slots__ = ("messages", "subjects")
 
     def __init__(self, messages: Sequence[Any], subjects: Sequence[Any] | None = None) -> None:
-        """Messages; or messages and what each came to at the last step, as pairs."""
+        """Messages; or messages and what each came to at the last step, as pairs.
+
+        Raises:
+            ValueError: a message lacks what it came to; it must not be lost.
+        """
+        if subjects is not None and len(subjects) != len(messages):
+            raise ValueError(f"{len(messages)} messages came to {len(subjects)} outcomes")
         self.messages = messages
         self.subjects = subjects
 

@@ -1,7 +1,8 @@
 """Batches: bounded, and nothing is lost or reordered on the way through them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import pytest
@@ -14,6 +15,7 @@ from pipeline.claims.message import Message
 from pipeline.pseudonymisation import Pseudonymisation
 from pipeline.transforms.parse_json import ParseJson
 from pipeline.transforms.pseudonymous_steps import steps_for
+from pipeline.transforms.step import Step
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,21 @@ def test_pairs_are_kept_apart_and_come_out_as_pairs() -> None:
     batch = Batch.of(pairs)
     assert (batch.messages, batch.subjects) == ([Message(b"a"), Message(b"b")], [1, 2])
     assert (list(batch), len(batch)) == (pairs, 2)
+
+
+class _ForgetfulFn(Step):
+    stage = "parse"
+
+    def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Sequence[Any]:
+        return subjects[1:]
+
+
+@pytest.mark.parametrize("subjects", [[1, 2], None])
+def test_a_step_that_loses_a_message_fails_the_bundle(subjects: list[int] | None) -> None:
+    step = _ForgetfulFn()
+    step.setup()
+    with pytest.raises(ValueError, match="2 messages"):
+        list(step.process_batch(Batch([Message(b"1"), Message(b"2")], subjects)))
 
 
 def test_no_other_type_gets_our_converter() -> None:

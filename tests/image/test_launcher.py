@@ -39,11 +39,13 @@ OF_DATAFLOW = {
     "service_account_email": f"worker@{PROJECT}.iam.gserviceaccount.com",
 }
 # Every module but the emulator's own, whose packages are for development.
+# The emulator and the report need packages that the image does without.
 IMPORT_ALL = """
 import importlib, pkgutil, pipeline
 modules = {module.name for module in pkgutil.walk_packages(pipeline.__path__, "pipeline.")}
 for name in modules - {"pipeline.tools.bigquery_emulator", "pipeline.tools.tether"}:
-    importlib.import_module(name)
+    if not name.startswith("pipeline.tools.report."):
+        importlib.import_module(name)
 print(*sorted(modules))
 """
 

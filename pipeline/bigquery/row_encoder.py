@@ -105,13 +105,15 @@ class _Record:
 
     def encode_all(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
         """The same for each row."""
-        columns = self._columns_of(rows)
+        encoders, columns = self._column_encoders[:], list(self._columns_of(rows))
+        # The last columns are often the same in all rows, as versions: those are encoded once.
+        same = b""
+        while columns and _is_one_text(columns[-1]):
+            same = self._encoders[len(columns) - 1](columns.pop()[0]) + same
+            encoders.pop()
         # Each column to its end, so that what it needs stays in the processor's cache.
-        fields = [
-            list(encode(values))
-            for encode, values in zip(self._column_encoders, columns, strict=True)
-        ]
-        return list(map(b"".join, zip(*fields, strict=True)))
+        fields = [list(encode(values)) for encode, values in zip(encoders, columns, strict=True)]
+        return list(map(b"".join, zip(*fields, [same] * len(rows), strict=True)))
 
     def _columns_of(self, rows: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[Any]]:
         if isinstance(rows, Rows) and rows.columns.keys() == set(self._names):
@@ -139,6 +141,11 @@ class _Record:
         """Encode one column otherwise from now on."""
         self._encoders[place] = encode
         self._column_encoders[place] = encode_column
+
+
+def _is_one_text(values: Sequence[Any]) -> bool:
+    """Whether all values are the same text."""
+    return type(values[0]) is str and values.count(values[0]) == len(values)
 
 
 def _values_getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:

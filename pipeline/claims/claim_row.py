@@ -11,7 +11,7 @@ from pipeline.claims.enrich import with_features
 from pipeline.claims.json_text import json_column
 from pipeline.claims.message import Message
 from pipeline.claims.numeric import decimal_text
-from pipeline.claims.replay import history
+from pipeline.claims.replay import histories
 from pipeline.claims.rows import Rows
 from pipeline.claims.score import Rules, Scorer
 from pipeline.claims.validate import ADDITIONAL_FIELDS
@@ -66,7 +66,7 @@ class ClaimRows:
         columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=True))
         facts = with_features(columns)
         fired = self._scorer.fired(facts)
-        _, originals, published = zip(*map(history, messages), strict=True)
+        originals, published = histories(messages)
         columns |= zip(Verdict._fields, zip(*map(self._verdict, fired), strict=True), strict=True)
         columns["days_to_submission"] = facts["days_to_submission"]
         columns["message_id"] = [message.message_id for message in messages]

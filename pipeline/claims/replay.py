@@ -3,6 +3,7 @@
 `claims replay` publishes these attributes beside those of the original message.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pipeline.claims.message import Message
@@ -31,6 +32,14 @@ def history(message: Message) -> tuple[int, str | None, str | None]:
     if not count or not original:
         return 0, None, message.publish_time
     return count, original, _time(attributes.get(ORIGINAL_PUBLISH_TIME)) or message.publish_time
+
+
+def histories(messages: Sequence[Message]) -> tuple[Sequence[str | None], Sequence[str | None]]:
+    """Of each message, what `history` says of its original id and its first publication."""
+    if not any([message.attributes for message in messages]):
+        return [None] * len(messages), [message.publish_time for message in messages]
+    _, originals, published = zip(*map(history, messages), strict=True)
+    return originals, published
 
 
 def _count(text: str) -> int:

@@ -42,23 +42,23 @@ class ClaimValidator:
         """
         try:
             try:
-                accepted = self._accept(fields)
+                if self._is_canonical(fields):
+                    return self._claim(fields)
+                accepted = self._accept_normalised(fields)
             except ValueError:  # nested deeper than the validator looks
                 accepted = self._accept_known(fields)
             return accepted if isinstance(accepted, Rejection) else self._claim(accepted)
         except (ValueError, RecursionError):
             return _TOO_DEEP
 
-    def _accept(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
-        if self._is_canonical(fields):
-            return fields
+    def _accept_normalised(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
         fields = self._normaliser.normalise(fields)
         return fields if self._contract.accepts(fields) else self._rejection(fields)
 
     def _accept_known(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
         """The same without a look at fields that the contract does not know."""
         known = {name: value for name, value in fields.items() if name in self._contract.blank}
-        accepted = self._accept(known)
+        accepted = known if self._is_canonical(known) else self._accept_normalised(known)
         return accepted if isinstance(accepted, Rejection) else {**fields, **accepted}
 
     def _is_canonical(self, fields: dict[str, Any]) -> bool:

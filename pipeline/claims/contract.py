@@ -2,16 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from importlib import resources
+from operator import and_
 from typing import Any, Self
 
 import jsonschema_rs
 
-from pipeline.claims.numeric import fits_numeric, numeric_faults
+from pipeline.claims.numeric import fit_numeric, numeric_faults
 from pipeline.claims.rejection import Violation
 from pipeline.claims.violation_text import describe
 
@@ -176,13 +177,16 @@ class Contract:
 
     def accepts(self, claim: dict[str, Any]) -> bool:
         """Whether a claim is canonical: normalised, and without a violation."""
-        if not self._is_valid(claim):
-            return False
+        return self.accept([claim])[0]
+
+    def accept(self, claims: Sequence[dict[str, Any]]) -> list[bool]:
+        """The same of each of several claims."""
+        accepted = list(map(self._is_valid, claims))
         for name in self._numerics:
-            value = claim.get(name)
-            if value is not None and not fits_numeric(value):
-                return False
-        return True
+            fit = fit_numeric([claim.get(name) for claim in claims])
+            if False in fit:
+                accepted = list(map(and_, accepted, fit))
+        return accepted
 
     @cached_property
     def _is_valid(self) -> Callable[[Any], bool]:

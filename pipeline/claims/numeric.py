@@ -1,7 +1,8 @@
 """Exact numbers: from decimal text to doubles where they keep every digit, and on to NUMERIC."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import Any
 
 SCALE = 9
 """Decimals that a NUMERIC column holds."""
@@ -17,17 +18,28 @@ def exact_number(text: str) -> float | Decimal:
     return number if Decimal(repr(number)) == exact else exact
 
 
-def fits_numeric(value: float | int | Decimal) -> bool:
-    """Whether a NUMERIC column holds a number to the last digit."""
+def fit_numeric(values: Iterable[Any]) -> list[bool]:
+    """Of each value, whether it is no number that a NUMERIC column could not hold to the digit."""
+    return [
+        # Dollars and cents, as most are; 39.999999999999997 becomes 40 times 100, and 0.4 again.
+        (
+            type(value) is float
+            and -_CENTS_LIMIT < value < _CENTS_LIMIT
+            and (cents := value * 100).is_integer()
+            and cents / 100 == value
+        )
+        or _fits(value)
+        for value in values
+    ]
+
+
+def _fits(value: Any) -> bool:
     if type(value) is float:
-        if -_CENTS_LIMIT < value < _CENTS_LIMIT:
-            cents = value * 100  # rounded: 39.999999999999997 becomes 40 here, and 0.4 below
-            if cents.is_integer() and cents / 100 == value:
-                return True  # dollars and cents, as most are
         text = repr(value)
         if "." in text[-1 - SCALE :] and "e" not in text:
             return True  # below 10^16
-    return not any(numeric_faults(value))
+    is_number = isinstance(value, float | int | Decimal) and not isinstance(value, bool)
+    return not is_number or not any(numeric_faults(value))
 
 
 def numeric_faults(value: float | int | Decimal) -> Iterator[tuple[str, str]]:

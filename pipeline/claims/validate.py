@@ -1,6 +1,6 @@
 """From the fields of a message to a claim: every field of the contract, in its one spelling."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ STAGE = "validate"
 ADDITIONAL_FIELDS = "additional_fields"
 """The column that keeps, as JSON, what the contract does not know."""
 
-_MISSPELT: Mapping[str, tuple[type, ...]] = {"INTEGER": (float, Decimal), "FLOAT": (Decimal,)}
+_MISSPELT: Mapping[str, set[type]] = {"INTEGER": {float, Decimal}, "FLOAT": {Decimal}}
 
 _TOO_DEEP = Rejection(STAGE, "nesting_too_deep", "arrays or objects are nested too deeply")
 
@@ -27,7 +27,7 @@ class ClaimValidator:
         # What JSON Schema lets pass in another spelling than its column's: it takes 45.0 for an
         # integer, and a claim holds 45.
         self._misspelt = [
-            (column.name, (list,) if column.mode == "REPEATED" else _MISSPELT[column.type])
+            (column.name, {list} if column.mode == "REPEATED" else _MISSPELT[column.type])
             for column in contract.columns
             if column.type in _MISSPELT
         ]
@@ -50,6 +50,38 @@ class ClaimValidator:
             return accepted if isinstance(accepted, Rejection) else self._claim(accepted)
         except (ValueError, RecursionError):
             return _TOO_DEEP
+
+    def validate_all(self, many: Sequence[dict[str, Any]]) -> list[dict[str, Any] | Rejection]:
+        """The same for each of several messages, in less time for those that are canonical."""
+        if self._objects:
+            return list(map(self.validate, many))
+        try:
+            accepted = self._contract.accept(many)
+        except ValueError:  # nested deeper than the validator looks
+            return list(map(self.validate, many))
+        claims: list[dict[str, Any] | Rejection] = [self._blank | fields for fields in many]
+        for place, is_plain in enumerate(self._are_plain(many, accepted, claims)):
+            if not is_plain:
+                claims[place] = self.validate(many[place])
+        return claims
+
+    def _are_plain(
+        self, many: Sequence[dict[str, Any]], accepted: list[bool], claims: Sequence[Any]
+    ) -> list[bool]:
+        """Of each claim, whether it has just the fields of the contract, in their spelling."""
+        sizes = list(map(len, claims))
+        plain = accepted
+        if sizes.count(len(self._blank)) != len(many):
+            plain = [
+                are and size == len(self._blank) for are, size in zip(plain, sizes, strict=True)
+            ]
+        if any([ADDITIONAL_FIELDS in fields for fields in many]):
+            plain = [are and ADDITIONAL_FIELDS not in f for are, f in zip(plain, many, strict=True)]
+        for name, misspelt in self._misspelt:
+            types = [type(fields.get(name)) for fields in many]
+            if not misspelt.isdisjoint(types):
+                plain = [are and its not in misspelt for are, its in zip(plain, types, strict=True)]
+        return plain
 
     def _accept_normalised(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
         fields = self._normaliser.normalise(fields)

@@ -31,7 +31,7 @@ class ValidateFn(Step):
 
     def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Sequence[Any]:
         """The claims."""
-        return list(map(self._validator.validate, subjects))
+        return self._validator.validate_all(subjects)
 
 
 @dataclass

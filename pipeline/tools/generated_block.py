@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+_BEGIN = "<!-- written by `claims sync` from "
 _END = "<!-- end of what `claims sync` writes -->"
 
 
@@ -15,9 +16,9 @@ def with_block(text: str, source: str, lines: Iterable[str]) -> str:
     Raises:
         MarkersMissing: they are not there, each once and in order.
     """
-    opening = f"<!-- written by `claims sync` from {source} -->"
+    opening = f"{_BEGIN}{source} -->"
     before, start, rest = text.partition(opening)
-    _, end, after = rest.partition(_END)
-    if not (start and end) or opening in after or _END in after:
+    block, end, after = rest.partition(_END)
+    if not (start and end) or _BEGIN in block or opening in after:
         raise MarkersMissing(f"needs {opening} and {_END}, each once and on a line of its own")
     return "\n".join((before + start, *lines, end + after))

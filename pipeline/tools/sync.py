@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.tools import column_table, metric_table, parameter_table
+from pipeline.tools import benchmark_table, column_table, metric_table, parameter_table
 from pipeline.tools.generated_block import MarkersMissing, with_block
 from pipeline.tools.metadata import metadata_json
 
@@ -14,7 +14,11 @@ _CHECKOUT = Path(__file__).parents[2]
 # Path -> what it should hold, from what it holds now.
 _GENERATED: dict[str, Callable[[str], str]] = {
     "metadata.json": lambda _: metadata_json(),
-    "README.md": lambda text: with_block(text, "pipeline/options.py", parameter_table.rows()),
+    "README.md": lambda text: with_block(
+        with_block(text, "pipeline/options.py", parameter_table.rows()),
+        "benchmarks/results.json",
+        benchmark_table.rows(),
+    ),
     "docs/metrics.md": lambda text: with_block(text, "pipeline/metrics.py", metric_table.rows()),
     "docs/tables.md": lambda text: with_block(text, "pipeline/tables.py", column_table.rows()),
 }
@@ -31,13 +35,13 @@ _GENERATED: dict[str, Callable[[str], str]] = {
 def sync(check: bool, root: Path) -> None:
     """Write what is made from the code, and never edited by hand.
 
-    metadata.json and the README's table of parameters are made from pipeline/options.py,
-    docs/metrics.md from pipeline/metrics.py, docs/tables.md from pipeline/tables.py and the claim
+    metadata.json and the README's table of parameters are made from pipeline/options.py, its table
+    of what a claim costs from benchmarks/results.json, docs/metrics.md from pipeline/metrics.py, docs/tables.md from pipeline/tables.py and the claim
     schema.
 
     \b
     Examples:
-      claims sync            after a parameter, metric or column was added or changed
+      claims sync            after a parameter, metric or column was added or changed, or make bench
       claims sync --check    what `make lint` does
     """
     found = {name: _text(root / name) for name in _GENERATED}

@@ -36,8 +36,8 @@ def sync(check: bool, root: Path) -> None:
     """Write what is made from the code, and never edited by hand.
 
     metadata.json and the README's table of parameters are made from pipeline/options.py, its table
-    of what a claim costs from benchmarks/results.json, docs/metrics.md from pipeline/metrics.py, docs/tables.md from pipeline/tables.py and the claim
-    schema.
+    of promises from benchmarks/results.json, docs/metrics.md from pipeline/metrics.py,
+    docs/tables.md from pipeline/tables.py and the claim schema.
 
     \b
     Examples:

@@ -18,7 +18,6 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Rules
-from pipeline.claims.validate import ClaimValidator
 from pipeline.metrics import NAMESPACE, STEP_METRICS
 from tests.memory_table import MemoryTable
 
@@ -198,7 +197,7 @@ def surprise(*_: Any) -> Any:
     "owner, name, stage",
     [
         (decode, "decode", "parse"),
-        (ClaimValidator, "validate", "validate"),
+        (Contract, "accept", "validate"),
         (ClaimRows, "rows", "enrich"),
     ],
 )

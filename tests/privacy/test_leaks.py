@@ -34,7 +34,7 @@ PLACES = (
     (DecodeFn, "decide_all"),
     (decode, "decode"),
     (ValidateFn, "decide_all"),
-    (ClaimValidator, "validate"),
+    (ClaimValidator, "validate_all"),
     (EnrichFn, "decide_all"),
     (ClaimRows, "rows"),
     (AppendBatchesFn, "process_batch"),
@@ -67,7 +67,7 @@ def count(*values: Any) -> None:
 
 
 def keep_in_a_file(*values: Any) -> None:
-    with tempfile.NamedTemporaryFile(prefix=values[-1]["claim_id"]):
+    with tempfile.NamedTemporaryFile(prefix=values[-1][0]["claim_id"]):
         pass
 
 
@@ -129,7 +129,7 @@ def test_log_line_anywhere(owner: Any, name: str, leaks, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("output", LEAKS)
 def test_every_output(output: str, leaks, monkeypatch: pytest.MonkeyPatch):
-    add(monkeypatch, ClaimValidator, "validate", LEAKS[output])
+    add(monkeypatch, ClaimValidator, "validate_all", LEAKS[output])
     assert output in leaks()
 
 

@@ -28,7 +28,7 @@ demo: setup ## claims through Pub/Sub, Beam and BigQuery on this machine (DEMO_C
 test: setup ## run the tests (ARGS="-k name" and the like go to pytest)
 	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
 
-bench: setup ## measure what a claim costs, 12 minutes (QUICK=1: within 2)
+bench: setup ## measure what a claim costs, 7 minutes (QUICK=1: within 2)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 image: ## build the container image of launcher and workers (IMAGE=name)

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from pipeline.tables import TableName
-from pipeline.tools.option_types import BigqueryTable, Instant
+from pipeline.tools import table_options
 from pipeline.tools.progress import ProgressLine
 from pipeline.tools.queries import connect
 from pipeline.tools.reconciliation import Books, Reconciliation
@@ -17,20 +17,8 @@ _SOURCES = "--published, --message-ids or --input-files"
 
 
 @click.command()
-@click.option(
-    "--output-table",
-    type=BigqueryTable(),
-    required=True,
-    metavar="PROJECT.DATASET.TABLE",
-    help="The claims table of the pipeline.",
-)
-@click.option(
-    "--error-table",
-    type=BigqueryTable(),
-    required=True,
-    metavar="PROJECT.DATASET.TABLE",
-    help="The error table of the pipeline.",
-)
+@table_options.output_table
+@table_options.error_table
 @click.option(
     "--published",
     type=click.IntRange(min=0),
@@ -48,13 +36,9 @@ _SOURCES = "--published, --message-ids or --input-files"
     metavar="PATTERN",
     help="The files of a backfill, spelled as at its launch: each line is a message.",
 )
-@click.option("--since", type=Instant(), metavar="TIME", help="Only rows made at or after this.")
-@click.option("--until", type=Instant(), metavar="TIME", help="Only rows made before this.")
-@click.option(
-    "--project",
-    metavar="PROJECT",
-    help="Pays for the queries.  [default: that of the claims table]",
-)
+@table_options.since
+@table_options.until
+@table_options.payer
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def reconcile(
     output_table: TableName,

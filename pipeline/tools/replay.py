@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.tables import TableName
+from pipeline.tools import table_options
 from pipeline.tools.interruption import unwinding
-from pipeline.tools.option_types import BigqueryTable, Instant, TopicName
+from pipeline.tools.option_types import Instant, TopicName
 from pipeline.tools.progress import ProgressLine
 from pipeline.tools.queries import connect
 from pipeline.tools.replay_record import ReplayRecord, record_of
@@ -23,13 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--error-table",
-    type=BigqueryTable(),
-    required=True,
-    metavar="PROJECT.DATASET.TABLE",
-    help="The error table of the pipeline.",
-)
+@table_options.error_table
 @click.option(
     "--topic",
     type=TopicName(),

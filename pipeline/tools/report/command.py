@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.tables import TableName
-from pipeline.tools.option_types import BigqueryTable, Instant
+from pipeline.tools import table_options
 from pipeline.tools.queries import Queries, connect
 from pipeline.tools.report.measures import Scope, measure
 
@@ -15,22 +15,10 @@ NEEDED = "a report needs {}, which the image leaves out: run make setup in a che
 
 
 @click.command()
-@click.option(
-    "--output-table",
-    type=BigqueryTable(),
-    required=True,
-    metavar="PROJECT.DATASET.TABLE",
-    help="The claims table of the pipeline, or a view of it.",
-)
-@click.option(
-    "--error-table",
-    type=BigqueryTable(),
-    required=True,
-    metavar="PROJECT.DATASET.TABLE",
-    help="The error table of the pipeline.",
-)
-@click.option("--since", type=Instant(), metavar="TIME", help="Only rows made at or after this.")
-@click.option("--until", type=Instant(), metavar="TIME", help="Only rows made before this.")
+@table_options.output_table
+@table_options.error_table
+@table_options.since
+@table_options.until
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, allow_dash=True),
@@ -44,11 +32,7 @@ NEEDED = "a report needs {}, which the image leaves out: run make setup in a che
     is_flag=True,
     help="Also list the riskiest claims: then the page holds health data.",
 )
-@click.option(
-    "--project",
-    metavar="PROJECT",
-    help="Pays for the queries.  [default: that of the claims table]",
-)
+@table_options.payer
 def report(
     output_table: TableName,
     error_table: TableName,

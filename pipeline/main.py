@@ -8,7 +8,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from google.api_core.exceptions import GoogleAPICallError
 
-from pipeline import dataflow, emulation, launch, options, worker_image
+from pipeline import dataflow, emulation, launch, local_runner, options, worker_image
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -22,6 +22,7 @@ def start(arguments: Sequence[str]) -> Any:
     options.refuse_misspelt(arguments)
     pipeline_options = PipelineOptions(list(arguments))
     asked = options.check(pipeline_options)
+    local_runner.stay_in_process(pipeline_options, asked.streaming)
     emulation.ensure_credentials()
     if dataflow.is_runner(pipeline_options):
         dataflow.prepare(pipeline_options, launch.PIPELINE_VERSION)
@@ -51,9 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GoogleAPICallError as error:
         sys.stderr.write(f"error: Google answers {error.code}: {error.message}\n")
         return EXIT_FAILED
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if _is_interrupt(error):
+            return EXIT_INTERRUPTED
+        raise
     return 0
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether it is Ctrl-C, which Beam wraps when it comes while a step of ours runs."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import functools
 from pathlib import Path
 
-from tests.image import engine
+from tests.whole.image import engine
 
 
 @functools.cache

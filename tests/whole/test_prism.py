@@ -20,22 +20,22 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from google.rpc import code_pb2
 
-from pipeline import emulation, launch, main, options
-from pipeline.bigquery.append_limits import AppendLimits
-from pipeline.bigquery.storage_write import StorageWrite
+from pipeline import clients, main
 from pipeline.claims.contract import Contract
-from pipeline.claims.pseudonyms import PREFIX
-from pipeline.tools.emulators import PROJECT
-from pipeline.tools.local_server import ServerMissing
+from pipeline.launch import options, prepare
+from pipeline.privacy.pseudonyms import PREFIX
+from pipeline.sinks.bigquery.append.limits import AppendLimits
+from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.transforms import lines
-from tests.bigquery.fault_server import Fault
-from tests.bigquery.insert_server import insert_server
+from sandbox.emulators.emulators import PROJECT
+from sandbox.emulators.local_server import ServerMissing
 from tests.conftest import unavailable
-from tests.hostile import corpus
-from tests.privacy import canaries, job
-from tests.privacy.canaries import ACCEPTED, UNPARSABLE
-from tests.privacy.observation import observing
-from tests.support import beam_programs
+from tests.support import beam_programs, hostile_corpus
+from tests.support.bigquery.fault_server import Fault
+from tests.support.bigquery.insert_server import insert_server
+from tests.support.privacy import canaries, job
+from tests.support.privacy.canaries import ACCEPTED, UNPARSABLE
+from tests.support.privacy.observation import observing
 
 pytestmark = pytest.mark.timeout(120, func_only=True)  # a fixture may build Prism
 
@@ -71,7 +71,7 @@ def run(pattern: Path, *arguments: str) -> Any:
     """Run a backfill to its end in this process, and give its result."""
     given = PipelineOptions([f"--input_files={pattern}", *TABLES, *arguments])
     asked = options.check(given)
-    result = launch.pipeline(asked, launch.settings(asked), given).run()
+    result = prepare.pipeline(asked, prepare.settings(asked), given).run()
     result.wait_until_finish()
     return result
 
@@ -109,7 +109,7 @@ def inserted(pattern: Path, *arguments: str) -> Outcome:
 def files(claims: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The reference claims and the hostile corpus: in many ranges, and packed."""
     directory = tmp_path_factory.mktemp("files")
-    hostile = [entry.data for entry in corpus.entries()]
+    hostile = [entry.data for entry in hostile_corpus.entries()]
     (directory / "claims.ndjson").write_bytes(b"\n".join(claims))
     (directory / "hostile.ndjson").write_bytes(b"\n".join(hostile))
     (directory / "some.ndjson.gz").write_bytes(gzip.compress(b"\n".join(claims[:500])))
@@ -123,7 +123,7 @@ def test_rows_and_counters(
     monkeypatch.setattr(lines, "RANGE_BYTES", 1_000_000)
     found = stored(files, *prism)
     assert found == stored(files, *REFERENCE)
-    messages = len(claims) + len(corpus.entries()) + 600
+    messages = len(claims) + len(hostile_corpus.entries()) + 600
     assert found.claims.total() + found.errors.total() == messages == found.counters["received"]
     assert found.claims.total() > len(claims) + 600
     assert found.errors.total() > 100
@@ -150,7 +150,7 @@ def test_pseudonyms(prism: list[str], few: Path, tmp_path: Path):
 def test_streaming_inserts(
     prism: list[str], few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    credentials = emulation.write_credentials(tmp_path)
+    credentials = clients.write_credentials(tmp_path)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(credentials))
     found = inserted(few, *prism)
     assert found == inserted(few, *REFERENCE)
@@ -189,7 +189,7 @@ def test_a_job_that_fails(
 ):
     """It fails at once, as Prism tries no bundle again; the reason is in a longer text."""
     impatient = functools.partial(StorageWrite, limits=AppendLimits(budget_seconds=0))
-    monkeypatch.setattr(launch, "StorageWrite", impatient)
+    monkeypatch.setattr(prepare, "StorageWrite", impatient)
     name, data, faults = FAILURES[reason]
     (tmp_path / name).write_bytes(data)
     with job.server(Contract.default(), faults) as server, observing(capfd) as observation:

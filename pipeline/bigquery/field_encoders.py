@@ -14,10 +14,10 @@ from pipeline.bigquery.wire_values import (
     EXACT_TYPES,
     ValueRefused,
     days_of,
-    is_plain_numeric,
     microseconds_of,
 )
 from pipeline.claims.contract import Column
+from pipeline.claims.storable import is_plain_numeric
 
 FieldEncoder = Callable[[Any], bytes]
 """Value to field. Raises TypeError, ValueError, OverflowError or struct.error where the column

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 from pipeline.claims.contract import Contract
 from pipeline.claims.enrich import with_features
-from pipeline.claims.json_text import json_column
 from pipeline.claims.message import Message
-from pipeline.claims.numeric import decimal_text
 from pipeline.claims.replay import histories
 from pipeline.claims.rows import Rows
 from pipeline.claims.score import Rules, Scorer
+from pipeline.claims.storable import decimal_text, json_column
 from pipeline.claims.validate import ADDITIONAL_FIELDS
 
 _REMEMBERED = 4_096

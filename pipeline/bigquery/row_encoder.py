@@ -24,6 +24,7 @@ from pipeline.bigquery.row_refusals import RowRefused, violation, violations_of
 from pipeline.bigquery.row_schema import message_class, row_descriptor
 from pipeline.bigquery.wire_values import ValueRefused
 from pipeline.claims.contract import Column
+from pipeline.claims.memory import Memory
 from pipeline.claims.rows import Rows
 
 _RECURRING: Final = {"STRING", "GEOGRAPHY", "JSON", "DATE", "TIME", "DATETIME", "TIMESTAMP"}
@@ -90,7 +91,7 @@ class _Record:
             else:
                 encode_column = column_encoder(column, number, encode)
             if column.type in _RECURRING:
-                encode = _Memory(encode, encode_column, self, number - 1).__getitem__
+                encode = _Fields(encode, encode_column, self, number - 1).__getitem__
                 encode_column = partial(map, encode)
                 if column.mode == "REPEATED":
                     encode, encode_column = _hashable(encode), arrays(encode)
@@ -159,30 +160,25 @@ def _hashable(encode: FieldEncoder) -> FieldEncoder:
     return lambda values: encode(tuple(values) if type(values) is list else values)
 
 
-class _Memory(dict[Any, bytes]):
-    """Fields of one column by value. Where values hardly recur it gives itself up."""
+class _Fields(Memory[Any, bytes]):
+    """Fields of one column by value. It switches itself off where values rarely repeat."""
 
     def __init__(
         self, encode: FieldEncoder, encode_column: ColumnEncoder, record: _Record, place: int
     ) -> None:
-        super().__init__()
-        self._encode = encode
-        self._encode_column = encode_column
+        super().__init__(encode, _REMEMBERED, _is_small)
+        self._switch_off = partial(record.replace, place, encode, encode_column)
         self._record = record
-        self._place = place
         self._begun = 0
 
-    def __missing__(self, value: Any) -> bytes:
-        data = self._encode(value)
-        if len(data) <= _SMALL:
-            if len(self) == _REMEMBERED:
-                self._begin_anew()
-            self[value] = data
-        return data
-
-    def _begin_anew(self) -> None:
-        self.clear()
+    def make_room(self) -> None:
+        """Forget the fields, and give up if they came to few rows."""
+        super().make_room()
         rows = self._record.encoded - self._begun
         self._begun += rows
         if rows < 2 * _REMEMBERED:
-            self._record.replace(self._place, self._encode, self._encode_column)
+            self._switch_off()
+
+
+def _is_small(_value: Any, field: bytes) -> bool:
+    return len(field) <= _SMALL

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from pipeline.claims.contract import Contract
 from pipeline.claims.enrich import with_features
+from pipeline.claims.memory import Memory, always_fits
 from pipeline.claims.message import Message
 from pipeline.claims.replay import histories
 from pipeline.claims.rows import Rows
@@ -45,7 +45,8 @@ class ClaimRows:
             "rules_version": rules.version,
             "pipeline_version": pipeline_version,
         }
-        self._rule_columns = lru_cache(_REMEMBERED)(self._rule_columns_of)
+        remembered = Memory(self._rule_columns_of, _REMEMBERED, always_fits)
+        self._rule_columns = remembered.__getitem__
         self._fired: Counter[int] = Counter()
 
     def rows(

@@ -13,7 +13,7 @@ import jsonschema_rs
 
 from pipeline.claims.rejection import Violation
 from pipeline.claims.storable import NUMERIC, PATTERNS, fit_numeric, numeric_fault
-from pipeline.claims.violation_text import describe
+from pipeline.claims.violations import describe
 
 MAX_VIOLATIONS = 20
 """Violations that one rejection lists at most."""

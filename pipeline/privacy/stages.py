@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from pipeline.claims.clock import Clock
+from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
-from pipeline.claims.named_fields import NamedFields
-from pipeline.claims.pseudonymous_rows import rules_into, without
-from pipeline.claims.rows import Rows
 from pipeline.claims.score import Rules
 from pipeline.claims.stages import Decided, Enrich, Metrics, Stage, decide
-from pipeline.clock import Clock
+from pipeline.privacy.named_fields import NamedFields
+from pipeline.privacy.pseudonymous_rows import rules_into, without
 
 
 class PseudonymousParse(Stage):

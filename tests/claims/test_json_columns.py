@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.bigquery.row_encoder import RowEncoder
 from pipeline.claims.documents import check_contract
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.stages import Enrich, Validate
 from pipeline.claims.storable import MAX_JSON_LEVELS
-from pipeline.tables import claims_table
-from tests.claims.core import CLEAN, CONTRACT, RULES, clock, outcome_of
+from pipeline.claims.tables import claims_table
+from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
+from tests.support.claims.core import CLEAN, CONTRACT, RULES, clock, outcome_of
 
 SERVICE_LINES = {
     "plan": {"description": "Plan.", "type": ["object", "null"]},

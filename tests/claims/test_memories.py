@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.bigquery.row_encoder import RowEncoder
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.message import Message
 from pipeline.claims.stages import Enrich, Parse, Validate, run
-from pipeline.tables import claims_table
-from tests.claims.core import CLEAN, CONTRACT, clock
+from pipeline.claims.tables import claims_table
+from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
+from tests.support.claims.core import CLEAN, CONTRACT, clock
 
 SIZE, CLAIMS = 50_000, 40
 OWN_FIELDS: dict[str, Any] = {

@@ -9,11 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.claims.documents import check_rules
-from pipeline.claims.enrich import facts_of
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer
-from tests.claims.core import CLEAN, CONTRACT, VALIDATE, outcome_of
-from tests.claims.strategies import BUDGET
+from pipeline.claims.signals.claim import facts_of
+from tests.support.claims.core import CLEAN, CONTRACT, VALIDATE, outcome_of
+from tests.support.claims.strategies import BUDGET
 
 # Values around the bounds that the conditions test, in every type that a claim may hold.
 VALUES: dict[str, list[Any]] = {

@@ -9,7 +9,7 @@ import pytest
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
 from pipeline.claims.stages import Decided, Stage, decide, run
-from tests.claims.core import CLEAN, ENRICH, PARSE, VALIDATE
+from tests.support.claims.core import CLEAN, ENRICH, PARSE, VALIDATE
 
 
 def message(**changes: Any) -> Message:

@@ -13,7 +13,7 @@ _NEW_OBJECTS = 20_000
 
 @cache
 def look_less_often() -> None:
-    """Once a process: look less often, and no more at what is loaded by now."""
+    """Call once per process: collect less often, and skip everything loaded so far."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS)

@@ -33,7 +33,8 @@ def row_of(**fields: Any) -> dict[str, Any] | Rejection:
     if isinstance(claim, Rejection):
         return claim
     row = outcome_of(OWN_ENRICH, claim)
-    ENCODER.encode(row)  # raises what the table would refuse
+    [data] = ENCODER.encode([row])
+    assert isinstance(data, bytes), data
     return row
 
 

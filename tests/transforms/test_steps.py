@@ -73,7 +73,7 @@ def claims(draw: st.DrawFn) -> bytes:
 
 def lead(
     steps: Sequence[StepFn], batches: list[Batch]
-) -> tuple[list[Any], list[Any], list[bytes | str]]:
+) -> tuple[list[Any], list[Any], list[bytes | RowRefused]]:
     """Rows and rejections with their messages, and the encoded rows."""
     rejected = []
     for step in steps:
@@ -81,20 +81,11 @@ def lead(
         batches = [output for output in outputs if not isinstance(output, TaggedOutput)]
         for output in outputs:
             rejected += output.value if isinstance(output, TaggedOutput) else ()
-    encoder, encoded = RowEncoder(CLAIM_COLUMNS), []
+    encoder = RowEncoder(CLAIM_COLUMNS)
+    encoded: list[bytes | RowRefused] = []
     for batch in batches:
-        try:
-            encoded += encoder.encode_all(batch.subjects or ())
-        except RowRefused:
-            encoded += [outcome_of(encoder, row) for row in batch.subjects or ()]
+        encoded += encoder.encode(batch.subjects or ())
     return [pair for batch in batches for pair in batch], rejected, encoded
-
-
-def outcome_of(encoder: RowEncoder, row: dict[str, Any]) -> bytes | str:
-    try:
-        return encoder.encode(row)
-    except RowRefused as refused:
-        return repr(refused.violations)
 
 
 def counts(steps: Sequence[StepFn]) -> Counter[str]:

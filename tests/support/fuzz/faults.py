@@ -70,7 +70,7 @@ FAULTS: dict[str, Any] = {
         lambda original, own, claims: ["claim_amount" in claim for claim in claims],
     ),
     "a column encodes otherwise": _instead(
-        RowEncoder, "encode_all", lambda original, own, rows: original(own, rows)[:1] * len(rows)
+        RowEncoder, "encode", lambda original, own, rows: original(own, rows)[:1] * len(rows)
     ),
     "an error row is stripped": _instead(
         error_row, "raw_columns", lambda original, data: original(data.strip())

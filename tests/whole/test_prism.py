@@ -11,18 +11,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 from google.rpc import code_pb2
 
 from pipeline import clients, main
 from pipeline.claims.contract import Contract
-from pipeline.launch import options, prepare
+from pipeline.launch import prepare
 from pipeline.privacy.pseudonyms import PREFIX
 from pipeline.sinks.bigquery.append.limits import AppendLimits
 from pipeline.sinks.bigquery.storage_write import StorageWrite
@@ -31,16 +28,15 @@ from sandbox.emulators.emulators import PROJECT
 from sandbox.emulators.local_server import ServerMissing
 from tests.conftest import unavailable
 from tests.support import beam_programs, hostile_corpus
+from tests.support.backfill import TABLES, Outcome, contents, counters, run, stored
 from tests.support.bigquery.fault_server import Fault
 from tests.support.bigquery.insert_server import insert_server
-from tests.support.contents import contents
 from tests.support.privacy import canaries, job
 from tests.support.privacy.canaries import ACCEPTED, UNPARSABLE
 from tests.support.privacy.observation import observing
 
 pytestmark = pytest.mark.timeout(120, func_only=True)  # a fixture may build Prism
 
-TABLES = ["--output_table=my-project:claims.claims", "--error_table=my-project:claims.errors"]
 REFERENCE = ["--runner=FnApiRunner"]
 
 
@@ -51,40 +47,6 @@ def prism() -> list[str]:
         return ["--runner=PrismRunner", f"--prism_location={beam_programs.prism()}"]
     except ServerMissing as missing:
         unavailable(missing)
-
-
-class Outcome(NamedTuple):
-    """What a job has left: the rows of the two tables, and the counters that Beam has of it."""
-
-    claims: Counter[str]
-    errors: Counter[str]
-    counters: Counter[str]
-
-
-def run(pattern: Path, *arguments: str) -> Any:
-    """Run a backfill to its end in this process, and give its result."""
-    given = PipelineOptions([f"--input_files={pattern}", *TABLES, *arguments])
-    asked = options.check(given)
-    result = prepare.pipeline(asked, prepare.settings(asked), given).run()
-    result.wait_until_finish()
-    return result
-
-
-def counters(result: Any) -> Counter[str]:
-    """Our counters by name; those of requests depend on the size of bundles."""
-    found: Counter[str] = Counter()
-    for each in result.metrics().query()["counters"]:
-        if each.key.metric.namespace == "claims" and "append" not in each.key.metric.name:
-            found[each.key.metric.name] += each.committed
-    return found
-
-
-def stored(pattern: Path, *arguments: str) -> Outcome:
-    """The outcome by the Storage Write API, on a server that refuses what the real one would."""
-    with job.server(Contract.default()) as server:
-        result = run(pattern, f"--bigquery_storage_endpoint={server.address}", *arguments)
-        claims, errors = (contents(server.tables[name].rows) for name in (job.CLAIMS, job.ERRORS))
-    return Outcome(claims, errors, counters(result))
 
 
 def inserted(pattern: Path, *arguments: str) -> Outcome:

@@ -19,10 +19,10 @@ _GENERATED: dict[str, Callable[[str], str]] = {
         "workshop/benchmarks/results.json",
         benchmark_table.rows(),
     ),
-    "docs/metrics.md": lambda text: with_block(
+    "docs/reference/metrics.md": lambda text: with_block(
         text, "pipeline/transforms/metrics.py", metric_table.rows()
     ),
-    "docs/tables.md": lambda text: with_block(
+    "docs/reference/tables.md": lambda text: with_block(
         text, "pipeline/claims/tables.py", column_table.rows()
     ),
 }
@@ -40,8 +40,8 @@ def sync(check: bool, root: Path) -> None:
     """Write what is made from the code, and never edited by hand.
 
     metadata.json and the README's table of parameters are made from pipeline/launch/options.py, its
-    table of promises from workshop/benchmarks/results.json, docs/metrics.md from
-    pipeline/transforms/metrics.py, docs/tables.md from pipeline/claims/tables.py and the claim
+    table of promises from workshop/benchmarks/results.json, docs/reference/metrics.md from
+    pipeline/transforms/metrics.py, docs/reference/tables.md from pipeline/claims/tables.py and the claim
     schema.
 
     \b

@@ -1,4 +1,4 @@
-"""The licences of all packages that workers and the `claims` command need, as docs/reference/licences.md.
+"""The licences of all packages that workers need, as docs/reference/licences.md.
 
 `make licences` writes it. pip-licenses reads them from the installed packages, and ends it with an
 error where one is not in the list of pyproject.toml.

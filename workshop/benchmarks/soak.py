@@ -177,7 +177,7 @@ def page(looks: Sequence[Look], judged: Verdict, balance: Balance, about: dict[s
 @click.option("--rate", type=click.FloatRange(min=1), default=60.0, show_default=True)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=PAGE)
 def main(minutes: float, rate: float, output: Path) -> None:
-    """Soak a streaming job, and write what was seen to docs/reference/soak.md. Exit code 1: not flat."""
+    """Soak a streaming job, and write docs/reference/soak.md. Exit code 1: not flat."""
     about = machine.describe()
 
     def told(look: Look) -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -71,12 +72,20 @@ def pool(image: str, halves: list[Path]) -> Iterator[Any]:
         yield container
 
 
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What is to be ended after the test."""
+    with ExitStack() as stack:
+        yield stack
+
+
 def test_a_killed_worker_loses_nothing(
     pool: Any,
     halves: list[Path],
     store: FaultServer,
     dataset: str,
     bigquery_server: BigqueryServer,
+    stack: ExitStack,
 ):
     rows = [Ids(), Ids()]
     for table, ids in zip(store.tables.values(), rows, strict=True):
@@ -96,7 +105,9 @@ def test_a_killed_worker_loses_nothing(
             text=True,
         )
 
-    running = {path: launch(path) for path in halves}
+    running = {path: stack.enter_context(launch(path)) for path in halves}
+    for process in running.values():
+        stack.callback(process.kill)
     deadline = time.monotonic() + SECONDS
     begun: set[str] = set()
     while len(begun) < 2 and time.monotonic() < deadline:
@@ -104,7 +115,7 @@ def test_a_killed_worker_loses_nothing(
         begun = {name.rpartition(":")[0] for name in rows[0][::500]}
     killed, workers = pool.exec([PYTHON, "-c", KILL_THE_BUSIEST])
     assert killed == 0, workers
-    assert int(workers) == 2 * len(halves)
+    assert len(begun) == 2 <= int(workers)
     before = sum(map(len, rows))
     assert 0 < before < CLAIMS
 
@@ -112,7 +123,8 @@ def test_a_killed_worker_loses_nothing(
     [failed] = [path for path, process in running.items() if process.returncode]
     assert running[failed].returncode == 1
     assert "SDK worker disconnected" in ended[failed]
-    again = launch(failed)
+    again = stack.enter_context(launch(failed))
+    stack.callback(again.kill)
     _, said = again.communicate(timeout=SECONDS)
     assert again.returncode == 0, said
 

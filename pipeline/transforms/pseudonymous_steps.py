@@ -89,8 +89,7 @@ class PseudonymousValidateFn(ValidateFn):
 
     def decide(self, message: Message, subject: Any) -> Any:
         """The claim."""
-        foreign = self._named.foreign(subject)
-        outcome = foreign or super().decide(message, subject)
+        outcome = self._named.refused(subject) or super().decide(message, subject)
         return self._named.rejection(outcome) if type(outcome) is Rejection else outcome
 
     def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> list[Any]:

@@ -21,6 +21,9 @@ _NO_VALUES = (dict, list, bool, type(None))
 _Entry = tuple[Any, Any, str | None, str | None]
 """Object or array; key or place; the fields of which the key and the value become pseudonyms."""
 
+_Level = tuple[Any, str | None, Iterator[tuple[Any, Any]]]
+"""Object or array; the field that it stands under; what of it is still to be looked at."""
+
 
 class TooManyValues(ValueError):
     """A document has more to replace than `MAX_ENTRIES`."""
@@ -86,7 +89,7 @@ class ResemblingKeys:
 
     def _entries(self, document: Any) -> Iterator[_Entry]:
         """What is to be replaced, without more in memory than a path through the document."""
-        path = [(document, None, _items(document))]
+        path: list[_Level] = [(document, None, _items(document))]
         while path:
             holder, above, items = path[-1]
             is_object = type(holder) is dict

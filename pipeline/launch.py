@@ -20,6 +20,7 @@ from pipeline.options import Launch, ParameterError
 from pipeline.table_fit import TableError
 from pipeline.table_setup import TableSetup
 from pipeline.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
+from pipeline.transforms.source_files import UnfitFiles, match
 from pipeline.transforms.sources import ReadFiles, ReadPubSub
 
 PIPELINE_VERSION = version("claims-pipeline")
@@ -119,10 +120,12 @@ def source(launch: Launch) -> beam.PTransform:
             launch.input_subscription, launch.input_topic, launch.message_id_attribute
         )
     try:
-        matches = FileSystems.match([launch.input_files], limits=[1])[0].metadata_list
+        found = next(match(launch.input_files), None)
+    except UnfitFiles as error:
+        raise ParameterError("input_files", str(error)) from None
     except Exception as error:  # each file system has its own
         raise Unreadable("input_files", f"cannot be listed: {error}") from None
-    if not matches:
+    if found is None:
         raise ParameterError("input_files", f"no file matches {launch.input_files}")
     return ReadFiles(launch.input_files)
 

@@ -128,19 +128,21 @@ def line_ids(pattern: str) -> Iterator[str]:
     """The ids that a backfill gives to the lines of its files.
 
     Raises:
-        click.ClickException: there are no such files.
+        click.ClickException: there are no such files, or one cannot be read to its end.
     """
-    from apache_beam.io.filesystems import FileSystems
-
     from pipeline.transforms.lines import read_lines, split
+    from pipeline.transforms.source_files import match
 
+    place = pattern
     try:
-        files = FileSystems.match([pattern])[0].metadata_list
-    except Exception as error:  # each file system has its own
-        raise click.ClickException(f"{pattern}: {error}") from None
+        files = list(match(pattern))
+        for lines in (lines for file in files for lines in split(file)):
+            place = f"{lines.path} from byte {lines.start}"
+            for message in read_lines(lines):
+                place = f"behind {message.message_id}"
+                yield str(message.message_id)
+    except Exception as error:  # each file system and each packer has its own
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise click.ClickException(f"{place}: {reason}") from None
     if not files:
         raise click.ClickException(f"no file matches {pattern}")
-    for file in files:
-        for lines in split(file.path, file.size_in_bytes):
-            for message in read_lines(lines):
-                yield str(message.message_id)

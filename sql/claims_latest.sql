@@ -5,7 +5,7 @@
 CREATE OR REPLACE VIEW `${CLAIMS_TABLE}_latest` AS
 SELECT *
 FROM `${CLAIMS_TABLE}`
-WHERE TRUE
+WHERE processing_timestamp >= '1970-01-01'  -- all; for tables that require a partition filter
 QUALIFY ROW_NUMBER() OVER (
   PARTITION BY claim_id
   ORDER BY

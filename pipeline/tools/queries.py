@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 60.0
 """How long a query is tried again where BigQuery does not answer."""
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before every row. A query for all rows compares with it, for a table may require a partition
+filter."""
 _TYPES = {str: "STRING", int: "INT64", bool: "BOOL", datetime: "TIMESTAMP"}
 
 Value = str | int | bool | datetime

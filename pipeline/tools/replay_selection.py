@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from pipeline.tables import TableName
-from pipeline.tools.queries import Queries, Value
+from pipeline.tools.queries import EARLIEST, Queries, Value
 from pipeline.tools.replay_message import COLUMNS, MAX_REQUEST_BYTES
 
 READY = "ready"
@@ -50,7 +50,7 @@ class Selection:
                 " OR original_message_id IN UNNEST(@message_ids))",
                 self.message_ids,
             ),
-            "since": ("error_timestamp >= @since", self.since),
+            "since": ("error_timestamp >= @since", self.since or EARLIEST),
             "until": ("error_timestamp < @until", self.until),
         }
         given = {name: clause for name, clause in clauses.items() if clause[1]}
@@ -81,8 +81,13 @@ class ErrorTable:
             "max_replays": selection.max_replays,
             "again": selection.again,
             "max_bytes": MAX_REQUEST_BYTES,
+            "earliest": EARLIEST,
         }
-        recorded = f"FROM `{replays}`" if replays else "FROM (SELECT '' AS id, 0 AS n) WHERE FALSE"
+        recorded = (
+            f"FROM `{replays}` WHERE replay_timestamp >= @earliest"
+            if replays
+            else "FROM (SELECT '' AS id, 0 AS n) WHERE FALSE"
+        )
         names = ("original_message_id", "MAX(replay_count)") if replays else ("id", "MAX(n)")
         # A message that came twice has two rows, and one that failed again has a newer one.
         self._messages = f"""

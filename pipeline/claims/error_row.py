@@ -57,7 +57,7 @@ def message_data(columns: Mapping[str, Any]) -> bytes | None:
         return None
     if text is not None:
         data = text.encode()
-    elif encoding == "gzip":
+    elif data is not None and encoding == "gzip":
         unpacker = zlib.decompressobj(wbits=_GZIP)
         data = unpacker.decompress(data, size + 1)
         if not unpacker.eof:  # cut off, or more in it than the row says

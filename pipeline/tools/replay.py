@@ -16,6 +16,7 @@ from pipeline.tools.progress import ProgressLine
 from pipeline.tools.queries import connect
 from pipeline.tools.replay_record import ReplayRecord, record_of
 from pipeline.tools.replay_selection import OUTCOMES, READY, Count, ErrorTable, Selection
+from pipeline.tools.replay_turn import turn
 from pipeline.tools.republication import Republication
 from pipeline.tools.terminal import printable
 
@@ -108,13 +109,11 @@ def replay(
         again=again,
     )
     with unwinding(), connect(project or error_table.project) as queries:
-        if not queries.has(error_table):
-            raise click.ClickException(f"there is no table {error_table}")
         record = record_of(error_table)
-        messages = ErrorTable(
-            queries, error_table, record if queries.has(record) else None, selection
-        )
-        counts = messages.counts()
+        known = record if queries.has(record) else None
+        counts = ErrorTable(queries, error_table, known, selection).counts()
+        if not counts:
+            _say_nothing_matches(error_table, selection)
         if not quiet:
             _show(counts)
         ready = sum(count.messages for count in counts if count.outcome == READY)
@@ -126,14 +125,42 @@ def replay(
             question = f"Publish {asked:,} messages to {topic}?"
             if not click.confirm(question):
                 raise click.ClickException("nothing was published")
-        publication = Republication(topic, ReplayRecord(queries, record, topic), rate)
-        began = time.monotonic()
-        try:
-            with closing(ProgressLine("messages", hidden=quiet)) as line:
-                for done in publication.send(messages.ready(limit)):
-                    line.update(done, done / asked)
-        finally:
-            click.echo(_summary(publication, asked, time.monotonic() - began))
+        replays = ReplayRecord(queries, record, topic)
+        with turn(queries, record, 1 / rate) as ours:
+            publication = Republication(topic, replays, rate, ours.keep)
+            began = time.monotonic()
+            rows = ErrorTable(queries, error_table, record, selection).ready(limit)
+            try:
+                with closing(ProgressLine("messages", hidden=quiet)) as line:
+                    for done in publication.send(rows):
+                        line.update(done, min(1.0, done / asked))
+            finally:
+                click.echo(_summary(publication, asked, time.monotonic() - began))
+    if publication.refused:
+        raise click.ClickException(_refusals(publication))
+
+
+def _say_nothing_matches(error_table: TableName, selection: Selection) -> None:
+    """Say so; where more than a time was asked for, it is a failure.
+
+    Raises:
+        click.ClickException: some stage, error code or message id was given.
+    """
+    text = f"no message of {error_table} matches"
+    if selection.names_messages:
+        raise click.ClickException(f"{text} --stage, --error-code and --message-id as given")
+    click.echo(
+        f"{text} --since and --until as given"
+        if selection.since or selection.until
+        else f"no message is in {error_table}"
+    )
+
+
+def _refusals(publication: Republication) -> str:
+    refused = publication.outcomes["refused"]
+    more = ", ..." if refused > len(publication.refused) else ""
+    names = ", ".join(map(printable, publication.refused))
+    return f"Pub/Sub refused {refused:,} messages as invalid, each for itself: {names}{more}"
 
 
 def _show(counts: list[Count]) -> None:
@@ -150,7 +177,7 @@ def _show(counts: list[Count]) -> None:
     table = _table(["stage", "error code"], [OUTCOMES[name] for name in outcomes])
     for cause in causes:
         cells = [f"{found.get((*cause, name), 0):,}" for name in outcomes]
-        table.add_row(*(Text(printable(each)) for each in cause), *cells)
+        table.add_row(*(Text(printable(each or "")) for each in cause), *cells)
     console().print(table)
 
 

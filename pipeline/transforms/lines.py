@@ -65,7 +65,8 @@ def _buffered(file: Any, size: int) -> IO[bytes]:
 def read_lines(lines: LineRange) -> Iterator[Message]:
     """Each line of the range as a message: its bytes without the line break, LF or CRLF.
 
-    Its id is `file#version:offset`, the offset being that of its first byte. The data of a line that is longer than `MAX_LINE_BYTES` is its `Beginning`.
+    Its id is `file#version:offset`, the offset being that of its first byte. The data of a line
+    that is longer than `MAX_LINE_BYTES` is its `Beginning`.
     """
     stop = sys.maxsize if lines.stop is None else lines.stop
     prefix = f"{lines.path}#{lines.version}:"

@@ -5,9 +5,9 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.claims.history import history
 from pipeline.claims.message import Beginning, Message, size_of
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.replay import history
 
 TEXT_LIMIT = 1 << 20
 """Bytes of a message that are kept as text; a larger one is kept as bytes.

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.emulation import write_credentials
+from pipeline.clients import write_credentials
 from pipeline.transforms import source_files
 from pipeline.transforms.source_files import UnfitFiles, match
-from tests.operator.storage import Storage, storage_server
+from tests.support.google.storage import Storage, storage_server
 
 NAMES = ("a1.ndjson", "a2.ndjson", "a[1].ndjson", "b*.ndjson", "b1.ndjson", "c{1,2}.ndjson", "d{1}")
 MATCHES = {

@@ -8,10 +8,14 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from io import TextIOWrapper
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+
+from claims_ops.shared.terminal import without_secrets
+from pipeline import loopback
 
 COMMANDS: dict[str, EntryPoint] = {
     entry.name: entry for entry in sorted(entry_points(group="claims.commands"))
@@ -115,6 +119,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     What goes wrong is said in one line on stderr.
     """
+    _open_streams()
+    loopback.bypass_proxies()
+    # Else google-auth looks for a metadata server for many seconds.
+    os.environ.setdefault("GCE_METADATA_TIMEOUT", "1")
+    os.environ.setdefault("GCE_METADATA_DETECT_RETRIES", "1")
     try:
         result = claims.main(
             arguments,
@@ -136,6 +145,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _open_streams() -> None:
+    """Standard streams that a command can rely on, whatever the shell has closed (`>&-`).
+
+    A closed stdout is one that nobody reads. No character of ours ends a command where the encoding
+    of stdout lacks it.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)
+    if sys.stdout is None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        sys.stdout = open(writer, "w")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
+
+
 def _silence_stdout() -> None:
     """Python flushes stdout once more at its end, which must not fail again."""
     with open(os.devnull, "wb") as nowhere:
@@ -143,7 +170,7 @@ def _silence_stdout() -> None:
 
 
 def _fail(message: str, exit_code: int) -> int:
-    click.echo(f"claims: {' '.join(message.split())}", err=True)
+    click.echo(f"claims: {' '.join(without_secrets(message).split())}", err=True)
     return exit_code
 
 

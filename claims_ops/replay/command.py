@@ -14,7 +14,7 @@ from claims_ops.replay.selection import OUTCOMES, READY, Count, ErrorTable, Sele
 from claims_ops.replay.turn import turn
 from claims_ops.shared import table_options
 from claims_ops.shared.interruption import unwinding
-from claims_ops.shared.option_types import Instant, TopicName
+from claims_ops.shared.option_types import MAX_COUNT, Instant, Number, TopicName
 from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
 from claims_ops.shared.terminal import printable
@@ -37,10 +37,12 @@ if TYPE_CHECKING:
 @click.option("--message-id", "message_ids", multiple=True, metavar="ID", help="Only this message.")
 @click.option("--since", type=Instant(), metavar="TIME", help="Only rejected at or after this.")
 @click.option("--until", type=Instant(), metavar="TIME", help="Only rejected before this.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many, the oldest first.")
+@click.option(
+    "--limit", type=click.IntRange(1, MAX_COUNT), help="At most so many, the oldest first."
+)
 @click.option(
     "--max-replays",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_COUNT),
     default=1,
     show_default=True,
     help="How often one message may be replayed in all; more: those that failed again too.",
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(0.001, 1_000_000),
     default=500.0,
     show_default=True,
     metavar="PER_SECOND",
@@ -99,6 +101,7 @@ def replay(
         raise click.UsageError("Give --topic, or --dry-run.")
     if not (dry_run or yes or sys.stdin.isatty()):
         raise click.UsageError("Nobody is here to be asked: give --yes, or --dry-run.")
+    table_options.check_range(since, until)
     selection = Selection(
         stages=stages,
         error_codes=error_codes,

@@ -39,7 +39,7 @@ def _document(parameter: str, path: str | None, default: str) -> str:
         return default
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            return str(file.read().decode())
+            return str(file.read().decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise ParameterError(parameter, f"{path} is not UTF-8 text") from None
     except FileNotFoundError:

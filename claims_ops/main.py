@@ -6,7 +6,8 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted, 141 nobody read
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from io import TextIOWrapper
 from typing import Any
@@ -43,6 +44,15 @@ INTERRUPTED = 130
 NOBODY_READS = 141
 
 
+@contextmanager
+def _ended_by_reader() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # which click would make an ordinary failure
+        _silence_stdout()
+        raise click.exceptions.Exit(NOBODY_READS) from None
+
+
 class _LazyGroup(click.Group):
     """A group whose commands are those of `COMMANDS`."""
 
@@ -55,12 +65,13 @@ class _LazyGroup(click.Group):
         command: click.Command = COMMANDS[cmd_name].load()
         return command
 
+    def make_context(self, *given: Any, **named: Any) -> click.Context:
+        with _ended_by_reader():  # --version and --help
+            return super().make_context(*given, **named)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _ended_by_reader():
             return super().invoke(ctx)
-        except BrokenPipeError:  # which click would make an ordinary failure
-            _silence_stdout()
-            ctx.exit(NOBODY_READS)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         found = [

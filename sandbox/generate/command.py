@@ -16,6 +16,8 @@ from sandbox.synthetic.samples import Sample, messages
 __all__ = ["Sample", "generate", "messages"]
 
 DEFAULT_COUNT = 1000
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""What `--now` may be: patients were born a century before, and claims come later."""
 
 
 @click.command()
@@ -96,6 +98,8 @@ def generate(
     """
     if output and topic:
         raise click.UsageError("--output and --topic exclude each other.")
+    if now and not EARLIEST <= now < LATEST:
+        raise click.UsageError(f"--now is not between {EARLIEST:%Y} and {LATEST:%Y}.")
     if count is None and duration is None:
         count = DEFAULT_COUNT
     samples = messages(count, bad_share, seed, now or datetime.now(UTC), variants)

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 from unicodedata import normalize
 
 import orjson
+
+from pipeline.claims.memory import Memory
 
 MAX_ENTRIES = 10_000
 """Entries of objects and arrays that are replaced in one document: each of them may grow."""
@@ -45,7 +46,7 @@ class ResemblingKeys:
         self._pseudonym = pseudonym
         self._by_folded = {_folded(name): name for name in reversed(names)}
         self._longest = max(map(len, self._by_folded), default=0)
-        self._remembered = lru_cache(_REMEMBERED)(self._resembled)
+        self._name = Memory(self._resembled, _REMEMBERED, _is_small).__getitem__
 
     def check(self, document: Any) -> None:
         """Look whether a document can be replaced within, in bounded time and memory.
@@ -115,9 +116,6 @@ class ResemblingKeys:
         holder.clear()
         holder.update(new)
 
-    def _name(self, key: str) -> str | None:
-        return self._remembered(key) if len(key) <= _SMALL else self._resembled(key)
-
     def _resembled(self, key: str) -> str | None:
         folded = ""
         for start in range(0, len(key), _SLICE):
@@ -125,6 +123,10 @@ class ResemblingKeys:
             if len(folded) > self._longest:
                 return None
         return self._by_folded.get(folded)
+
+
+def _is_small(key: str, _name: str | None) -> bool:
+    return len(key) <= _SMALL
 
 
 def _items(holder: Any) -> Iterator[tuple[Any, Any]]:

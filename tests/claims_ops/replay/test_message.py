@@ -119,7 +119,7 @@ def test_noise_that_no_row_holds_is_truncated():
 def test_a_redacted_row_is_no_message():
     message = Message(b'{"claim_id": "1"}', "17")
     row = row_of(message)
-    assert replay_of(row | redacted(row, message.data, {"claim_id"})) == "redacted"
+    assert replay_of(row | redacted(row, message, {"claim_id"})) == "redacted"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from google.auth.exceptions import GoogleAuthError
 from pipeline import emulation, graph, pseudonymisation
 from pipeline.bigquery.storage_write import StorageWrite
 from pipeline.bigquery.streaming_insert import StreamingInsert
-from pipeline.claims.contract import DocumentError, default_contract_text
+from pipeline.claims.contract import default_contract_text
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.score import default_rules_text
 from pipeline.graph import Settings, Sinks

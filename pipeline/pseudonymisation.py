@@ -12,7 +12,8 @@ from google.api_core.retry import Retry
 from google.auth.exceptions import GoogleAuthError
 
 from pipeline import emulation
-from pipeline.claims.contract import Contract, DocumentError
+from pipeline.claims.contract import Contract
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.named_fields import check_names
 from pipeline.claims.pseudonymous_rows import rules_into
 from pipeline.claims.pseudonyms import MIN_KEY_BYTES, Pseudonyms

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.claims.claim_row import ClaimRows
-from pipeline.claims.contract import Contract, DocumentError
+from pipeline.claims.contract import Contract
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.error_row import error_row, message_data
 from pipeline.claims.message import Beginning, Message
 from pipeline.claims.named_fields import NamedFields, check_names

@@ -1,10 +1,9 @@
 """Every launch parameter, declared once; metadata.json and the docs are made from here."""
 
 import argparse
-import difflib
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_args, get_type_hints
 
@@ -232,7 +231,7 @@ DESCRIPTION = (
     "Reads healthcare claims (JSON) from Pub/Sub or files, scores them, and writes them to"
     " BigQuery; what fails goes to an error table."
 )
-_EXAMPLES = """\
+EXAMPLES = """\
 Beam's own options pass through, as --runner, --project, --region, --temp_location,
 --staging_location, --max_num_workers, --job_name and --update.
 
@@ -261,10 +260,11 @@ class ClaimsOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         for parameter in PARAMETERS:
-            _add_argument(parser, parameter)
+            add_argument(parser, parameter)
 
 
-def _add_argument(parser: argparse._ActionsContainer, parameter: Parameter) -> None:
+def add_argument(parser: argparse._ActionsContainer, parameter: Parameter) -> None:
+    """Declare a parameter to argparse."""
     text = parameter.text.replace("%", "%%")  # a percent sign is argparse's own
     if parameter.default_text:
         text += f" Default: {parameter.default_text}."
@@ -314,41 +314,3 @@ def check(options: PipelineOptions) -> Launch:
         if getattr(launch, name) and not getattr(launch, other):
             raise ParameterError(other, f"is required with {name}")
     return launch
-
-
-def refuse_misspelt(arguments: Sequence[str]) -> None:
-    """Refuse a flag that resembles one of ours, or is one and has no value.
-
-    Beam would pass over the first with a warning, and end on the second with a page of usage.
-
-    Raises:
-        ParameterError: names the flag and what it resembles.
-    """
-    names = [parameter.name for parameter in PARAMETERS]
-    for argument, following in zip(arguments, [*arguments, "--"][1:], strict=True):
-        flag = argument.partition("=")[0].removeprefix("--")
-        if not argument.startswith("--"):
-            continue
-        if flag in names:
-            if "=" not in argument and following.startswith("--"):
-                raise ParameterError(flag, "has no value")
-            continue
-        for near in difflib.get_close_matches(flag.replace("-", "_"), names, n=1, cutoff=0.85):
-            raise ParameterError(flag, f"is not a parameter; did you mean --{near}?")
-
-
-def help_text() -> str:
-    """What `--help` prints: our parameters by section, and how to launch."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.main",
-        description=DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-    )
-    for section in dict.fromkeys(each.group for each in PARAMETERS if not each.hidden):
-        group = parser.add_argument_group(section)
-        for each in PARAMETERS:
-            if each.group == section and not each.hidden:
-                _add_argument(group, each)
-    return parser.format_help()

@@ -53,7 +53,7 @@ def claims(words: Words) -> str:
 def _options(flags: Words) -> str:
     """Launch parameters and Beam's own options of one launch."""
     try:
-        options.refuse_misspelt(flags)
+        command_line.refuse_unknown(flags)
         options.check(PipelineOptions(list(flags)))
     except options.ParameterError as error:
         return str(error)

@@ -130,7 +130,10 @@ class TableSetup:
             changed.append("schema")
         if not fit.is_partitioned:
             _log.warning("%s is not partitioned by %s", name, table.partition_column)
-        elif self._create and not fit.keeps(retention_days):
+        elif found.require_partition_filter:
+            # Appends need no filter; what reads does.
+            _log.warning("%s answers no query without a filter on %s", name, table.partition_column)
+        if fit.is_partitioned and self._create and not fit.keeps(retention_days):
             partitioning = found.time_partitioning
             partitioning.expiration_ms = retention_days * DAY_MS if retention_days else None
             found.time_partitioning = partitioning

@@ -9,8 +9,9 @@ from tests.support.google.artifact_registry import ArtifactRegistry
 from tests.support.google.cloud_build import CloudBuild
 from tests.support.google.dataflow import Dataflow
 from tests.support.google.docker_shim import DockerShim
-from tests.support.google.gcloud import Gcloud
+from tests.support.google.gcloud import PROJECT, Gcloud
 from tests.support.google.google_apis import GoogleApis, google_apis
+from tests.support.google.project import Project, ServiceUsage
 from tests.support.google.storage import Storage, storage_server
 
 
@@ -40,9 +41,18 @@ def cloud_build() -> CloudBuild:
 
 
 @pytest.fixture
-def apis(dataflow: Dataflow, docker: DockerShim, cloud_build: CloudBuild) -> Iterator[GoogleApis]:
+def services() -> ServiceUsage:
+    """Which services the project has enabled: none."""
+    return Project(PROJECT).service_usage
+
+
+@pytest.fixture
+def apis(
+    dataflow: Dataflow, docker: DockerShim, cloud_build: CloudBuild, services: ServiceUsage
+) -> Iterator[GoogleApis]:
     """The stand-ins; the test fails when one was asked what the real service would not take."""
-    with google_apis(dataflow, ArtifactRegistry(docker.pushed), cloud_build) as started:
+    registry = ArtifactRegistry(docker.pushed)
+    with google_apis(dataflow, registry, cloud_build, services) as started:
         yield started
     assert started.mistakes == []
 

@@ -1,5 +1,6 @@
 """`claims deploy`: the command line."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -60,10 +61,27 @@ def _checked(said: dict[str, Any]) -> Deployment:
         raise click.UsageError("--direct and --image belong together: which image has this code?")
     if said["options"] and not said["direct"]:
         raise click.UsageError("Pipeline options are for --direct only.")
+    _check_options(said["options"])
     to = request.deployment(said)
     if not to.streaming and (said["update"] or said["at_least_once"]):
         raise click.UsageError("--update and --at-least-once are for streaming jobs only.")
     return to
+
+
+def _check_options(given: Sequence[str]) -> None:
+    """Refuse pipeline options that the launch would refuse, before anything is made.
+
+    Raises:
+        click.UsageError: names the option, and the one that was probably meant.
+    """
+    if not given:
+        return
+    from pipeline.launch import command_line, options  # Beam, which takes seconds
+
+    try:
+        command_line.refuse_unknown(given)
+    except options.ParameterError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _deploy(ctx: click.Context, to: Deployment, said: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ the default, and write rows. A value that it cannot read ends it with a page of 
 """
 
 import argparse
-import difflib
 import re
 import textwrap
 from collections import Counter
@@ -14,10 +13,9 @@ from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.launch.nearest import nearest
 from pipeline.launch.options import DESCRIPTION, EXAMPLES, PARAMETERS, ParameterError, add_argument
 
-_NEAR = 0.6
-"""How alike a name must be to be suggested, 0 to 1."""
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
 """What text processors make of a hyphen, too."""
 _SHOWN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}", re.ASCII)
@@ -83,14 +81,6 @@ def _unknown(word: str, flags: Sequence[str]) -> ParameterError:
     if word.startswith("--"):
         return ParameterError(name, f"is not a parameter{meant}")
     return ParameterError(name, f"has no -- before it{meant}")
-
-
-def nearest(word: str, known: Sequence[str]) -> str | None:
-    """The known word that is most like another one; None if none is."""
-    plain = re.sub(r"[\s-]+", "_", word.strip().lower())
-    by_plain = {each.lower().replace("-", "_"): each for each in reversed(known)}
-    found = difflib.get_close_matches(plain, by_plain, n=1, cutoff=_NEAR)
-    return by_plain[found[0]] if found else None
 
 
 def _every(kind: type[Any]) -> Iterator[type[Any]]:

@@ -11,7 +11,8 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline import main
-from pipeline.launch.command_line import help_text, nearest, refuse_unknown
+from pipeline.launch.command_line import help_text, refuse_unknown
+from pipeline.launch.nearest import nearest
 from pipeline.launch.options import PARAMETERS, Parameter, ParameterError
 
 CASES: list[dict[str, Any]] = json.loads(

@@ -28,6 +28,7 @@ POLL_SECONDS = 1.0
 STALL_SECONDS = 60.0
 NAME = "claims-demo"
 """As in `claims doctor --name`: it names all that the demo makes."""
+_PUBSUB_KINDS = ("topics", "subscriptions")
 _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
 
 
@@ -152,8 +153,8 @@ def _check(parameters: Sequence[str]) -> None:
 
     from pipeline.launch import command_line, options, prepare
 
-    names = (f"projects/{PROJECT}/{kind}/{NAME}" for kind in ("topics", "subscriptions"))
-    route = Route(*names, f"{_DATASET}.claims", f"{_DATASET}.errors")
+    topic, subscription = (f"projects/{PROJECT}/{kind}/{NAME}" for kind in _PUBSUB_KINDS)
+    route = Route(topic, subscription, f"{_DATASET}.claims", f"{_DATASET}.errors")
     given = [*route.parameters(), *parameters]
     try:
         command_line.refuse_unknown(given)

@@ -25,6 +25,7 @@ _RESERVED = re.compile(
     "(_table_|_file_|_partition|_row_timestamp|__root__|_colidentifier|_change_).*", re.IGNORECASE
 )
 """Names that BigQuery keeps for itself (REST reference of TableFieldSchema)."""
+_MAX_COLUMNS = 10_000
 _MAX_DESCRIPTION = 1_024
 """Characters of the description of a column."""
 _SHOWN = 200
@@ -70,6 +71,9 @@ def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
             optional or nullable.
     """
     contract = Contract(text)
+    reserved = tuple(reserved)
+    if len(contract.columns) + len(reserved) > _MAX_COLUMNS:
+        raise DocumentError("properties", f"a table has at most {_MAX_COLUMNS:,} columns")
     _check_schema(contract.document)
     if contract.document.get("type") != "object":
         raise DocumentError("type", "must be object")

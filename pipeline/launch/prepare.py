@@ -17,6 +17,7 @@ from pipeline.claims.score import default_rules_text
 from pipeline.claims.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
 from pipeline.graph import Sinks
 from pipeline.launch.options import Launch, ParameterError
+from pipeline.launch.rehearsal import RehearsalFailed, rehearse
 from pipeline.privacy import pseudonymisation
 from pipeline.privacy.pseudonymisation import KeyUnusable
 from pipeline.settings import Settings
@@ -40,7 +41,7 @@ def _document(parameter: str, path: str | None, default: str) -> str:
         return default
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            return str(file.read().decode())
+            return str(file.read().decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise ParameterError(parameter, f"{path} is not UTF-8 text") from None
     except FileNotFoundError:
@@ -72,7 +73,7 @@ def settings(launch: Launch) -> Settings:
         raise ParameterError("pseudonymise", str(error)) from None
     except KeyUnusable as error:
         raise ParameterError("pseudonym_key", str(error)) from None
-    return Settings(
+    made = Settings(
         contract,
         rules,
         launch.high_risk_threshold,
@@ -80,6 +81,12 @@ def settings(launch: Launch) -> Settings:
         launch.error_payload,
         pseudonymised,
     )
+    try:
+        rehearse(made)
+    except RehearsalFailed as error:
+        document = launch.claim_schema or launch.rules or "the default schema"
+        raise ParameterError("claim_schema", f"{document}: {error}") from None
+    return made
 
 
 def targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]]:

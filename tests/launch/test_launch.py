@@ -162,6 +162,41 @@ BROKEN = {
 }
 
 
+def wide(fields: int) -> str:
+    """The default schema with so many more fields."""
+    whole = json.loads(SCHEMA)
+    whole["properties"] |= {f"field_{i}": {"type": "string"} for i in range(fields)}
+    return json.dumps(whole)
+
+
+BROKEN |= {
+    "rules: a key twice": (
+        "rules",
+        RULES.replace('"weight": 0.3', '"weight": 0.3, "weight": 0.9', 1),
+        r"risk_rules\[\d\].weight: the key stands twice",
+    ),
+    "schema: UTF-16": ("claim_schema", SCHEMA.encode("utf-16"), "is not UTF-8 text"),
+    "schema: more fields than a row can have": (
+        "claim_schema",
+        wide(4_500),
+        "workers cannot run it: TypeError: .*65535 bytes",
+    ),
+    "schema: more columns than a table can have": (
+        "claim_schema",
+        wide(10_000),
+        "properties: a table has at most 10,000 columns",
+    ),
+}
+
+
+@pytest.mark.usefixtures("closed_port")
+@pytest.mark.parametrize("parameter, text", [("rules", RULES), ("claim_schema", SCHEMA)])
+def test_byte_order_mark_is_no_mistake(parameter: str, text: str, tmp_path: Path, capsys):
+    path = tmp_path / "document.json"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert "output_table: " in refusal(capsys, arguments(**{parameter: str(path)}))
+
+
 @pytest.mark.parametrize("parameter, text, said", BROKEN.values(), ids=BROKEN)
 def test_broken_document_is_named_with_the_place_in_it(
     parameter: str, text: str | bytes, said: str, tmp_path: Path, capsys

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import requests
-from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
+from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
@@ -164,6 +164,11 @@ class TableSetup:
 def _answers(name: TableName) -> Iterator[None]:
     try:
         yield
+    except Forbidden as error:
+        raise NoAnswer(
+            f"{name}: BigQuery answers {error.code}: {error.message}. Either it does not exist, or"
+            " the account that launches lacks a role on its dataset."
+        ) from None
     except GoogleAPICallError as error:
         raise NoAnswer(f"{name}: BigQuery answers {error.code}: {error.message}") from None
     except (GoogleAuthError, RetryError, requests.RequestException) as error:

@@ -226,6 +226,14 @@ def test_bucket_without_permission(arguments, capsys, denying, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"{denying.url}/storage")
     line = refusal(capsys, arguments(**SUBSCRIPTION))
     assert re.match(r"claims: temp_location: the bucket bucket-\w+: Google answers 403: ", line)
+    assert "Either it does not exist, or " in line and "storage.buckets.get" in line
+
+
+def test_bucket_of_the_console_is_named_as_such(arguments, capsys, denying, monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"{denying.url}/storage")
+    bucket = "gs://dataflow-staging-us-central1-123/temp"
+    line = refusal(capsys, arguments(temp_location=bucket, **SUBSCRIPTION))
+    assert "the console's own choice" in line
 
 
 def test_bucket_that_may_be_read_only(arguments, capsys, monkeypatch):
@@ -251,6 +259,7 @@ def test_table_without_permission(arguments, capsys, denying, monkeypatch):
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", f"{denying.url}/bigquery")
     line = refusal(capsys, arguments(**SUBSCRIPTION))
     assert re.match(r"claims: output_table: \S+\.claims: BigQuery answers 403: ", line)
+    assert "Either it does not exist, or " in line
 
 
 def test_job_that_the_service_refuses(arguments, capsys):

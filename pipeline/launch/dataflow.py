@@ -155,9 +155,7 @@ def _answer(parameter: str, what: str, ask: Callable[..., str | None], *of: Any)
     except Forbidden as error:
         hindrance = f"Google answers {error.code}: {error.message}. {AMBIGUOUS}"
         if ask is _check_bucket:
-            hindrance += (
-                " It needs roles/storage.legacyBucketReader (storage.buckets.get)."
-            )
+            hindrance += " It needs roles/storage.legacyBucketReader (storage.buckets.get)."
     except GoogleAPICallError as error:
         hindrance = f"Google answers {error.code}: {error.message}"
     except _UNREACHABLE as error:

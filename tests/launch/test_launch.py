@@ -17,6 +17,7 @@ from google.cloud import bigquery
 from pipeline import main
 from pipeline.claims.contract import default_contract_text
 from pipeline.claims.score import default_rules_text
+from pipeline.launch.rehearsal import RehearsalFailed
 from sandbox.emulators.emulators import PROJECT
 
 SOON_SECONDS = 10
@@ -176,17 +177,21 @@ BROKEN |= {
         r"risk_rules\[\d\].weight: the key stands twice",
     ),
     "schema: UTF-16": ("claim_schema", SCHEMA.encode("utf-16"), "is not UTF-8 text"),
-    "schema: more fields than a row can have": (
-        "claim_schema",
-        wide(4_500),
-        "workers cannot run it: TypeError: .*65535 bytes",
-    ),
     "schema: more columns than a table can have": (
         "claim_schema",
         wide(10_000),
         "properties: a table has at most 10,000 columns",
     ),
 }
+
+
+def test_what_the_rehearsal_finds_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys):
+    def failing(settings: Any) -> None:
+        raise RehearsalFailed("workers cannot run it: why")
+
+    monkeypatch.setattr("pipeline.launch.prepare.rehearse", failing)
+    line = refusal(capsys, arguments())
+    assert line == "claims: claim_schema: the default schema: workers cannot run it: why\n"
 
 
 @pytest.mark.usefixtures("closed_port")

@@ -9,7 +9,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from google.api_core.exceptions import GoogleAPICallError
 
 from pipeline import clients, loopback
-from pipeline.launch import dataflow, options, prepare, worker_image
+from pipeline.launch import command_line, dataflow, options, prepare, worker_image
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -20,7 +20,7 @@ def start(arguments: Sequence[str]) -> Any:
     Raises:
         ParameterError: a parameter is wrong; nothing was started.
     """
-    options.refuse_misspelt(arguments)
+    command_line.refuse_unknown(arguments)
     pipeline_options = PipelineOptions(list(arguments))
     asked = options.check(pipeline_options)
     loopback.bypass_proxies()
@@ -41,17 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("apache_beam.runners.dataflow").setLevel(logging.INFO)  # names the job
     arguments = sys.argv[1:] if arguments is None else arguments
     if "--help" in arguments or "-h" in arguments:
-        sys.stdout.write(options.help_text())
+        sys.stdout.write(command_line.help_text())
         return 0
     try:
         result = start(arguments)
         if not hasattr(result, "job_id"):  # a Dataflow job runs on without us
             result.wait_until_finish()
     except options.ParameterError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"claims: {error}\n")
         return EXIT_USAGE
     except GoogleAPICallError as error:
-        sys.stderr.write(f"error: Google answers {error.code}: {error.message}\n")
+        sys.stderr.write(f"claims: Google answers {error.code}: {error.message}\n")
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

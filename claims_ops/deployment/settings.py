@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from pipeline.launch.nearest import nearest
+
 SOURCES = ("input_subscription", "input_topic", "input_files")
 TABLES = {"output_table": "claims", "error_table": "errors"}
 
@@ -85,7 +87,9 @@ def _check(complete: Mapping[str, str]) -> None:
     known = {parameter.name for parameter in options.PARAMETERS}
     for key in complete:
         if key not in known:
-            raise click.UsageError(f"--parameter: {key} is no launch parameter")
+            meant = nearest(key, sorted(known))
+            hint = f"; did you mean {meant}?" if meant else ""
+            raise click.UsageError(f"--parameter: {key} is not a launch parameter{hint}")
     try:
         options.check(PipelineOptions([f"--{key}={value}" for key, value in complete.items()]))
     except options.ParameterError as error:

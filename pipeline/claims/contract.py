@@ -1,7 +1,6 @@
 """The contract: what a claim is, read from its JSON Schema, and judged against it."""
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,8 @@ from typing import Any, Self
 
 import jsonschema_rs
 
+from pipeline.claims import document_text
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.rejection import Violation
 from pipeline.claims.storable import NUMERIC, PATTERNS, fit_numeric, numeric_fault
 from pipeline.claims.violations import describe
@@ -26,13 +27,6 @@ _NUMERIC_FAULTS = {
 }
 _COLUMN_TYPES = {"integer": "INTEGER", "number": "FLOAT", "boolean": "BOOLEAN", "object": "JSON"}
 _FORMAT_TYPES = {"date": "DATE", "date-time": "TIMESTAMP"}
-
-
-class DocumentError(ValueError):
-    """A contract or rules document that cannot be used: which place in it, and why."""
-
-    def __init__(self, place: str, reason: str) -> None:
-        super().__init__(f"{place}: {reason}" if place else reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +111,7 @@ class Contract:
         Raises:
             DocumentError: it is no JSON object, or a property has no BigQuery column.
         """
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise DocumentError("", f"not JSON: {error}") from None
+        document = document_text.load(text)
         if not isinstance(document, dict) or not isinstance(document.get("properties"), dict):
             raise DocumentError("properties", "an object with the claim's fields is needed")
         self.text = text

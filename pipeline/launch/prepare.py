@@ -10,12 +10,14 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from google.auth.exceptions import GoogleAuthError
 
 from pipeline import clients, graph
-from pipeline.claims.contract import DocumentError, default_contract_text
+from pipeline.claims.contract import default_contract_text
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.score import default_rules_text
 from pipeline.claims.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
 from pipeline.graph import Sinks
 from pipeline.launch.options import Launch, ParameterError
+from pipeline.launch.rehearsal import RehearsalFailed, rehearse
 from pipeline.privacy import pseudonymisation
 from pipeline.privacy.pseudonymisation import KeyUnusable
 from pipeline.settings import Settings
@@ -72,7 +74,7 @@ def settings(launch: Launch) -> Settings:
         raise ParameterError("pseudonymise", str(error)) from None
     except KeyUnusable as error:
         raise ParameterError("pseudonym_key", str(error)) from None
-    return Settings(
+    made = Settings(
         contract,
         rules,
         launch.high_risk_threshold,
@@ -80,6 +82,12 @@ def settings(launch: Launch) -> Settings:
         launch.error_payload,
         pseudonymised,
     )
+    try:
+        rehearse(made)
+    except RehearsalFailed as error:
+        document = launch.claim_schema or launch.rules or "the default schema"
+        raise ParameterError("claim_schema", f"{document}: {error}") from None
+    return made
 
 
 def targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]]:

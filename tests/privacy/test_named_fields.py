@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.claims.contract import Contract, DocumentError
+from pipeline.claims.contract import Contract
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.error_row import error_row, message_columns, message_data
 from pipeline.claims.message import Beginning, Message, StructureOnly
 from pipeline.claims.rejection import Rejection, Violation

@@ -9,7 +9,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from google.api_core.exceptions import GoogleAPICallError
 
 from pipeline import clients, loopback
-from pipeline.launch import command_line, dataflow, options, prepare, worker_image
+from pipeline.launch import command_line, dataflow, local_runner, options, prepare, worker_image
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -24,6 +24,7 @@ def start(arguments: Sequence[str]) -> Any:
     pipeline_options = PipelineOptions(list(arguments))
     asked = options.check(pipeline_options)
     loopback.bypass_proxies()
+    local_runner.stay_in_process(pipeline_options, asked.streaming)
     clients.ensure_credentials()
     if dataflow.is_runner(pipeline_options):
         dataflow.prepare(pipeline_options, prepare.PIPELINE_VERSION)
@@ -53,9 +54,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GoogleAPICallError as error:
         sys.stderr.write(f"claims: Google answers {error.code}: {error.message}\n")
         return EXIT_FAILED
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if _is_interrupt(error):
+            return EXIT_INTERRUPTED
+        raise
     return 0
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether it is Ctrl-C, which Beam wraps when it comes while a step of ours runs."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 if __name__ == "__main__":

@@ -18,13 +18,14 @@ from pipeline.bigquery.field_encoders import (
     arrays,
     column_encoder,
     field_encoder,
+    records,
     repeated,
 )
 from pipeline.bigquery.row_refusals import RowRefused, violation, violations_of
 from pipeline.bigquery.row_schema import message_class, row_descriptor
 from pipeline.bigquery.wire_values import ValueRefused
 from pipeline.claims.contract import Column
-from pipeline.claims.rows import Rows
+from pipeline.claims.rows import Rows, are_empty
 
 _RECURRING: Final = {"STRING", "GEOGRAPHY", "JSON", "DATE", "TIME", "DATETIME", "TIMESTAMP"}
 """Types of text, whose fields are worth remembering; numbers are not, as 1 is True to a dict."""
@@ -83,10 +84,13 @@ class _Record:
         self._encoders: list[FieldEncoder] = []
         self._column_encoders: list[ColumnEncoder] = []
         for number, column in enumerate(columns, 1):
-            encode = field_encoder(column, number, _Record(column.fields).encode)
+            record = _Record(column.fields)
+            encode = field_encoder(column, number, record.encode)
             if column.mode == "REPEATED":
                 encode = repeated(encode)
                 encode_column: ColumnEncoder = partial(map, encode)
+                if column.type == "RECORD":
+                    encode_column = records(number, record.encode_all, encode)
             else:
                 encode_column = column_encoder(column, number, encode)
             if column.type in _RECURRING:
@@ -96,6 +100,7 @@ class _Record:
                     encode, encode_column = _hashable(encode), arrays(encode)
             self._encoders.append(encode)
             self._column_encoders.append(encode_column)
+        self._may_be_empty = [column.mode != "REQUIRED" for column in columns]
         self.encoded = 0
         """Rows so far."""
 
@@ -111,8 +116,14 @@ class _Record:
         while columns and _is_one_text(columns[-1]):
             same = self._encoders[len(columns) - 1](columns.pop()[0]) + same
             encoders.pop()
-        # Each column to its end, so that what it needs stays in the processor's cache.
-        fields = [list(encode(values)) for encode, values in zip(encoders, columns, strict=True)]
+        # Each column to its end, so that what it needs stays in the processor's cache. One that is
+        # empty in all rows, as most of those for hospitals are in claims of others, adds nothing.
+        may_be_empty = self._may_be_empty[: len(columns)]
+        fields = [
+            list(encode(values))
+            for encode, values, may in zip(encoders, columns, may_be_empty, strict=True)
+            if not (may and are_empty(values))
+        ]
         return list(map(b"".join, zip(*fields, [same] * len(rows), strict=True)))
 
     def _columns_of(self, rows: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[Any]]:

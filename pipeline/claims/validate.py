@@ -1,20 +1,23 @@
 """From the fields of a message to a claim: every field of the contract, in its one spelling."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from pipeline.claims.contract import Contract
+from pipeline.claims.contract import ADDITIONAL_FIELDS, Contract
 from pipeline.claims.json_text import json_column, json_text
 from pipeline.claims.normalise import Normaliser
+from pipeline.claims.records import complete
 from pipeline.claims.rejection import Rejection
 
+__all__ = ["ADDITIONAL_FIELDS", "STAGE", "ClaimValidator"]
+
 STAGE = "validate"
-ADDITIONAL_FIELDS = "additional_fields"
-"""The column that keeps, as JSON, what the contract does not know."""
 
 _MISSPELT: Mapping[str, set[type]] = {"INTEGER": {float, Decimal}, "FLOAT": {Decimal}}
 
+_PLACE = re.compile(r"\[\d+\]")
 _TOO_DEEP = Rejection(STAGE, "nesting_too_deep", "arrays or objects are nested too deeply")
 
 
@@ -77,6 +80,9 @@ class ClaimValidator:
             ]
         if any([ADDITIONAL_FIELDS in fields for fields in many]):
             plain = [are and ADDITIONAL_FIELDS not in f for are, f in zip(plain, many, strict=True)]
+        for name in self._contract.records:  # whose records are still to be completed
+            if any([fields.get(name) for fields in many]):
+                plain = [are and not f.get(name) for are, f in zip(plain, many, strict=True)]
         for name, misspelt in self._misspelt:
             types = [type(fields.get(name)) for fields in many]
             if not misspelt.isdisjoint(types):
@@ -97,12 +103,18 @@ class ClaimValidator:
         for name, misspelt in self._misspelt:
             if type(fields.get(name)) in misspelt:
                 return False
+        for name in self._contract.records:  # in which more could be misspelt
+            if fields.get(name):
+                return False
         return self._contract.accepts(fields)
 
     def _claim(self, fields: dict[str, Any]) -> dict[str, Any]:
         for name in self._objects:
             json_column(fields.get(name))  # no deeper than its column takes it
         claim = self._blank | fields
+        for name, of_record in self._contract.records.items():
+            if claim[name]:
+                claim[name] = complete(claim[name], of_record)
         if len(claim) == len(self._blank) and ADDITIONAL_FIELDS not in fields:
             return claim
         known = self._contract.blank
@@ -114,11 +126,12 @@ class ClaimValidator:
     def _rejection(self, claim: dict[str, Any]) -> Rejection:
         violations = self._contract.violations(claim)
         first = violations[0]
+        place = _PLACE.sub("[]", first.field)  # one text for whichever record it is
         claim_id = claim.get("claim_id")
         return Rejection(
             STAGE,
             "schema_violation",
-            f"{first.field}: {first.message}".removeprefix(": "),
+            f"{place}: {first.message}".removeprefix(": "),
             violations,
             claim_id if isinstance(claim_id, str) and len(claim_id) <= 128 else None,
         )

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.claim_row import ClaimRows
 from pipeline.claims.contract import Contract, DocumentError, default_contract_text
 from pipeline.claims.decode import decode
 from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer, default_rules_text
 from pipeline.claims.validate import ClaimValidator
 from tests.claims.case_files import Case, identity, load, text_of
-from tests.claims.core import CLEAN, CONTRACT, RULES
+from tests.claims.core import CLEAN, CONTRACT, NOW, RULES
 
 OURS = ("risk_reasons", "message_id")
 
@@ -143,11 +145,17 @@ def test_rule_may_not_read_a_field_that_is_marked_as_label() -> None:
         check_rules(json.dumps(rules), check_contract(json.dumps(document), OURS))
 
 
-def test_default_rules_need_the_fields_that_they_read() -> None:
+def test_default_rules_serve_a_schema_without_the_fields_that_they_read() -> None:
     document = json.loads(default_contract_text())
-    del document["properties"]["patient_gender"]
-    with pytest.raises(DocumentError, match=r"^quality_rules\[\d\].when: "):
-        check_rules(default_rules_text(), check_contract(json.dumps(document), OURS))
+    core = document["required"]
+    document["properties"] = {name: document["properties"][name] for name in core}
+    contract = check_contract(json.dumps(document), OURS)
+    rows = ClaimRows(contract, check_rules(default_rules_text(), contract), 0.5, "test")
+    claim = ClaimValidator(contract).validate({name: CLEAN[name] for name in core})
+    assert isinstance(claim, dict)
+    row = rows.row(Message(b""), claim, NOW)
+    assert row["risk_reasons"] == ("no_diagnosis", "no_procedure")
+    assert "missing_patient_gender" in row["quality_issues"]
 
 
 def test_documents_survive_the_way_to_a_worker() -> None:
@@ -155,7 +163,7 @@ def test_documents_survive_the_way_to_a_worker() -> None:
     assert contract.accepts(CLEAN)
     contract, rules = pickle.loads(pickle.dumps((contract, rules)))  # compiled by now
     assert (contract.text, contract.columns) == (CONTRACT.text, CONTRACT.columns)
-    assert contract.version == CONTRACT.version == "1.0.0"
+    assert contract.version == CONTRACT.version == "2.0.0"
     assert (rules.text, rules.risk, rules.quality) == (RULES.text, RULES.risk, RULES.quality)
 
 

@@ -14,7 +14,7 @@ import jsonschema_rs
 
 from pipeline.claims.numeric import fit_numeric, numeric_faults
 from pipeline.claims.rejection import Violation
-from pipeline.claims.violation_text import describe, is_record
+from pipeline.claims.violations import describe, is_record
 
 ADDITIONAL_FIELDS = "additional_fields"
 """The column that keeps, as JSON, what the contract does not know of a claim or of a record."""

@@ -12,7 +12,6 @@ from google.cloud import bigquery
 
 from pipeline.claims.contract import Contract
 from pipeline.claims.tables import TableName, claims_table
-from pipeline.sinks.bigquery import views
 from pipeline.sinks.bigquery.table_setup import TableSetup
 from tests.support.bigquery.current_reference import Row, standing
 
@@ -27,8 +26,9 @@ def table(bigquery_client: bigquery.Client) -> TableName:
     dataset = f"{bigquery_client.project}.claims_current"
     bigquery_client.create_dataset(dataset)
     name = TableName.parse(f"{dataset}.claims")
-    TableSetup(bigquery_client, create=True).ensure(name, claims_table(Contract.default()))
-    views.make(bigquery_client, name)
+    setup, wanted = TableSetup(bigquery_client, create=True), claims_table(Contract.default())
+    setup.ensure(name, wanted)
+    setup.make_views(name, wanted)
     return name
 
 

@@ -4,8 +4,6 @@ from importlib import resources
 from string import Template
 from typing import Final
 
-from google.cloud import bigquery
-
 from pipeline.claims.contract import Column
 from pipeline.claims.tables import TableName
 
@@ -48,12 +46,6 @@ def lacking(columns: tuple[Column, ...]) -> list[str]:
     """The columns without which a claims table has no views; none with the default contract."""
     default = {"service_lines", *_NEEDED}
     return sorted(default - {column.name for column in columns})
-
-
-def make(client: bigquery.Client, claims: TableName) -> None:
-    """Make the views of a claims table, or make them anew."""
-    for statement in statements(claims).values():
-        client.query_and_wait(statement)
 
 
 def _text(file: str, claims: str) -> str:

@@ -1,13 +1,29 @@
 """Records within a claim, such as service lines: every field of the contract in each of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from pipeline.claims.contract import ADDITIONAL_FIELDS, Fields
-from pipeline.claims.json_text import json_column
-from pipeline.claims.numeric import decimal_text
+from pipeline.claims.storable import decimal_text, json_column
 
 Record = dict[str, Any]
+
+MISSPELT: Mapping[str, set[type]] = {"INTEGER": {float, Decimal}, "FLOAT": {Decimal}}
+"""Types of values that JSON Schema takes for a column's, in another spelling: 45.0 for 45."""
+
+
+def is_misspelt(records: Sequence[Record], fields: Fields) -> bool:
+    """Whether a value in valid records has another spelling than its column's."""
+    for column in fields.columns:
+        types = MISSPELT.get(column.type, set())
+        for record in records if types else ():
+            value = record.get(column.name)
+            if value is not None and any(
+                type(each) in types for each in (value if type(value) is list else (value,))
+            ):
+                return True
+    return False
 
 
 def complete(records: Sequence[Record], fields: Fields) -> list[Record]:

@@ -11,12 +11,12 @@ from itertools import chain, islice, repeat
 from typing import Any, Final
 
 from pipeline.claims.contract import Column
+from pipeline.claims.storable import is_plain_numeric
 from pipeline.sinks.bigquery.encode.wire_values import (
     CONVERSIONS,
     EXACT_TYPES,
     ValueRefused,
     days_of,
-    is_plain_numeric,
     microseconds_of,
 )
 
@@ -261,13 +261,13 @@ def arrays(encode: FieldEncoder) -> ColumnEncoder:
 
 
 def records(
-    number: int, encode_all: Callable[[Sequence[Any]], list[bytes]], encode: FieldEncoder
+    number: int, encode_rows: Callable[[Sequence[Any]], list[bytes]], encode: FieldEncoder
 ) -> ColumnEncoder:
     """The encoder of a REPEATED column of records, all records of the rows in one go.
 
     Args:
         number: of the field, from 1.
-        encode_all: encodes records.
+        encode_rows: encodes records.
         encode: encodes the array of one row.
     """
     tag, types = _tag(number, _DELIMITED), set(EXACT_TYPES["REPEATED"][:2])
@@ -275,7 +275,7 @@ def records(
     def encode_column(values: Sequence[Any]) -> Iterable[bytes]:
         if not types.issuperset(map(type, values)):
             return map(encode, values)
-        data = encode_all(list(chain.from_iterable(values)))
+        data = encode_rows(list(chain.from_iterable(values)))
         fields = map(b"".join, zip(repeat(tag), map(varint, map(len, data)), data))
         return [b"".join(islice(fields, len(items))) for items in values]
 

@@ -64,9 +64,8 @@ def _stream(key: StreamKey) -> AppendStream:
     return AppendStream(
         f"projects/{project}/datasets/{dataset}/tables/{table}/streams/_default",
         key.columns,
-        partial(open_channel, key.endpoint),
-        max_in_flight_bytes=key.limits.in_flight_bytes,
-        answer_timeout_seconds=key.limits.answer_timeout_seconds,
+        partial(open_channel, key.endpoint, key.limits.answer_timeout_seconds),
+        key.limits,
     )
 
 

@@ -5,9 +5,10 @@ runner begins a bundle anew. A bundle ends when every append of it is acknowledg
 refuses for good comes out with its original message.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow, GlobalWindows
@@ -18,7 +19,6 @@ from pipeline.bigquery.append_channel import endpoint_in_use
 from pipeline.bigquery.append_limits import (
     REQUEST_OVERHEAD_BYTES,
     ROW_OVERHEAD_BYTES,
-    SERVICE_MAX_REQUEST_BYTES,
     AppendLimits,
 )
 from pipeline.bigquery.delivery import Delivery, Refused
@@ -34,6 +34,12 @@ from pipeline.metrics import Tally
 from pipeline.tables import TableName
 
 _GLOBAL = (GlobalWindow(),)
+_DATA_OF = itemgetter(Message._fields.index("data"))
+_ATTRIBUTES_OF = itemgetter(Message._fields.index("attributes"))
+_MESSAGE_BYTES: Final = 400
+"""Of a message beside its data: the objects that it consists of, its id and time."""
+_ATTRIBUTE_BYTES: Final = 200
+"""Of an attribute beside its value."""
 
 
 class AppendRowsFn(beam.DoFn):
@@ -61,13 +67,14 @@ class AppendRowsFn(beam.DoFn):
         self._encode, self._encode_all = encoder.encode, encoder.encode_all
         self._decode = encoder.decode
         self._max_row_bytes = (
-            SERVICE_MAX_REQUEST_BYTES
+            self._limits.max_request_bytes
             - REQUEST_OVERHEAD_BYTES
             - ROW_OVERHEAD_BYTES
             - encoder.writer_schema.ByteSize()
         )
         self._max_bytes = min(self._limits.request_bytes, self._max_row_bytes)
         self._max_rows = self._limits.request_rows
+        self._max_held = self._limits.held_bytes
         self._tally = Tally()
         self._clock = SystemClock()
         key = StreamKey(self._table, self._columns, endpoint_in_use(self._endpoint), self._limits)
@@ -87,13 +94,14 @@ class AppendRowsFn(beam.DoFn):
             data = self._encode(row)
         except RowRefused as refused:
             return (self._unencodable(owner, row, refused),)
-        size = len(data) + ROW_OVERHEAD_BYTES
+        size, held = len(data) + ROW_OVERHEAD_BYTES, held_by((self.message_of(owner),))
         rejected = None
-        if self._size + size > self._max_bytes or len(self._rows) >= self._max_rows:
+        if self._is_full(size, held, 1):
             if size > self._max_row_bytes:
                 return (self._too_large(owner, row),)
             rejected = self._send()
         self._size += size
+        self._held += held
         self._rows.append(data)
         self._owners.append(owner)
         return rejected
@@ -129,13 +137,21 @@ class AppendRowsFn(beam.DoFn):
     def _clear(self) -> None:
         self._rows: list[bytes] = []
         self._owners: list[Any] = []
-        self._size = 0
+        self._size = self._held = 0
+
+    def _is_full(self, size: int, held: int, rows: int) -> bool:
+        """Whether what has gathered must be sent before so much more is added."""
+        return (
+            self._size + size > self._max_bytes
+            or self._held + held > self._max_held
+            or len(self._rows) + rows > self._max_rows
+        )
 
     def _send(self) -> list[Any]:
         if self._rows:
             if self._first_owner is None:
                 self._first_owner = self._owners[0]
-            self._delivery.send(self._rows, self._owners)
+            self._delivery.send(self._rows, self._owners, self._held)
             self._clear()
         return [self._refused(refused) for refused in self._delivery.take_refused()]
 
@@ -159,7 +175,7 @@ class AppendRowsFn(beam.DoFn):
         )
 
     def _too_large(self, owner: Any, row: dict[str, Any]) -> Any:
-        text = f"the row is larger than a request may be: {SERVICE_MAX_REQUEST_BYTES} bytes"
+        text = f"the row is larger than a request may be: {self._limits.max_request_bytes} bytes"
         return self._rejected_here(
             owner, Rejection("write", "row_too_large", text, (), _claim_id(row))
         )
@@ -178,15 +194,17 @@ class AppendBatchesFn(AppendRowsFn):
             rows = self._encode_all(batch.subjects or ())
         except RowRefused:
             rows = []
-        size = sum(map(len, rows)) + ROW_OVERHEAD_BYTES * len(rows)
+        size, held = sum(map(len, rows)) + ROW_OVERHEAD_BYTES * len(rows), held_by(batch.messages)
         rejected: list[Any] = []
-        if not rows or size > self._max_bytes or len(rows) > self._max_rows:
+        is_large = size > self._max_bytes or held > self._max_held or len(rows) > self._max_rows
+        if not rows or is_large:
             for element in batch:
                 rejected += self.process(element) or ()
         else:
-            if self._size + size > self._max_bytes or len(self._rows) + len(rows) > self._max_rows:
+            if self._is_full(size, held, len(rows)):
                 rejected = self._send()
             self._size += size
+            self._held += held
             self._rows += rows
             self._owners += batch.messages
         if rejected:
@@ -224,8 +242,8 @@ class StorageWrite(beam.PTransform):
     columns: tuple[Column, ...]
     """Those of the table that are written, in any order."""
     endpoint: str | None = None
-    """`host:port` (plaintext) or `https://host`; None: the emulator of the environment, else
-    Google's."""
+    """`host:port` or `https://host[:port]`, plaintext only for a loopback host without `https://`;
+    None: the emulator of the environment, else Google's."""
     limits: AppendLimits = field(default_factory=AppendLimits)
 
     def __post_init__(self) -> None:
@@ -242,6 +260,14 @@ class StorageWrite(beam.PTransform):
         kind = AppendBatchesFn if is_global else AppendWindowedRowsFn
         append = kind(self.table, self.columns, self.endpoint, self.limits)
         return rows | "AppendRows" >> beam.ParDo(append)
+
+
+def held_by(messages: Sequence[Message]) -> int:
+    """Bytes of memory that messages take, about."""
+    held = _MESSAGE_BYTES * len(messages) + sum(map(len, map(_DATA_OF, messages)))
+    for attributes in filter(None, map(_ATTRIBUTES_OF, messages)):
+        held += _ATTRIBUTE_BYTES * len(attributes) + sum(map(len, attributes.values()))
+    return held
 
 
 def _claim_id(row: dict[str, Any]) -> str | None:

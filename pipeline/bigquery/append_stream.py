@@ -251,7 +251,8 @@ class AppendStream:
 
     def _leave_channel(self, channel: grpc.Channel) -> None:
         """Use another channel from now on; this one is closed when its last call has ended."""
-        if self._channel is not channel:
+        is_current = channel is self._channel
+        if not is_current:
             return
         self._retire_call()
         self._channel = None

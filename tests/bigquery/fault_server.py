@@ -107,6 +107,7 @@ class FaultServer:
     """Whether answers show a schema that has changed."""
     cut: Callable[[], None] = lambda: None
     keeps_rows: bool = True
+    tls: grpc.ServerCredentials | None = None
 
     tables: dict[str, TableState] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -141,7 +142,11 @@ class FaultServer:
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(SERVICE, handlers),)
         )
-        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        if self.tls is None:
+            port = self._server.add_insecure_port("127.0.0.1:0")
+        else:
+            port = self._server.add_secure_port("127.0.0.1:0", self.tls)
+        self.address = f"127.0.0.1:{port}"
         self._server.start()
         return self
 
@@ -209,6 +214,7 @@ class FaultServer:
             self.maybe_lost += chain.from_iterable(call.recent)
 
     def _get_write_stream(self, request: Any, context: Any) -> Any:
+        self.headers.append(dict(context.invocation_metadata()))
         table = self.tables.get(request.name)
         if table is None:
             context.abort(grpc.StatusCode.NOT_FOUND, request.name)

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
+from pipeline.claims.clock import Clock, SystemClock
 from pipeline.claims.contract import Contract
 from pipeline.claims.score import Rules
-from pipeline.clock import Clock, SystemClock
-from pipeline.pseudonymisation import Pseudonymisation
+from pipeline.privacy.pseudonymisation import Pseudonymisation
 from pipeline.transforms.enrich_claims import EnrichClaims
 from pipeline.transforms.parse_json import ParseJson
 from pipeline.transforms.pseudonymous_steps import steps_for

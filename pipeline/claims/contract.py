@@ -14,7 +14,7 @@ import jsonschema_rs
 
 from pipeline.claims.numeric import fit_numeric, numeric_faults
 from pipeline.claims.rejection import Violation
-from pipeline.claims.violation_text import describe
+from pipeline.claims.violations import describe
 
 MAX_VIOLATIONS = 20
 """Violations that one rejection lists at most."""

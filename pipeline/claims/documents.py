@@ -13,8 +13,8 @@ from jsonschema.protocols import Validator
 from jsonschema_rs import ValidationError
 
 from pipeline.claims.contract import Contract, DocumentError, is_nullable
-from pipeline.claims.enrich import FEATURES
 from pipeline.claims.score import Rule, Rules, condition_of, fields_read
+from pipeline.claims.signals.claim import FEATURES
 
 _REFERENCE: type[Validator] = jsonschema.Draft202012Validator
 _COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}", re.ASCII)

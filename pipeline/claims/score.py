@@ -9,8 +9,8 @@ from itertools import repeat
 from operator import and_, or_
 from typing import Any, NamedTuple, Self
 
+from pipeline.claims.columns import Columns
 from pipeline.claims.contract import DocumentError
-from pipeline.claims.rows import Columns
 from pipeline.claims.verdicts import Condition, Schema, condition, verdicts
 
 # Conditions of these keywords look at the fields that they name and at nothing else.

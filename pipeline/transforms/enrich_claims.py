@@ -6,12 +6,12 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline.claims.claim_row import ClaimRows
+from pipeline.claims.claim_rows import ClaimRows
+from pipeline.claims.clock import Clock, milliseconds_between
+from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
-from pipeline.claims.rows import Rows
 from pipeline.claims.score import Rules
-from pipeline.clock import Clock, milliseconds_between
 from pipeline.transforms.step import Step, outputs_of
 
 

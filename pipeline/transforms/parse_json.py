@@ -6,28 +6,28 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline.batch import Batch, bounded
-from pipeline.claims import decode
 from pipeline.claims.contract import Contract
+from pipeline.claims.formats import json_documents
 from pipeline.claims.message import Message
+from pipeline.transforms.batch import Batch, bounded
 from pipeline.transforms.step import Step, outputs_of
 
 
 class DecodeFn(Step):
     """Decodes messages; a subject of this step is the message itself."""
 
-    stage = decode.STAGE
+    stage = json_documents.STAGE
 
     def __init__(self, contract: Contract) -> None:
         self._exact = contract.names("NUMERIC", "BIGNUMERIC", "INTEGER")
 
     def decide(self, message: Message, subject: Any) -> Any:
         """The fields of the message."""
-        return decode.decode(message.data, self._exact)
+        return json_documents.decode(message.data, self._exact)
 
     def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Sequence[Any]:
         """The fields of each message."""
-        return [decode.decode(message.data, self._exact) for message in messages]
+        return [json_documents.decode(message.data, self._exact) for message in messages]
 
     def process(self, element: Message) -> Iterable[Any]:  # type: ignore[override]
         """Decode one message."""

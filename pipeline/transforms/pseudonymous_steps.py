@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 
-from pipeline.batch import Batch
-from pipeline.claims import decode
 from pipeline.claims.contract import Contract
 from pipeline.claims.error_row import error_row
+from pipeline.claims.formats import json_documents
 from pipeline.claims.message import Message
-from pipeline.claims.named_fields import NamedFields
-from pipeline.claims.pseudonymous_rows import PseudonymousRows
-from pipeline.claims.redaction import redacted
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.withheld import Withheld
-from pipeline.pseudonymisation import Pseudonymisation
+from pipeline.privacy.named_fields import NamedFields
+from pipeline.privacy.pseudonymisation import Pseudonymisation
+from pipeline.privacy.pseudonymous_rows import PseudonymousRows
+from pipeline.privacy.redaction import redacted
+from pipeline.privacy.withheld import Withheld
+from pipeline.transforms.batch import Batch
 from pipeline.transforms.enrich_claims import EnrichFn
 from pipeline.transforms.parse_json import DecodeFn
 from pipeline.transforms.step import Step
@@ -65,7 +65,7 @@ class PseudonymousDecodeFn(DecodeFn):
 
     def _decoded(self, message: Message) -> tuple[Message, Any]:
         try:
-            subject: Any = decode.decode(message.data, self._exact)
+            subject: Any = json_documents.decode(message.data, self._exact)
         except Exception as surprise:  # `decide` raises it, for the one boundary to take
             subject = surprise
         return self._named.message(message, subject), subject

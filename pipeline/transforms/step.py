@@ -7,11 +7,11 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from pipeline import collector
-from pipeline.batch import Batch
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
-from pipeline.metrics import Tally
+from pipeline.transforms import collector
+from pipeline.transforms.batch import Batch
+from pipeline.transforms.metrics import Tally
 
 ACCEPTED, REJECTED = "accepted", "rejected"
 

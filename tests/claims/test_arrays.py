@@ -9,7 +9,7 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.documents import check_contract
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.validate import ClaimValidator
-from tests.claims.core import CLEAN, CONTRACT
+from tests.support.claims.core import CLEAN, CONTRACT
 
 FORMATS = {"visits": "date-time", "admissions": "date"}
 

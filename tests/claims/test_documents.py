@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from pipeline.claims.contract import Contract, DocumentError, default_contract_text
-from pipeline.claims.decode import decode
 from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.formats.json_documents import decode
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer, default_rules_text
 from pipeline.claims.validate import ClaimValidator
-from tests.claims.case_files import Case, identity, load, text_of
-from tests.claims.core import CLEAN, CONTRACT, RULES
+from tests.support.claims.case_files import Case, identity, load, text_of
+from tests.support.claims.core import CLEAN, CONTRACT, RULES
 
 OURS = ("risk_reasons", "message_id")
 

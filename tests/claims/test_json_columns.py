@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.bigquery.row_encoder import RowEncoder
-from pipeline.claims.claim_row import ClaimRows
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.documents import check_contract
 from pipeline.claims.json_text import MAX_LEVELS
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
+from pipeline.claims.tables import claims_table
 from pipeline.claims.validate import ClaimValidator
-from pipeline.tables import claims_table
-from tests.claims.core import CLEAN, CONTRACT, NOW, RULES
+from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
+from tests.support.claims.core import CLEAN, CONTRACT, NOW, RULES
 
 SERVICE_LINES = {
     "plan": {"description": "Plan.", "type": ["object", "null"]},

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.bigquery.row_encoder import RowEncoder
-from pipeline.claims.claim_row import ClaimRows
-from pipeline.claims.decode import decode
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.formats.json_documents import decode
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
+from pipeline.claims.tables import claims_table
 from pipeline.claims.validate import ClaimValidator
-from pipeline.tables import claims_table
-from tests.claims.core import CLEAN, CONTRACT, NOW
+from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
+from tests.support.claims.core import CLEAN, CONTRACT, NOW
 
 SIZE, CLAIMS = 50_000, 40
 OWN_FIELDS: dict[str, Any] = {

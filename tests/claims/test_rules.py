@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from pipeline.claims.enrich import FEATURES, facts_of
-from tests.claims.case_files import Case, identity, load, load_folder
-from tests.claims.core import CLEAN, CONTRACT, RULES, accepted, row_of
+from pipeline.claims.signals.claim import FEATURES, facts_of
+from tests.support.claims.case_files import Case, identity, load, load_folder
+from tests.support.claims.core import CLEAN, CONTRACT, RULES, accepted, row_of
 
 RULE_CASES = load_folder("rules")
 FEATURE_CASES = load("features")

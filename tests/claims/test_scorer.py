@@ -9,12 +9,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.claims.documents import check_rules
-from pipeline.claims.enrich import facts_of
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer
+from pipeline.claims.signals.claim import facts_of
 from pipeline.claims.validate import ClaimValidator
-from tests.claims.core import CLEAN, CONTRACT
-from tests.claims.strategies import BUDGET
+from tests.support.claims.core import CLEAN, CONTRACT
+from tests.support.claims.strategies import BUDGET
 
 VALIDATOR = ClaimValidator(CONTRACT)
 

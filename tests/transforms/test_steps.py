@@ -8,19 +8,19 @@ from apache_beam.pvalue import TaggedOutput
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.batch import Batch
-from pipeline.bigquery.row_encoder import RowEncoder
-from pipeline.bigquery.row_refusals import RowRefused
 from pipeline.claims.documents import check_rules
 from pipeline.claims.message import Message
 from pipeline.claims.score import default_rules_text
+from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
+from pipeline.sinks.bigquery.encode.row_refusals import RowRefused
+from pipeline.transforms.batch import Batch
 from pipeline.transforms.enrich_claims import EnrichFn
 from pipeline.transforms.parse_json import DecodeFn
 from pipeline.transforms.step import Step
 from pipeline.transforms.validate_claims import ValidateFn
-from tests.claims.core import CLEAN
-from tests.claims.strategies import BUDGET, messages
-from tests.fuzz.oracles import CLAIM_COLUMNS, OWN, clock
+from tests.support.claims.core import CLEAN
+from tests.support.claims.strategies import BUDGET, messages
+from tests.support.fuzz.oracles import CLAIM_COLUMNS, OWN, clock
 
 # Values that a dictionary or a table may take for another.
 FIELDS: dict[str, list[Any]] = {

@@ -1,0 +1,1 @@
+"""Facts that rules may test: one file a family."""

@@ -1,0 +1,105 @@
+"""Features: what rules need to know of a claim and a JSON Schema cannot say across fields."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from functools import lru_cache
+from itertools import repeat
+from typing import Any, NamedTuple
+
+from pipeline.claims.columns import Columns
+
+_REMEMBERED = 65_536
+"""Dates in pairs, and NPIs, of which a feature is kept."""
+_NPI_DIGITS = 10
+_NPI_CONSTANT = 24
+"""Luhn sum of the prefix 80840 that makes an NPI a card issuer number (CMS, 45 CFR 162.406)."""
+_LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+
+
+@lru_cache(_REMEMBERED)
+def days_to_submission(service_date: str | None, submission_date: str | None) -> int | None:
+    """Days from service to submission: negative when submitted before; None without a date."""
+    if service_date is None or submission_date is None:
+        return None
+    return (date.fromisoformat(submission_date) - date.fromisoformat(service_date)).days
+
+
+def within_timely_filing(
+    days_to_submission: int | None, service_date: str | None, submission_date: str | None
+) -> bool | None:
+    """Whether the claim came within one calendar year of the service, as Medicare asks.
+
+    None without both dates. The year ends on the same day of the next year (42 CFR 424.44); for
+    a service on 29 February, on 28 February.
+    """
+    if service_date is None or submission_date is None or days_to_submission is None:
+        return None
+    if days_to_submission <= 365:
+        return True
+    last_day = "-02-28" if service_date[4:] == "-02-29" else service_date[4:]
+    return (int(submission_date[:4]), submission_date[4:]) <= (int(service_date[:4]) + 1, last_day)
+
+
+def npi_check_digit_ok(billing_npi: str | None) -> bool | None:
+    """Whether the billing NPI is ten digits, begins with 1 or 2, and passes its Luhn check.
+
+    None without an NPI.
+    """
+    if billing_npi is None:
+        return None
+    if len(billing_npi) != _NPI_DIGITS or not (billing_npi.isascii() and billing_npi.isdigit()):
+        return False
+    if billing_npi[0] not in "12":
+        return False
+    digits = [int(digit) for digit in billing_npi]
+    total = _NPI_CONSTANT + sum(digits[1::2]) + sum(_LUHN_DOUBLED[d] for d in digits[::2])
+    return total % 10 == 0
+
+
+class _KnownNpis(dict[str | None, bool | None]):
+    """`npi_check_digit_ok` of those that came lately; what is too long for one may be megabytes."""
+
+    def __missing__(self, billing_npi: str | None) -> bool | None:
+        is_ok = npi_check_digit_ok(billing_npi)
+        if billing_npi is None or len(billing_npi) <= _NPI_DIGITS:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[billing_npi] = is_ok
+        return is_ok
+
+
+class Feature(NamedTuple):
+    """A fact that is derived from a claim."""
+
+    of: Callable[..., Any]
+    """A pure function of the values of the fields in `reads`, None where a claim lacks one."""
+    reads: tuple[str, ...]
+    """Fields of the claim, or features before it."""
+
+
+FEATURES: Mapping[str, Feature] = {
+    "days_to_submission": Feature(days_to_submission, ("service_date", "submission_date")),
+    "within_timely_filing": Feature(
+        within_timely_filing, ("days_to_submission", "service_date", "submission_date")
+    ),
+    "npi_check_digit_ok": Feature(_KnownNpis().__getitem__, ("billing_npi",)),
+}
+"""Each feature by the name under which rules test it."""
+
+
+def with_features(claims: Columns) -> Columns:
+    """Claims with their features: what rules see."""
+    facts = dict(claims)
+    size = len(next(iter(claims.values())))
+    for name, feature in FEATURES.items():
+        arguments: Iterable[Iterable[Any]] = (
+            facts.get(field) or repeat(None, size) for field in feature.reads
+        )
+        facts[name] = list(map(feature.of, *arguments))
+    return facts
+
+
+def facts_of(claim: Mapping[str, Any]) -> dict[str, Any]:
+    """One claim with its features."""
+    facts = with_features({name: (value,) for name, value in claim.items()})
+    return {name: values[0] for name, values in facts.items()}

@@ -56,6 +56,9 @@ class Fault:
     """Whether the call is ended in peace instead of an answer, and nothing is stored."""
     is_silent: bool = False
     """Whether the call swallows this request and all that follow, for as long as it is open."""
+    swallows: bool = False
+    """Whether the connections of all calls stay open and carry nothing, by `FaultServer.swallow`.
+    """
     is_empty: bool = False
     """Whether the answer says nothing, and nothing is stored."""
     is_doubled: bool = False
@@ -106,6 +109,7 @@ class FaultServer:
     tells_of_updates: bool = True
     """Whether answers show a schema that has changed."""
     cut: Callable[[], None] = lambda: None
+    swallow: Callable[[], None] = lambda: None
     keeps_rows: bool = True
     tls: grpc.ServerCredentials | None = None
 
@@ -256,7 +260,9 @@ class _Call:
             server.faults[fault] += 1
         if fault.drops:
             return [], True
-        if fault.is_silent:
+        if fault.swallows:
+            server.swallow()
+        if fault.is_silent or fault.swallows:
             self._is_silent = True
             return [], False
         if fault.is_empty:

@@ -209,7 +209,7 @@ class FaultServer:
         finally:
             with self._lock:
                 self.open_calls -= 1
-            if not context.is_active():  # cut, or cancelled
+            if call.is_left or not context.is_active():  # cut, or cancelled
                 self._may_be_lost(call)
 
     def _may_be_lost(self, call: "_Call") -> None:
@@ -238,6 +238,8 @@ class _Call:
         self._known_columns: Sequence[Column] = ()
         self.recent: deque[list[dict[str, Any]]] = deque(maxlen=_RECENT)
         """The rows of the appends whose answers may still be under way."""
+        self.is_left = False
+        """Whether an answer has made the client leave: it reads none that follow."""
         self._is_silent = False
         self._is_doubled = False
 
@@ -258,6 +260,7 @@ class _Call:
         fault = Fault() if self._is_doubled else next(server.script, None) or Fault()
         if fault != Fault():
             server.faults[fault] += 1
+        self.is_left |= fault.is_empty or fault.is_garbled
         if fault.drops:
             return [], True
         if fault.swallows:

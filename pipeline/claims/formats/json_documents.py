@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 
 from pipeline.claims.message import Beginning
-from pipeline.claims.numeric import exact_number
 from pipeline.claims.rejection import Rejection
+from pipeline.claims.storable import exact_number
 
 STAGE = "parse"
 

@@ -64,8 +64,7 @@ class AppendRowsFn(beam.DoFn):
     def setup(self) -> None:
         """Compile the columns and join the connection of this process."""
         encoder = RowEncoder(self._columns)
-        self._encode, self._encode_all = encoder.encode, encoder.encode_all
-        self._decode = encoder.decode
+        self._encode, self._decode = encoder.encode, encoder.decode
         self._max_row_bytes = (
             self._limits.max_request_bytes
             - REQUEST_OVERHEAD_BYTES
@@ -90,10 +89,9 @@ class AppendRowsFn(beam.DoFn):
     def process(self, element: tuple[Any, dict[str, Any]]) -> Iterable[Any] | None:
         """Encode a row, and send what has gathered when it is enough for a request."""
         owner, row = element
-        try:
-            data = self._encode(row)
-        except RowRefused as refused:
-            return (self._unencodable(owner, row, refused),)
+        [data] = self._encode([row])
+        if isinstance(data, RowRefused):
+            return (self._unencodable(owner, row, data),)
         size, held = len(data) + ROW_OVERHEAD_BYTES, held_by((self.message_of(owner),))
         rejected = None
         if self._is_full(size, held, 1):
@@ -190,14 +188,12 @@ class AppendBatchesFn(AppendRowsFn):
 
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
         """Encode rows, and send what has gathered."""
-        try:
-            rows = self._encode_all(batch.subjects or ())
-        except RowRefused:
-            rows = []
+        encoded = self._encode(batch.subjects or ())
+        rows = [data for data in encoded if isinstance(data, bytes)]
         size, held = sum(map(len, rows)) + ROW_OVERHEAD_BYTES * len(rows), held_by(batch.messages)
         rejected: list[Any] = []
         is_large = size > self._max_bytes or held > self._max_held or len(rows) > self._max_rows
-        if not rows or is_large:
+        if len(rows) < len(encoded) or is_large:
             for element in batch:
                 rejected += self.process(element) or ()
         else:

@@ -1,8 +1,8 @@
-"""Memory of this process while it writes rows of large messages: `python -m tests.support.held_memory`.
+"""Memory of this process while it writes rows of large messages.
 
-Messages of 10 MB with small rows, that the claims table takes, that the error table takes, and as
-lines of a compressed file from end to end. The servers are in another process. Prints the highest
-resident size so far after each, in MB.
+`python -m tests.support.held_memory` sends messages of 10 MB with small rows to the claims table,
+others to the error table, and lines of a compressed file from end to end. The servers are in
+another process. Prints the highest resident size so far after each, in MB.
 """
 
 import gzip

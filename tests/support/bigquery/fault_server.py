@@ -111,6 +111,8 @@ class FaultServer:
     cut: Callable[[], None] = lambda: None
     swallow: Callable[[], None] = lambda: None
     keeps_rows: bool = True
+    look_up_error: grpc.StatusCode | None = None
+    """What a look at a table's columns is answered with."""
     tls: grpc.ServerCredentials | None = None
 
     tables: dict[str, TableState] = field(default_factory=dict)
@@ -219,6 +221,8 @@ class FaultServer:
 
     def _get_write_stream(self, request: Any, context: Any) -> Any:
         self.headers.append(dict(context.invocation_metadata()))
+        if self.look_up_error is not None:
+            context.abort(self.look_up_error, SECRET)
         table = self.tables.get(request.name)
         if table is None:
             context.abort(grpc.StatusCode.NOT_FOUND, request.name)

@@ -31,7 +31,9 @@ def start(arguments: Sequence[str]) -> Any:
     settings = prepare.settings(asked)
     worker_image.default_to_own(pipeline_options)
     pipeline = prepare.pipeline(asked, settings, pipeline_options)
-    prepare.prepare_tables(asked, settings, pipeline_options.view_as(GoogleCloudOptions).project)
+    project = pipeline_options.view_as(GoogleCloudOptions).project
+    done = prepare.prepare_tables(asked, settings, project)
+    prepare.wait_for_write_path(asked, settings, done)
     return pipeline.run()
 
 

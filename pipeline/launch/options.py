@@ -221,10 +221,12 @@ class Launch:
     )
     bigquery_storage_endpoint: str | None = _parameter(
         "BigQuery Storage endpoint",
-        "host:port of the BigQuery Storage API, for private endpoints and tests.",
+        "Host of the BigQuery Storage API, for a private endpoint: https://host, https://host:port"
+        " or host:port, always over TLS with the worker's credentials, except that a loopback"
+        " host:port is a test's, in plaintext.",
         "Advanced",
-        example="bigquerystorage.example.p.googleapis.com:443",
-        regex=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$",
+        example="https://bigquerystorage-example.p.googleapis.com",
+        regex=r"^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?|[A-Za-z0-9.-]+:[0-9]{1,5})$",
         hidden=True,
     )
 

@@ -25,6 +25,7 @@ from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.sinks.bigquery.streaming_insert import StreamingInsert
 from pipeline.sinks.bigquery.table_fit import TableError
 from pipeline.sinks.bigquery.table_setup import TableSetup
+from pipeline.sinks.bigquery.write_path import wait_until_known
 from pipeline.transforms.source_files import UnfitFiles, match
 from pipeline.transforms.sources import ReadFiles, ReadPubSub
 
@@ -126,6 +127,15 @@ def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[
         except GoogleAuthError as error:  # no client without credentials
             raise ParameterError(parameter, f"{name}: {error}") from None
     return done
+
+
+def wait_for_write_path(launch: Launch, made: Settings, done: dict[str, str]) -> None:
+    """Wait, within bounds, until appends know what `prepare_tables` has created or added."""
+    if launch.write_method != "STORAGE_WRITE_API" or clients.is_emulated():
+        return
+    for name, table in targets(launch, made).values():
+        if done[str(name)].startswith(("created", "added")):
+            wait_until_known(name, table, launch.bigquery_storage_endpoint)
 
 
 def source(launch: Launch) -> beam.PTransform:

@@ -1,6 +1,7 @@
 """From what was asked for on the command line to a deployment, checked."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,10 @@ def parameters(
     Raises:
         click.UsageError: one is unknown or wrong; names it.
     """
+    given = list(given)
+    for key, times in Counter(key for key, _ in given).items():
+        if times > 1:
+            raise click.UsageError(f"--parameter: {key} is given twice")
     asked = _of_file(file) | dict(given)
     other_source = any(asked.get(source) for source in SOURCES)
     complete = {key: value for key, value in ours.items() if not (other_source and key in SOURCES)}

@@ -141,7 +141,7 @@ def test_documents_in_the_docs_are_right():
         ("./deploy.sh --projekt my-project", "No such option '--projekt'"),
         (
             "./deploy.sh --parameter rulez=a.json",
-            "rulez is not a launch parameter; did you mean rules?",
+            "rulez is not a launch parameter; did you mean rules",
         ),
         ("./deploy.sh --direct --image i -- --no_such=1", "no_such: is not a parameter"),
         ("./deploy.sh --update --drain", "exclude each other"),

@@ -114,7 +114,7 @@ def tables(bigquery_server: BigqueryServer) -> Iterator[None]:
 @pytest.mark.usefixtures("built", "tables")
 def test_launch(operator: Operator, bigquery_server: BigqueryServer, tmp_path: Path):
     awkward = shlex.quote(f"^~^message_id_attribute={AWKWARD}")
-    operator.does(exports(), f"{commands('Launch the job')[0]} --parameters {awkward}")
+    operator.does(exports(), f"{commands(LAUNCH, 'Launch the job')[0]} --parameters {awkward}")
     request = operator.apis.bodies("dataflow.projects.locations.flexTemplates.launch")[-1]
     asked = request["launchParameter"]
     assert asked["parameters"] == {

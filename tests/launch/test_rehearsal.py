@@ -61,3 +61,29 @@ def test_rules_that_do_not_compile():
     broken.text = broken.text.replace('"exclusiveMinimum"', '"pattern": "[", "exclusiveMinimum"')
     with pytest.raises(RehearsalFailed, match="^workers cannot run it: "):
         rehearse(settings(rules=broken))
+
+
+SLOW = {"allOf": [{"not": {"pattern": f"x{{{i}}}[ab]{{{i}}}$"}} for i in range(1, 400)]}
+"""No single pattern of it takes long."""
+
+
+@pytest.mark.parametrize("limit, is_refused", [(0.05, True), (1_000, False)])
+def test_documents_that_take_a_claim_long(
+    limit: float, is_refused: bool, monkeypatch: pytest.MonkeyPatch, caplog
+):
+    monkeypatch.setattr("pipeline.launch.rehearsal.WARN_MILLISECONDS", 0.05)
+    monkeypatch.setattr("pipeline.launch.rehearsal.MAX_MILLISECONDS", limit)
+    rule = {
+        "id": "slow",
+        "description": "Slow.",
+        "weight": 0.1,
+        "when": {"properties": {"notes": SLOW}},
+    }
+    rules = Rules(json.dumps({"risk_rules": [rule], "quality_rules": []}))
+    if is_refused:
+        with pytest.raises(RehearsalFailed, match="^the rule slow: one claim takes .* ms of CPU$"):
+            rehearse(settings({"slow": {"type": "string"}}, rules))
+        return
+    rehearse(settings({"slow": {"type": "string", **SLOW}}, rules))
+    assert "claim_schema: one claim takes" in caplog.text
+    assert "rules: the rule slow: one claim takes" in caplog.text

@@ -59,6 +59,10 @@ RUN --mount=type=bind,from=package,source=/wheel,target=/mnt \
 ENV FLEX_TEMPLATE_PYTHON_PY_FILE=/template/pipeline/main.py
 # Else boot makes a virtual environment at each start of a worker, where root alone may write.
 ENV RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1
+# boot writes the options of the job to a file in its working directory, and ends where it may not.
+# Whoever may write there must not be able to add a module to Python by it.
+WORKDIR /tmp
+ENV PYTHONSAFEPATH=1
 # The launcher as entry point would be started by workers too, and end at once.
 ENTRYPOINT ["/opt/apache/beam/boot"]
 

@@ -9,7 +9,8 @@ from operator import and_, or_
 from typing import Any, NamedTuple, Self
 
 from pipeline.claims import document_text
-from pipeline.claims.columns import Columns
+from pipeline.claims.columns import Columns, are_empty
+from pipeline.claims.contract import Contract
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.verdicts import Condition, Schema, condition, verdicts
 
@@ -154,6 +155,8 @@ class Scorer:
         """
         self._rules = (*rules.risk, *rules.quality)
         self._risk_count = len(rules.risk)
+        self._blank = Contract.default().blank
+        """What rules see of a field that the contract of a job does not have."""
         by_field: dict[str, dict[int, Schema]] = {}
         self._across: list[tuple[int, Condition]] = []
         self._apart = 0
@@ -176,9 +179,17 @@ class Scorer:
         `facts` are claims with their features.
         """
         size = len(next(iter(facts.values())))
-        fired: Iterable[int] = repeat(self._apart, size)
+        # One verdict is enough on a field that no claim has, as most of those for hospitals.
+        same, differing = self._apart, []
         for field, judged in self._verdicts.items():
-            fired = map(and_, fired, judged.on(facts[field]))
+            values = facts.get(field) or [self._blank.get(field)]
+            if are_empty(values):
+                same &= next(iter(judged.on(values[:1])))
+            else:
+                differing.append(judged.on(values))
+        fired: Iterable[int] = repeat(same, size)
+        for verdicts_on_field in differing:
+            fired = map(and_, fired, verdicts_on_field)
         if self._across:
             fired = map(or_, fired, map(self._fired_across, _claim_by_claim(facts)))
         return list(fired)

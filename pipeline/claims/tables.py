@@ -16,7 +16,7 @@ TABLE_PATTERN = rf"{PROJECT_PATTERN}[:.]{_DATASET}\.{_TABLE}"
 parameter (`pipeline/launch/parameter.py`), whose groups have no names."""
 
 _ORIGIN = (
-    Column("message_id", "STRING", description="Id of the Pub/Sub message, or file:offset."),
+    Column("message_id", "STRING", description="Id of the Pub/Sub message; file#version:offset."),
     Column("original_message_id", "STRING", description="Of a replay: the id it had at first."),
     Column("publish_time", "TIMESTAMP", description="When Pub/Sub first took the message."),
 )

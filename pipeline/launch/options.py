@@ -153,6 +153,16 @@ class Launch:
         "BOOLEAN",
         default=True,
     )
+    create_views: bool = _parameter(
+        "Create views",
+        "Whether the launch makes the views of the claims table: the claims as they stand, with"
+        " replacements and voids settled, their lines, and the input layer of the Tuva Project.",
+        "Output",
+        "BOOLEAN",
+        default=False,
+        parent="create_tables",
+        parent_value="true",
+    )
     dataset_location: str | None = _parameter(
         "Location of new datasets",
         "Location in which the launch creates a missing dataset; without it a missing dataset"
@@ -211,10 +221,12 @@ class Launch:
     )
     bigquery_storage_endpoint: str | None = _parameter(
         "BigQuery Storage endpoint",
-        "host:port of the BigQuery Storage API, for private endpoints and tests.",
+        "Host of the BigQuery Storage API, for a private endpoint: https://host, https://host:port"
+        " or host:port, always over TLS with the worker's credentials, except that a loopback"
+        " host:port is a test's, in plaintext.",
         "Advanced",
-        example="bigquerystorage.example.p.googleapis.com:443",
-        regex=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$",
+        example="https://bigquerystorage-example.p.googleapis.com",
+        regex=r"^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?|[A-Za-z0-9.-]+:[0-9]{1,5})$",
         hidden=True,
     )
 

@@ -25,6 +25,8 @@ from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.sinks.bigquery.streaming_insert import StreamingInsert
 from pipeline.sinks.bigquery.table_fit import TableError
 from pipeline.sinks.bigquery.table_setup import TableSetup
+from pipeline.sinks.bigquery.write_path import wait_until_known
+from pipeline.transforms.source_files import UnfitFiles, match
 from pipeline.transforms.sources import ReadFiles, ReadPubSub
 
 PIPELINE_VERSION = version("claims-pipeline")
@@ -98,7 +100,7 @@ def targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]
 
 
 def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[str, str]:
-    """Create and extend the two tables; what was done, by table.
+    """Create and extend the two tables, make views if asked; what was done, by table and view.
 
     `project` pays for the calls; None means the project of each table.
 
@@ -118,11 +120,22 @@ def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[
                 )
                 done[str(name)] = setup.ensure(name, table, retention)
                 _log.info("%s %s: %s", parameter, name, done[str(name)])
+                if launch.create_views and parameter == "output_table":
+                    done |= dict.fromkeys(setup.make_views(name, table), "made")
         except TableError as error:
             raise ParameterError(parameter, str(error)) from None
         except GoogleAuthError as error:  # no client without credentials
             raise ParameterError(parameter, f"{name}: {error}") from None
     return done
+
+
+def wait_for_write_path(launch: Launch, made: Settings, done: dict[str, str]) -> None:
+    """Wait, within bounds, until appends know what `prepare_tables` has created or added."""
+    if launch.write_method != "STORAGE_WRITE_API" or clients.is_emulated():
+        return
+    for name, table in targets(launch, made).values():
+        if done[str(name)].startswith(("created", "added")):
+            wait_until_known(name, table, launch.bigquery_storage_endpoint)
 
 
 def source(launch: Launch) -> beam.PTransform:
@@ -136,10 +149,12 @@ def source(launch: Launch) -> beam.PTransform:
             launch.input_subscription, launch.input_topic, launch.message_id_attribute
         )
     try:
-        matches = FileSystems.match([launch.input_files], limits=[1])[0].metadata_list
+        found = next(match(launch.input_files), None)
+    except UnfitFiles as error:
+        raise ParameterError("input_files", str(error)) from None
     except Exception as error:  # each file system has its own
         raise Unreadable("input_files", f"cannot be listed: {error}") from None
-    if not matches:
+    if found is None:
         raise ParameterError("input_files", f"no file matches {launch.input_files}")
     return ReadFiles(launch.input_files)
 

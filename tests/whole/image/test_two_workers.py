@@ -11,19 +11,20 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from itertools import cycle, islice
+from itertools import chain, cycle, islice, repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.rpc import code_pb2
 from testcontainers.core.wait_strategies import ExecWaitStrategy
 
 from claims_ops.reconcile.command import line_ids
 from sandbox.emulators.emulators import PROJECT, BigqueryServer
 from tests.support import beam_programs
-from tests.support.bigquery.fault_server import FaultServer
+from tests.support.bigquery.fault_server import Fault, FaultServer
 from tests.whole.image import containers
 from tests.whole.image.containers import PYTHON
 from tests.whole.image.test_worker import tables
@@ -46,9 +47,13 @@ pytestmark = pytest.mark.timeout(3 * SECONDS, func_only=True)
 
 
 class Ids(list[str]):
-    """Keeps the message ids of rows alone: a million rows are too much to hold."""
+    """Keeps the message ids of rows alone: a million rows are too much to hold.
+
+    It takes its time, so that a worker can be killed between two requests.
+    """
 
     def __iadd__(self, rows: Any) -> "Ids":
+        time.sleep(0.2)
         self.extend(row["message_id"] for row in rows)
         return self
 
@@ -122,15 +127,25 @@ def test_a_killed_worker_loses_nothing(
         stack.callback(process.kill)
         return process
 
-    running = {path: launch(path) for path in halves}
-    deadline = time.monotonic() + SECONDS
-    begun: set[str] = set()
-    while len(begun) < 2 and time.monotonic() < deadline:
-        time.sleep(0.1)
-        begun = {name.rpartition(":")[0] for name in rows[0][::500]}
+    def writing() -> set[str]:
+        return {name.rpartition(":")[0] for name in rows[0][::500]}
+
+    def wait_for(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    both = iter(lambda: store.open_calls < 2, False)  # nothing is taken before both are there
+    store.script = chain((Fault(code_pb2.UNAVAILABLE) for _ in both), repeat(None))
+    running = {}
+    for number, path in enumerate(halves):  # one by one, as Prism gives a worker 60 s to come
+        running[path] = launch(path)
+        wait_for(lambda number=number: store.open_calls > number)
+    wait_for(lambda: len(writing()) == 2)
     killed, workers = pool.exec([PYTHON, "-c", KILL_THE_BUSIEST])
     assert killed == 0, workers
-    assert len(begun) == 2 == int(workers)
+    assert int(workers) == 2
     before = sum(map(len, rows))
     assert 0 < before < CLAIMS
 

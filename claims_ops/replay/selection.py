@@ -94,12 +94,16 @@ class ErrorTable:
         """`replays` is the record of replays; None where there is none yet.
 
         Raises:
-            click.ClickException: there is no such error table.
+            click.ClickException: there is no such table.
+            click.UsageError: it is none of errors.
         """
         self._queries = queries
         self._columns = queries.columns(errors)
         if not self._columns:
             raise click.ClickException(f"there is no table {errors}")
+        if missing := {"stage", "error_code", "error_timestamp"} - self._columns:
+            lacks = ", ".join(sorted(missing))
+            raise click.UsageError(f"--error-table: {errors} is no error table: it lacks {lacks}")
         lacking = [name for name in _JUDGED_BY if name not in self._columns]
         nulls = "".join(f", CAST(NULL AS {_JUDGED_BY[name]}) AS {name}" for name in lacking)
         where, self._parameters = selection.conditions()

@@ -93,9 +93,9 @@ class AppendRowsFn(beam.DoFn):
         self._kept_owners.append(owner)
         self._kept_rows.append(row)
         self._kept_held += self._held_by((owner,))
-        if len(self._kept_rows) >= MAX_MESSAGES or self._kept_held >= MAX_BYTES:
-            return self._take_kept()
-        return None
+        is_enough = len(self._kept_rows) >= MAX_MESSAGES or self._kept_held >= MAX_BYTES
+        # In one line: Beam warns of a `return None` in a `process`, at each launch.
+        return self._take_kept() if is_enough else None
 
     def finish_bundle(self) -> Iterable[Any]:
         """Wait until each row of the bundle is acknowledged or refused.

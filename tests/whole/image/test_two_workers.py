@@ -6,6 +6,7 @@ is launched again, as an operator would.
 """
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ from tests.support import beam_programs
 from tests.support.bigquery.fault_server import FaultServer
 from tests.whole.image import containers
 from tests.whole.image.containers import PYTHON
-from tests.whole.image.test_worker import CONNECT, POOL_PORT, tables
+from tests.whole.image.test_worker import tables
 
 CLAIMS = int(os.environ.get("ENGINES_CLAIMS", "60000"))
 SECONDS = 120 + CLAIMS // 1000
@@ -64,11 +65,25 @@ def halves(claims: list[bytes], tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def pool(image: str, halves: list[Path]) -> Iterator[Any]:
-    """A container that starts workers; it shares the network of this machine."""
-    mounts = {path: str(path) for path in halves}
-    container = containers.confined(image, "--worker_pool", network="host", mounts=mounts)
-    with container.waiting_for(ExecWaitStrategy([PYTHON, "-c", CONNECT])):
+def port() -> int:
+    """A free one: that of `boot --worker_pool` may be taken on this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def pool(image: str, halves: list[Path], port: int) -> Iterator[Any]:
+    """A container that starts workers, as `boot --worker_pool`, on the network of this machine."""
+    container = containers.confined(
+        image,
+        *("-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"),
+        "--container_executable=/opt/apache/beam/boot",
+        entrypoint=PYTHON,
+        network="host",
+        mounts={path: str(path) for path in halves},
+    )
+    connect = f"import socket; socket.create_connection(('localhost', {port})).close()"
+    with container.waiting_for(ExecWaitStrategy([PYTHON, "-c", connect])):
         yield container
 
 
@@ -81,6 +96,7 @@ def stack() -> Iterator[ExitStack]:
 
 def test_a_killed_worker_loses_nothing(
     pool: Any,
+    port: int,
     halves: list[Path],
     store: FaultServer,
     dataset: str,
@@ -96,7 +112,7 @@ def test_a_killed_worker_loses_nothing(
             [
                 *(sys.executable, "-m", "pipeline.main", f"--project={PROJECT}"),
                 *("--runner=PrismRunner", f"--prism_location={beam_programs.prism()}"),
-                *("--environment_type=EXTERNAL", f"--environment_config=localhost:{POOL_PORT}"),
+                *("--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"),
                 *(f"--input_files={path}", *tables(dataset)),
                 f"--bigquery_storage_endpoint={store.address}",
             ],

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.claims.message import Beginning
+from pipeline.claims.message import Unreadable
 from pipeline.claims.numeric import exact_number
 from pipeline.claims.rejection import Rejection
 
@@ -58,8 +58,8 @@ def decode(data: bytes, exact: Collection[str]) -> dict[str, Any] | Rejection:
     try:
         fields = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        if isinstance(data, Beginning):
-            return rejection("message_too_large")
+        if isinstance(data, Unreadable):
+            return rejection(data.error_code)
         if data.startswith(codecs.BOM_UTF8) and not data.startswith(2 * codecs.BOM_UTF8):
             return decode(data[len(codecs.BOM_UTF8) :], exact)
         return rejection(_diagnosis(data, error))

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.claims import decode
+from pipeline.claims.formats import json_documents as decode
 from pipeline.claims.rejection import Rejection
 
 _DIGITS = bytes(0 if chr(byte) in ".0123456789" else 1 for byte in range(256))

@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 
 from pipeline.claims.contract import Contract, is_nullable
-from pipeline.claims.decode import rejection
+from pipeline.claims.formats.json_documents import rejection
+from pipeline.claims.history import part_of
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Message, Part
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.replay import part_of
 
 
 class Documents(list[Any]):

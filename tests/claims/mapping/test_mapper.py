@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from pipeline.claims import replay
+from pipeline.claims import history as replay
 from pipeline.claims.contract import Contract
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.mapping.mapper import Documents, Mapper

@@ -12,7 +12,7 @@ from pipeline.launch.options import ParameterError
 from pipeline.sinks.bigquery.table_fit import DAY_MS, Fit, TableError
 
 if TYPE_CHECKING:
-    from pipeline.graph import Settings
+    from pipeline.settings import Settings
     from pipeline.sinks.bigquery.table_setup import TableSetup
 
 

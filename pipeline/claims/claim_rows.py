@@ -2,25 +2,24 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
 from pipeline.claims.history import histories
-from pipeline.claims.json_text import json_column
+from pipeline.claims.memory import Memory, always_fits
 from pipeline.claims.message import Message
-from pipeline.claims.numeric import decimal_text
 from pipeline.claims.score import Rules, Scorer
 from pipeline.claims.signals.claim import with_features
+from pipeline.claims.storable import decimal_text, json_column
 from pipeline.claims.validate import ADDITIONAL_FIELDS
 
 _REMEMBERED = 4_096
-"""Sets of rules that fire together, whose verdicts are kept."""
+"""Sets of rules that fire together, whose columns are kept."""
 
 
-class Verdict(NamedTuple):
+class RuleColumns(NamedTuple):
     """The columns that the rules fill."""
 
     fraud_risk_score: float
@@ -46,14 +45,9 @@ class ClaimRows:
             "rules_version": rules.version,
             "pipeline_version": pipeline_version,
         }
-        self._verdict = lru_cache(_REMEMBERED)(self._verdict_of)
+        remembered = Memory(self._rule_columns_of, _REMEMBERED, always_fits)
+        self._rule_columns = remembered.__getitem__
         self._fired: Counter[int] = Counter()
-
-    def row(
-        self, message: Message, claim: dict[str, Any], processing_timestamp: str
-    ) -> dict[str, Any]:
-        """The row of one claim. `processing_timestamp` is RFC 3339, UTC."""
-        return self.rows([message], [claim], processing_timestamp)[0]
 
     def rows(
         self,
@@ -61,13 +55,18 @@ class ClaimRows:
         claims: Sequence[dict[str, Any]],
         processing_timestamp: str,
     ) -> Rows:
-        """The row of each claim, which came in the message at the same place."""
+        """The row of each claim, which came in the message at the same place.
+
+        `processing_timestamp` is RFC 3339, UTC.
+        """
         values = zip(*map(self._values_of, claims), strict=True)
         columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=True))
         facts = with_features(columns)
         fired = self._scorer.fired(facts)
         originals, published = histories(messages)
-        columns |= zip(Verdict._fields, zip(*map(self._verdict, fired), strict=True), strict=True)
+        columns |= zip(
+            RuleColumns._fields, zip(*map(self._rule_columns, fired), strict=True), strict=True
+        )
         columns["days_to_submission"] = facts["days_to_submission"]
         columns["message_id"] = [message.message_id for message in messages]
         columns["original_message_id"] = originals
@@ -82,12 +81,12 @@ class ClaimRows:
         self._fired.update(fired)
         return Rows(columns)
 
-    def take_verdicts(self) -> list[tuple[Verdict, int]]:
-        """What the rules said, and of how many rows, since this was last asked."""
-        verdicts = [(self._verdict(fired), rows) for fired, rows in self._fired.items()]
+    def take_rule_counts(self) -> list[tuple[RuleColumns, int]]:
+        """What the rules filled in, and in how many rows, since the last call."""
+        counts = [(self._rule_columns(fired), rows) for fired, rows in self._fired.items()]
         self._fired.clear()
-        return verdicts
+        return counts
 
-    def _verdict_of(self, fired: int) -> Verdict:
+    def _rule_columns_of(self, fired: int) -> RuleColumns:
         score, reasons, issues = self._scorer.assessment(fired)
-        return Verdict(score, score > self._threshold, reasons, issues)
+        return RuleColumns(score, score > self._threshold, reasons, issues)

@@ -71,3 +71,10 @@ class Message(NamedTuple):
     attributes: Mapping[str, str] = {}  # shared, and never changed: no step mutates an element
     part: Part | None = None
     """None if the message as a whole is one claim, or a document that no step has split."""
+
+
+class StructureOnly(Message):
+    """A message of which only the structure may be kept: its `data` is that, or empty."""
+
+    size: int
+    """Bytes of the original message."""

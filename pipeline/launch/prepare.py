@@ -14,10 +14,11 @@ from pipeline.claims.contract import DocumentError, default_contract_text
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.score import default_rules_text
 from pipeline.claims.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
-from pipeline.graph import Settings, Sinks
+from pipeline.graph import Sinks
 from pipeline.launch.options import Launch, ParameterError
 from pipeline.privacy import pseudonymisation
 from pipeline.privacy.pseudonymisation import KeyUnusable
+from pipeline.settings import Settings
 from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.sinks.bigquery.streaming_insert import StreamingInsert
 from pipeline.sinks.bigquery.table_fit import TableError

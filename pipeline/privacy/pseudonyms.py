@@ -7,8 +7,9 @@ kept, while a value that merely looks like one is not let through.
 
 import hmac
 from base64 import urlsafe_b64encode
-from functools import lru_cache
 from typing import NoReturn
+
+from pipeline.claims.memory import Memory
 
 PREFIX = "psn_"
 _BODY_LENGTH = 43
@@ -27,14 +28,14 @@ class Pseudonyms:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._remembered = lru_cache(_REMEMBERED)(self._of)
+        self._remembered = Memory(self._of, _REMEMBERED, _is_small)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a key is not pickled")
 
     def of(self, field: str, text: str) -> str:
         """The pseudonym of a text; one of this field and key stays itself."""
-        return self._remembered(field, text) if len(text) <= _SMALL else self._of(field, text)
+        return self._remembered[field, text]
 
     def is_own(self, field: str, text: str | None) -> bool:
         """Whether a text is a pseudonym of this field and key."""
@@ -47,7 +48,8 @@ class Pseudonyms:
         """Whether a text has the form of a pseudonym and is none of this field and key."""
         return _has_form(text) and not self.is_own(field, text)
 
-    def _of(self, field: str, text: str) -> str:
+    def _of(self, field_and_text: tuple[str, str]) -> str:
+        field, text = field_and_text
         if self.is_own(field, text):
             return text
         return self._checked(field, _encoded(self._mac(f"{field}:{text}")))
@@ -58,6 +60,10 @@ class Pseudonyms:
 
     def _mac(self, text: str) -> bytes:
         return hmac.digest(self._key, text.encode(), "sha256")
+
+
+def _is_small(field_and_text: tuple[str, str], _pseudonym: str) -> bool:
+    return len(field_and_text[1]) <= _SMALL
 
 
 def _has_form(text: str) -> bool:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import orjson
+
+from pipeline.claims.memory import Memory
 
 _REMEMBERED, _SMALL = 4_096, 300
 """Keys that are kept in memory, and the characters of the longest."""
@@ -22,7 +23,7 @@ class ResemblingKeys:
         """`pseudonym` is that of a field's name and a text."""
         self._pseudonym = pseudonym
         self._by_folded = {_folded(name): name for name in reversed(names)}
-        self._remembered = lru_cache(_REMEMBERED)(self._resembled)
+        self._name = Memory(self._resembled, _REMEMBERED, _is_small).__getitem__
 
     def replace_within(self, document: Any) -> None:
         """Replace the values in a document, at any depth and in place.
@@ -53,11 +54,12 @@ class ResemblingKeys:
         }
         return {**attributes, **found} if found else attributes
 
-    def _name(self, key: str) -> str | None:
-        return self._remembered(key) if len(key) <= _SMALL else self._resembled(key)
-
     def _resembled(self, key: str) -> str | None:
         return self._by_folded.get(_folded(key))
+
+
+def _is_small(key: str, _name: str | None) -> bool:
+    return len(key) <= _SMALL
 
 
 def _folded(key: str) -> str:

@@ -12,8 +12,8 @@ _NEW_OBJECTS = 20_000
 
 
 @cache
-def calm() -> None:
-    """Once a process: look less often, and no more at what is loaded by now."""
+def look_less_often() -> None:
+    """Call once per process: collect less often, and skip everything loaded so far."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from pipeline.claims import numeric
 from pipeline.claims.contract import Contract, is_nullable, types_of
+from pipeline.claims.storable import NUMERIC
 
 Claim = dict[str, Any]
 Make = Callable[[Claim, Random], bytes]
@@ -155,6 +155,6 @@ def _violations(field: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, st
     if schema.get("format") in _FORMATS:
         yield "impossible", "format", _with(field, *_FORMATS[schema["format"]])
     if schema.get("x-bigquery", {}).get("type") == "NUMERIC":
-        yield "too_fine", "scale", _with(field, 12.3456789012, "0." + "1" * (numeric.SCALE + 1))
+        yield "too_fine", "scale", _with(field, 12.3456789012, "0." + "1" * (NUMERIC.scale + 1))
     if "items" in schema:
         yield "wrong_item", "type", _with(field, [{"code": "A"}], ["A", ["B"]], [None])

@@ -12,11 +12,8 @@ from pipeline.claims.documents import check_rules
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer
 from pipeline.claims.signals.claim import facts_of
-from pipeline.claims.validate import ClaimValidator
-from tests.support.claims.core import CLEAN, CONTRACT
+from tests.support.claims.core import CLEAN, CONTRACT, VALIDATE, outcome_of
 from tests.support.claims.strategies import BUDGET
-
-VALIDATOR = ClaimValidator(CONTRACT)
 
 # Values around the bounds that the conditions test, in every type that a claim may hold.
 VALUES: dict[str, list[Any]] = {
@@ -93,7 +90,7 @@ def test_rules_fire_as_the_reference_says(conditions: list[Any], claims: list[An
     document = json.dumps({"risk_rules": rules, "quality_rules": []})
     scorer = Scorer(check_rules(document, CONTRACT))
     references = [jsonschema.Draft202012Validator(when) for when in conditions]
-    valid = [VALIDATOR.validate(CLEAN | changes) for changes in claims]
+    valid = [outcome_of(VALIDATE, CLEAN | changes) for changes in claims]
     assert not any(isinstance(claim, Rejection) for claim in valid)
     facts = [facts_of(claim) for claim in valid]
     expected = [

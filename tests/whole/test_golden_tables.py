@@ -17,11 +17,12 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.formats.json_documents import ERRORS
 from pipeline.claims.score import Rules
 from pipeline.claims.tables import claims_table, errors_table
+from pipeline.settings import Settings
 from pipeline.transforms.sources import ReadFiles
 from tests.support.memory_table import MemoryTable
 
 CASES = Path(__file__).parents[1] / "cases/graph"
-SETTINGS = graph.Settings(Contract.default(), Rules.default(), 0.5, "0.0.0")
+SETTINGS = Settings(Contract.default(), Rules.default(), 0.5, "0.0.0")
 
 
 def noon() -> str:

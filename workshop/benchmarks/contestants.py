@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import cycle
 from typing import Any, NamedTuple
 
@@ -18,14 +19,13 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
 from pipeline.claims.score import Rules
 from pipeline.claims.tables import TableName, claims_table, errors_table
+from pipeline.settings import Settings
 from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.sinks.bigquery.streaming_insert import StreamingInsert
 from pipeline.transforms import collector
 from pipeline.transforms.batch import MAX_MESSAGES, Batch
-from pipeline.transforms.enrich_claims import EnrichClaims
-from pipeline.transforms.parse_json import ParseJson
 from pipeline.transforms.sources import ReadFiles, ToMessageFn
-from pipeline.transforms.validate_claims import ValidateClaims
+from pipeline.transforms.step import Decide
 from workshop.benchmarks import stock
 from workshop.benchmarks.inputs import Input, Row, read_rows
 
@@ -33,9 +33,9 @@ CLAIMS = TableName("bench-project", "bench", "claims")
 ERRORS = TableName("bench-project", "bench", "errors")
 
 
-def settings() -> graph.Settings:
+def settings() -> Settings:
     """Those of a launch without parameters."""
-    return graph.Settings(Contract.default(), Rules.default(), 0.5, "benchmark")
+    return Settings(Contract.default(), Rules.default(), 0.5, "benchmark")
 
 
 def _insert_table(name: TableName) -> str:
@@ -106,20 +106,18 @@ def _read(pipeline: beam.Pipeline, source: Input) -> Any:
 
 def _parse(pipeline: beam.Pipeline, source: Input) -> Any:
     messages = _read(pipeline, source)
-    return messages | "ParseJson" >> ParseJson(settings().contract)
+    return messages | "ParseJson" >> Decide("Decode", settings().parse)
 
 
 def _validate(pipeline: beam.Pipeline, source: Input) -> Any:
     parsed = _parse(pipeline, source)
-    return parsed.accepted | "ValidateClaims" >> ValidateClaims(settings().contract)
+    return parsed.accepted | "ValidateClaims" >> Decide("Validate", settings().validate)
 
 
 def _enrich(pipeline: beam.Pipeline, source: Input) -> Any:
     validated = _validate(pipeline, source)
-    made = settings()
-    return validated.accepted | "EnrichClaims" >> EnrichClaims(
-        made.contract, made.rules, made.high_risk_threshold, "benchmark", SystemClock()
-    )
+    enrich = partial(settings().enrich, SystemClock())
+    return validated.accepted | "EnrichClaims" >> Decide("Enrich", enrich)
 
 
 class ReadyRowsFn(beam.DoFn):
@@ -129,7 +127,7 @@ class ReadyRowsFn(beam.DoFn):
         self._path = path
 
     def setup(self) -> None:
-        collector.calm()  # as the steps do that come before a sink
+        collector.look_less_often()  # as the steps do that come before a sink
         with open(self._path, "rb") as file:
             rows = read_rows(file)
         self._batches = [

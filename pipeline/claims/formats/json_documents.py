@@ -13,9 +13,14 @@ from typing import Any
 
 import orjson
 
+<<<<<<< HEAD
 from pipeline.claims.message import Unreadable
 from pipeline.claims.numeric import exact_number
+=======
+from pipeline.claims.message import Beginning
+>>>>>>> dadf5d22523d90057e6ce8880684bc45fd85d08b
 from pipeline.claims.rejection import Rejection
+from pipeline.claims.storable import exact_number
 
 STAGE = "parse"
 

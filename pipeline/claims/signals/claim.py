@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from pipeline.claims.columns import Columns
+from pipeline.claims.memory import Memory
 
 _REMEMBERED = 65_536
 """Dates in pairs, and NPIs, of which a feature is kept."""
@@ -56,16 +57,8 @@ def npi_check_digit_ok(billing_npi: str | None) -> bool | None:
     return total % 10 == 0
 
 
-class _KnownNpis(dict[str | None, bool | None]):
-    """`npi_check_digit_ok` of those that came lately; what is too long for one may be megabytes."""
-
-    def __missing__(self, billing_npi: str | None) -> bool | None:
-        is_ok = npi_check_digit_ok(billing_npi)
-        if billing_npi is None or len(billing_npi) <= _NPI_DIGITS:
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[billing_npi] = is_ok
-        return is_ok
+def _is_short(billing_npi: str | None, _is_ok: object) -> bool:
+    return billing_npi is None or len(billing_npi) <= _NPI_DIGITS
 
 
 class Feature(NamedTuple):
@@ -82,7 +75,9 @@ FEATURES: Mapping[str, Feature] = {
     "within_timely_filing": Feature(
         within_timely_filing, ("days_to_submission", "service_date", "submission_date")
     ),
-    "npi_check_digit_ok": Feature(_KnownNpis().__getitem__, ("billing_npi",)),
+    "npi_check_digit_ok": Feature(
+        Memory(npi_check_digit_ok, _REMEMBERED, _is_short).__getitem__, ("billing_npi",)
+    ),
 }
 """Each feature by the name under which rules test it."""
 

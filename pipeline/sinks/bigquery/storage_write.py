@@ -58,8 +58,7 @@ class AppendRowsFn(beam.DoFn):
     def setup(self) -> None:
         """Compile the columns and join the connection of this process."""
         encoder = RowEncoder(self._columns)
-        self._encode, self._encode_all = encoder.encode, encoder.encode_all
-        self._decode = encoder.decode
+        self._encode, self._decode = encoder.encode, encoder.decode
         self._max_row_bytes = (
             SERVICE_MAX_REQUEST_BYTES
             - REQUEST_OVERHEAD_BYTES
@@ -83,10 +82,9 @@ class AppendRowsFn(beam.DoFn):
     def process(self, element: tuple[Any, dict[str, Any]]) -> Iterable[Any] | None:
         """Encode a row, and send what has gathered when it is enough for a request."""
         owner, row = element
-        try:
-            data = self._encode(row)
-        except RowRefused as refused:
-            return (self._unencodable(owner, row, refused),)
+        [data] = self._encode([row])
+        if isinstance(data, RowRefused):
+            return (self._unencodable(owner, row, data),)
         size = len(data) + ROW_OVERHEAD_BYTES
         rejected = None
         if self._size + size > self._max_bytes or len(self._rows) >= self._max_rows:
@@ -174,13 +172,11 @@ class AppendBatchesFn(AppendRowsFn):
 
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
         """Encode rows, and send what has gathered."""
-        try:
-            rows = self._encode_all(batch.subjects or ())
-        except RowRefused:
-            rows = []
+        encoded = self._encode(batch.subjects or ())
+        rows = [data for data in encoded if isinstance(data, bytes)]
         size = sum(map(len, rows)) + ROW_OVERHEAD_BYTES * len(rows)
         rejected: list[Any] = []
-        if not rows or size > self._max_bytes or len(rows) > self._max_rows:
+        if len(rows) < len(encoded) or size > self._max_bytes or len(rows) > self._max_rows:
             for element in batch:
                 rejected += self.process(element) or ()
         else:

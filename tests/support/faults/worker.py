@@ -28,10 +28,11 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
 from pipeline.claims.score import Rules
 from pipeline.claims.tables import TableName, claims_table, errors_table
+from pipeline.settings import Settings
 from pipeline.sinks.bigquery.append.limits import AppendLimits
 from pipeline.sinks.bigquery.storage_write import StorageWrite
 
-SETTINGS = graph.Settings(Contract.default(), Rules.default(), 0.5, "0.0.0")
+SETTINGS = Settings(Contract.default(), Rules.default(), 0.5, "0.0.0")
 LIMITS = AppendLimits(
     request_bytes=8_000,
     budget_seconds=6,

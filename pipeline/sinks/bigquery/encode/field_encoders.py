@@ -10,12 +10,12 @@ from functools import cache, lru_cache, partial
 from typing import Any, Final
 
 from pipeline.claims.contract import Column
+from pipeline.claims.storable import is_plain_numeric
 from pipeline.sinks.bigquery.encode.wire_values import (
     CONVERSIONS,
     EXACT_TYPES,
     ValueRefused,
     days_of,
-    is_plain_numeric,
     microseconds_of,
 )
 

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Column
+from pipeline.claims.memory import Memory
 from pipeline.sinks.bigquery.encode.field_encoders import (
     ColumnEncoder,
     FieldEncoder,
@@ -46,28 +47,19 @@ class RowEncoder:
         self._columns = {column.name: column for column in columns}
         self._record = _Record(columns)
 
-    def encode(self, row: Mapping[str, Any]) -> bytes:
-        """One row, serialised.
+    def encode(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes | RowRefused]:
+        """Each row serialised, or why it cannot be: a value that does not fit, or is missing."""
+        try:
+            return list(self._record.encode_rows(rows))
+        except _REFUSALS:  # a look at one row after the other shows which one it is
+            return list(map(self._encode_alone, rows))
 
-        Raises:
-            RowRefused: a value does not fit its column, or a required one is missing.
-        """
+    def _encode_alone(self, row: Mapping[str, Any]) -> bytes | RowRefused:
         try:
             return self._record.encode(row)
         except _REFUSALS:
             violations = tuple(violations_of(row, self._columns))
-            raise RowRefused(violations or (violation("", "not_encodable"),)) from None
-
-    def encode_all(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
-        """Rows, each as `encode` gives it, column by column: in half the time.
-
-        Raises:
-            RowRefused: a row does not fit; `encode` tells which.
-        """
-        try:
-            return self._record.encode_all(rows)
-        except _REFUSALS:
-            raise RowRefused((violation("", "not_encodable"),)) from None
+            return RowRefused(violations or (violation("", "not_encodable"),))
 
     def decode(self, data: bytes) -> Message:
         """The message of a row that `encode` made."""
@@ -90,7 +82,7 @@ class _Record:
             else:
                 encode_column = column_encoder(column, number, encode)
             if column.type in _RECURRING:
-                encode = _Memory(encode, encode_column, self, number - 1).__getitem__
+                encode = _Fields(encode, encode_column, self, number - 1).__getitem__
                 encode_column = partial(map, encode)
                 if column.mode == "REPEATED":
                     encode, encode_column = _hashable(encode), arrays(encode)
@@ -103,8 +95,8 @@ class _Record:
         """The fields one after the other; raises what a field encoder does."""
         return b"".join(map(call, self._encoders, *self._values([row])))
 
-    def encode_all(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
-        """The same for each row."""
+    def encode_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
+        """Rows, column by column: in half the time."""
         encoders, columns = self._column_encoders[:], list(self._columns_of(rows))
         # The last columns are often the same in all rows, as versions: those are encoded once.
         same = b""
@@ -159,30 +151,25 @@ def _hashable(encode: FieldEncoder) -> FieldEncoder:
     return lambda values: encode(tuple(values) if type(values) is list else values)
 
 
-class _Memory(dict[Any, bytes]):
-    """Fields of one column by value. Where values hardly recur it gives itself up."""
+class _Fields(Memory[Any, bytes]):
+    """Fields of one column by value. It switches itself off where values rarely repeat."""
 
     def __init__(
         self, encode: FieldEncoder, encode_column: ColumnEncoder, record: _Record, place: int
     ) -> None:
-        super().__init__()
-        self._encode = encode
-        self._encode_column = encode_column
+        super().__init__(encode, _REMEMBERED, _is_small)
+        self._switch_off = partial(record.replace, place, encode, encode_column)
         self._record = record
-        self._place = place
         self._begun = 0
 
-    def __missing__(self, value: Any) -> bytes:
-        data = self._encode(value)
-        if len(data) <= _SMALL:
-            if len(self) == _REMEMBERED:
-                self._begin_anew()
-            self[value] = data
-        return data
-
-    def _begin_anew(self) -> None:
-        self.clear()
+    def make_room(self) -> None:
+        """Forget the fields, and give up if they came to few rows."""
+        super().make_room()
         rows = self._record.encoded - self._begun
         self._begun += rows
         if rows < 2 * _REMEMBERED:
-            self._record.replace(self._place, self._encode, self._encode_column)
+            self._switch_off()
+
+
+def _is_small(_value: Any, field: bytes) -> bool:
+    return len(field) <= _SMALL

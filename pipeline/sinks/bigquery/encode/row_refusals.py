@@ -1,7 +1,7 @@
 """Why a row cannot be encoded: the slow look, column by column, at a row that was refused."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.claims.contract import Column
 from pipeline.claims.rejection import Violation
@@ -14,12 +14,10 @@ from pipeline.sinks.bigquery.encode.wire_values import (
 )
 
 
-class RowRefused(ValueError):
-    """A row that cannot be encoded: its violations, the first of which names it."""
+class RowRefused(NamedTuple):
+    """What is wrong with a row that cannot be encoded: one violation or more."""
 
-    def __init__(self, violations: tuple[Violation, ...]) -> None:
-        super().__init__(violations[0].rule)
-        self.violations = violations
+    violations: tuple[Violation, ...]
 
 
 def violation(path: str, code: str) -> Violation:

@@ -6,28 +6,20 @@ TIME and DATETIME are text. A conversion that a column needs is here; what proto
 as it stands (text, bytes, numbers) is not.
 """
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation, localcontext
 from functools import lru_cache
 from typing import Any, Final
 
+from pipeline.claims.storable import decimal_fault, is_plain_numeric
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _FIRST_DAY = date.min.toordinal() - _EPOCH_DAY
 _LAST_DAY = date.max.toordinal() - _EPOCH_DAY
 
-is_plain_numeric = re.compile(r"-?[0-9]{1,29}(?:\.[0-9]{1,9})?").fullmatch
-_NUMERIC_DECIMALS = 9
-_NUMERIC_MAX = Decimal("99999999999999999999999999999.999999999")
-_BIGNUMERIC_DECIMALS = 38
-_BIGNUMERIC_MAX = Decimal(
-    "578960446186580977117854925043439539266.34992332820282019728792003956564819967"
-)
-_BIGNUMERIC_MIN = Decimal(
-    "-578960446186580977117854925043439539266.34992332820282019728792003956564819968"
-)
+_FAULT_CODES: Final = {"scale": "too_many_decimals", "precision": "out_of_range"}
 
 
 class ValueRefused(ValueError):
@@ -107,17 +99,17 @@ def numeric_text_of(value: Any) -> str:
         value = text
     if isinstance(value, str) and is_plain_numeric(value):
         return value
-    return _decimal_text(value, _NUMERIC_DECIMALS, _NUMERIC_MAX.copy_negate(), _NUMERIC_MAX)
+    return _decimal_text(value, "NUMERIC")
 
 
 def bignumeric_text_of(value: Any) -> str:
     """A BIGNUMERIC as plain decimal text, exact: at most 38 decimals, or refused."""
     if value.__class__ is float:
         value = repr(value)
-    return _decimal_text(value, _BIGNUMERIC_DECIMALS, _BIGNUMERIC_MIN, _BIGNUMERIC_MAX)
+    return _decimal_text(value, "BIGNUMERIC")
 
 
-def _decimal_text(value: Any, decimals: int, least: Decimal, most: Decimal) -> str:
+def _decimal_text(value: Any, column_type: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise ValueRefused("wrong_type")
     try:
@@ -126,15 +118,13 @@ def _decimal_text(value: Any, decimals: int, least: Decimal, most: Decimal) -> s
         raise ValueRefused("bad_number") from None
     if not number.is_finite():
         raise ValueRefused("bad_number")
-    if not least <= number <= most:
-        raise ValueRefused("out_of_range")
+    fault = decimal_fault(number, column_type)
+    if fault is not None:
+        raise ValueRefused(_FAULT_CODES[fault])
     if not number:
         return "0"  # whatever its exponent
     with localcontext(prec=len(number.as_tuple().digits)):
-        number = number.normalize()  # trailing zeros are no decimals
-    if int(number.as_tuple().exponent) < -decimals:
-        raise ValueRefused("too_many_decimals")
-    return format(number, "f")
+        return format(number.normalize(), "f")  # without trailing zeros
 
 
 def time_text_of(text: str) -> str:

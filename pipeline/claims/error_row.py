@@ -4,8 +4,8 @@ import gzip
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.claims.history import history
-from pipeline.claims.message import Beginning, Message, StructureOnly, size_of
+from pipeline.claims.history import history, part_of
+from pipeline.claims.message import Beginning, Message, Part, StructureOnly, size_of
 from pipeline.claims.rejection import Rejection
 
 TEXT_LIMIT = 1 << 20
@@ -17,6 +17,8 @@ TRUNCATED, REDACTED = "truncated", "redacted"
 """Values of `raw_encoding` from which no message can be had back."""
 RAW_LIMIT = 6 << 20
 """Bytes that `raw_bytes` holds at most: as base64 they fit the 9 MB of a streaming insert."""
+
+_WHOLE = Part(None, None)
 
 
 def message_columns(message: Message) -> dict[str, Any]:
@@ -80,4 +82,5 @@ def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> d
             {"key": key, "value": value} for key, value in sorted(message.attributes.items())
         ],
         "replay_count": replay_count,
+        **(part_of(message) or _WHOLE)._asdict(),
     }

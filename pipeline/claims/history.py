@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from pipeline.claims.columns import Columns
 from pipeline.claims.message import Message, Part
 
 REPLAY_COUNT = "replay_count"
@@ -57,6 +58,15 @@ def part_of(message: Message) -> Part | None:
     if not count or not index or _count(index) >= claims or (index != "0" and not _count(index)):
         return None
     return Part(_count(index), claims, attributes.get(MAP_VERSION) or None)
+
+
+def parts(messages: Sequence[Message], map_version: str | None) -> Columns:
+    """The columns of each message's part; `map_version` is that of the job's own map."""
+    whole = Part(None, None, map_version)
+    if not any([message.part or message.attributes for message in messages]):
+        return {name: [value] * len(messages) for name, value in whole._asdict().items()}
+    found = [part_of(message) or whole for message in messages]
+    return dict(zip(Part._fields, map(list, zip(*found, strict=True)), strict=True))
 
 
 def _count(text: str) -> int:

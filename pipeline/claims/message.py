@@ -47,11 +47,11 @@ def size_of(data: bytes) -> int:
 
 
 class Part(NamedTuple):
-    """Which part of a message this is, where one message holds several claims."""
+    """Which part of a message this is; both numbers are None if it is the whole of it."""
 
-    claim_index: int
+    claim_index: int | None
     """From 0, in the order of the message."""
-    claims_in_message: int
+    claims_in_message: int | None
     map_version: str | None = None
     """The map that made this claim; None if it is a document that a map is still to read."""
 

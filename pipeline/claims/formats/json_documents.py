@@ -13,12 +13,8 @@ from typing import Any
 
 import orjson
 
-<<<<<<< HEAD
+from pipeline.claims.formats import unreadable
 from pipeline.claims.message import Unreadable
-from pipeline.claims.numeric import exact_number
-=======
-from pipeline.claims.message import Beginning
->>>>>>> dadf5d22523d90057e6ce8880684bc45fd85d08b
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.storable import exact_number
 
@@ -51,7 +47,7 @@ Any decimal number of at most 15 digits survives the way through a double.
 
 def rejection(code: str) -> Rejection:
     """The rejection of a message that is no claim at all."""
-    return Rejection(STAGE, code, ERRORS[code])
+    return Rejection(STAGE, code, ERRORS.get(code) or unreadable.ERRORS[code])
 
 
 def decode(data: bytes, exact: Collection[str]) -> dict[str, Any] | Rejection:

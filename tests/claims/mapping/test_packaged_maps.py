@@ -49,7 +49,7 @@ def test_contract_accepts(example: Example) -> None:
     for claim in claims:
         if type(claim) is dict:
             claim = {"service_date": None, "submission_date": None, **claim}
-            outcome = validator.validate(claim)
+            (outcome,) = validator.validate([claim])
             if isinstance(outcome, Rejection):
                 refused = {(example.path.name, found.field) for found in outcome.violations}
                 assert refused <= REFUSED

@@ -94,15 +94,20 @@ def is_packed(beginning: bytes) -> bool:
     return beginning.startswith(tuple(_UNPACKERS))
 
 
+def as_stored(file: IO[bytes]) -> io.BufferedReader:
+    """A file in large pieces, and not unpacked."""
+    return io.BufferedReader(cast(io.RawIOBase, file), _PLAIN_BYTES)
+
+
 def unpacked(file: IO[bytes]) -> IO[bytes]:
     """The contents of a file, which closing it does not close.
 
     Reading raises `DamagedError` where they are damaged.
     """
-    buffered = io.BufferedReader(cast(io.RawIOBase, file), _PLAIN_BYTES)
+    buffered = as_stored(file)
     beginning = buffered.peek(_MAGIC_BYTES)[:_MAGIC_BYTES]
     for magic, unpacker in _UNPACKERS.items():
         if beginning.startswith(magic):
-            checked = _Checked(unpacker(cast(IO[bytes], buffered)))
+            checked = _Checked(unpacker(buffered))
             return io.BufferedReader(checked, _UNPACKED_BYTES)
     return buffered

@@ -8,7 +8,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from google.api_core.exceptions import GoogleAPICallError
 
-from pipeline import clients
+from pipeline import clients, loopback
 from pipeline.launch import dataflow, options, prepare, worker_image
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -23,6 +23,7 @@ def start(arguments: Sequence[str]) -> Any:
     options.refuse_misspelt(arguments)
     pipeline_options = PipelineOptions(list(arguments))
     asked = options.check(pipeline_options)
+    loopback.bypass_proxies()
     clients.ensure_credentials()
     if dataflow.is_runner(pipeline_options):
         dataflow.prepare(pipeline_options, prepare.PIPELINE_VERSION)

@@ -54,12 +54,22 @@ def _of_file(file: str | None) -> dict[str, str]:
     if file is None:
         return {}
     try:
-        document = json.loads(Path(file).read_text())
-    except ValueError as error:
+        document = json.loads(Path(file).read_text("utf-8-sig"), object_pairs_hook=_unique)
+    except UnicodeDecodeError:
+        raise click.UsageError(f"--parameters-file: {file} is not UTF-8 text") from None
+    except (ValueError, RecursionError) as error:
         raise click.UsageError(f"--parameters-file: {file} is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise click.UsageError(f"--parameters-file: {file} is not an object of names and values")
     return {key: _text(value) for key, value in document.items() if value is not None}
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"it holds {name!r} twice")
+    return dict(pairs)
 
 
 def _text(value: Any) -> str:

@@ -15,7 +15,7 @@ TABLE_PATTERN = rf"({PROJECT_PATTERN})[:.]({_DATASET})\.({_TABLE})"
 """A table as `project:dataset.table` or `project.dataset.table`."""
 
 _ORIGIN = (
-    Column("message_id", "STRING", description="Id of the Pub/Sub message, or file:offset."),
+    Column("message_id", "STRING", description="Id of the Pub/Sub message; file#version:offset."),
     Column("original_message_id", "STRING", description="Of a replay: the id it had at first."),
     Column("publish_time", "TIMESTAMP", description="When Pub/Sub first took the message."),
     Column(

@@ -26,6 +26,7 @@ from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.sinks.bigquery.streaming_insert import StreamingInsert
 from pipeline.sinks.bigquery.table_fit import TableError
 from pipeline.sinks.bigquery.table_setup import TableSetup
+from pipeline.transforms.source_files import UnfitFiles, match
 from pipeline.transforms.sources import ReadFiles, ReadPubSub
 
 PIPELINE_VERSION = version("claims-pipeline")
@@ -42,7 +43,7 @@ def _document(parameter: str, path: str | None, default: str) -> str:
         return default
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            return str(file.read().decode())
+            return str(file.read().decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise ParameterError(parameter, f"{path} is not UTF-8 text") from None
     except FileNotFoundError:
@@ -149,10 +150,12 @@ def source(launch: Launch) -> beam.PTransform:
             launch.input_subscription, launch.input_topic, launch.message_id_attribute
         )
     try:
-        matches = FileSystems.match([launch.input_files], limits=[1])[0].metadata_list
+        found = next(match(launch.input_files), None)
+    except UnfitFiles as error:
+        raise ParameterError("input_files", str(error)) from None
     except Exception as error:  # each file system has its own
         raise Unreadable("input_files", f"cannot be listed: {error}") from None
-    if not matches:
+    if found is None:
         raise ParameterError("input_files", f"no file matches {launch.input_files}")
     return ReadFiles(launch.input_files, launch.input_format, launch.csv_dialect)
 

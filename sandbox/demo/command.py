@@ -15,6 +15,7 @@ import click
 from claims_ops.shared import analyst_queries
 from claims_ops.shared.balance import Balance, Ledger
 from claims_ops.shared.interruption import unwinding
+from claims_ops.shared.option_types import MAX_COUNT, Number
 from claims_ops.shared.terminal import console
 from sandbox.demo import summary
 from sandbox.demo.local_pipeline import LocalPipeline, Route
@@ -35,14 +36,14 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
 @click.option(
     "--claims",
     "count",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_COUNT),
     default=2000,
     show_default=True,
     help="Messages to publish.",
 )
 @click.option(
     "--bad-share",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.05,
     show_default=True,
     help="Share of malformed messages, every kind in turn.",

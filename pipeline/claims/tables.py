@@ -90,6 +90,7 @@ REPLAY_COLUMNS = (
     Column("stage", "STRING", "REQUIRED", "The step that had rejected it."),
     Column("error_code", "STRING", "REQUIRED", "Why."),
     Column("topic", "STRING", "REQUIRED", "Where it was published."),
+    Column("claim_index", "INTEGER", description="Which of several claims in the message it is."),
 )
 
 

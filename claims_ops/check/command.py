@@ -10,10 +10,11 @@ import click
 
 from claims_ops.check.judgement import Documents, Judgement, judge
 from claims_ops.check.sources import Placed, messages
+from claims_ops.shared import csv_options
 from claims_ops.shared.terminal import printable
 from pipeline.claims.contract import DocumentError, default_contract_text
 from pipeline.claims.documents import check_contract, check_rules
-from pipeline.claims.formats.delimited import ENCODINGS, Dialect
+from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
 from pipeline.claims.score import default_rules_text
@@ -38,8 +39,8 @@ _Made = TypeVar("_Made")
     type=click.Choice(list(FORMATS)),
     help="How the files are written.  [default: what each of them seems to be]",
 )
-@click.option("--csv-delimiter", default=",", show_default=True, help="One character, or tab.")
-@click.option("--csv-encoding", type=click.Choice(list(ENCODINGS)), default="UTF-8")
+@csv_options.delimiter
+@csv_options.encoding
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
@@ -79,9 +80,7 @@ def check(
       claims check --map fhir_r4_claim --show 1 claim.json
       claims check --map my.jsonata --csv-delimiter '|' export.csv.gz
     """
-    if csv_delimiter != "tab" and len(csv_delimiter) != 1:
-        raise click.UsageError("--csv-delimiter: one character, or tab, is needed.")
-    dialect = Dialect("\t" if csv_delimiter == "tab" else csv_delimiter, csv_encoding)
+    dialect = Dialect(csv_delimiter, csv_encoding)
     contract = _checked(schema, default_contract_text(), _contract)
     given_rules = _checked(rules, default_rules_text(), lambda text: check_rules(text, contract))
     first, placed = _peek(

@@ -29,7 +29,8 @@ class Figures(NamedTuple):
     in_both: int = 0
     """Message ids, or claims of one, in both tables."""
     accepted_twice: int = 0
-    """Messages, or claims of one, of which the original and a replay, or two replays, are in the claims table."""
+    """Messages, or claims of one, of which the original and a replay, or two replays, are in the
+    claims table."""
     replays: int = 0
     """Replays that are on record."""
     replays_missing: int = 0
@@ -110,9 +111,8 @@ class Books:
         return Figures(*(value or 0 for row in self._queries.read(rows) for value in row.values()))
 
     def _missing(self, ids: Sequence[str], parameters: Parameters) -> list[str]:
-        sql = (
-            f"{self._sql.format(condition=_AMONG)}SELECT id FROM originals WHERE found >= expected"  # noqa: S608 - as below
-        )
+        complete = "SELECT id FROM originals WHERE found >= expected"
+        sql = self._sql.format(condition=_AMONG) + complete
         found = {row["id"] for row in self._queries.read(self._queries.rows(sql, parameters))}
         return [each for each in ids if each not in found]
 

@@ -36,7 +36,7 @@ class ReplayRecord:
               replayed_message_id, replay_count, stage, error_code, claim_index)
             SELECT @now, @topic, replay.original_message_id, replay.message_id,
               replay.replayed_message_id, replay.replay_count, replay.stage, replay.error_code,
-              replay.claim_index
+              NULLIF(replay.claim_index, -1)
             FROM UNNEST(@replays) AS replay"""  # noqa: S608 - a checked name; every value is a parameter
 
     def add(self, replays: Sequence[Replay], new_ids: Sequence[str], now: datetime) -> None:
@@ -53,7 +53,7 @@ class ReplayRecord:
                 "replay_count": replay.replay_count,
                 "stage": replay.stage,
                 "error_code": replay.error_code,
-                "claim_index": replay.claim_index,
+                "claim_index": -1 if replay.claim_index is None else replay.claim_index,
             }
             for replay, new_id in zip(replays, new_ids, strict=True)
         ]

@@ -1,20 +1,19 @@
 """`claims tables`: the two tables, made or extended as a launch would."""
 
 from dataclasses import replace
-from typing import Any
 
 import click
 
-from claims_ops.deployment import request
+from claims_ops.deployment import request as requests
 
 
 @click.command("tables")
-@request.tables
-def tables(**said: Any) -> None:
+@requests.tables
+def tables(request: requests.TablesRequest) -> None:
     """Make the tables, or add the columns that they lack.
 
-    Does what a launch does with its tables, without a job: for tables that shall be there
-    before, and for those that a running job misses something in. What is there stays.
+    Does what a launch does with its tables, without starting a job. Use it to create the tables
+    before a launch, or to add columns to those of a running job. Existing columns stay.
 
     \b
     Examples:
@@ -27,10 +26,10 @@ def tables(**said: Any) -> None:
 
     from pipeline.launch import options, prepare
 
-    project = request.project(said)
-    given = request.parameters(said, project)
+    project = requests.project(request)
+    given = requests.parameters(request, project)
     wanted = options.check(PipelineOptions([f"--{key}={value}" for key, value in given.items()]))
-    location = wanted.dataset_location or said["location"]
+    location = wanted.dataset_location or request.location
     try:
         made = prepare.settings(wanted)
         complete = replace(wanted, create_tables=True, dataset_location=location)

@@ -32,15 +32,16 @@ def build(
     enrich = partial(settings.enrich, clock)
 
     parsed = messages | "ParseJson" >> Decide("Decode", settings.parse)
-    rejected, fields = [parsed.rejected], parsed.accepted
-    if settings.claim_map is not None:
+    unread, fields = parsed.rejected, parsed.accepted
+    if settings.claim_map is not None:  # running jobs can be updated to a map
         mapped = fields | "MapClaims" >> Decide("Map", settings.map)
-        rejected, fields = [*rejected, mapped.rejected], mapped.accepted
+        unread = (unread, mapped.rejected) | "FlattenUnmapped" >> beam.Flatten()
+        fields = mapped.accepted
     validated = fields | "ValidateClaims" >> Decide("Validate", settings.validate)
     enriched = validated.accepted | "EnrichClaims" >> Decide("Enrich", enrich)
     refused = enriched.accepted | "WriteClaims" >> sinks.claims
     (
-        (*rejected, validated.rejected, enriched.rejected, refused)
+        (unread, validated.rejected, enriched.rejected, refused)
         | "FlattenRejections" >> beam.Flatten()
         | "WriteErrors"
         >> WriteErrors(sinks.errors, contract.version, version, clock, shown, settings.map_version)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.claims.formats.x12 import separators
 from pipeline.claims.rejection import Rejection
 
 _FHIR_MAPS = {
@@ -9,6 +10,7 @@ _FHIR_MAPS = {
     "ExplanationOfBenefit": "fhir_r4_eob",
     "Bundle": "fhir_r4_bundle",
 }
+_HEAD_BYTES = 4_096
 _X12_BEGINNINGS = (b"ISA", b"GS*", b"ST*")
 
 
@@ -22,7 +24,8 @@ def resemblance(document: Any, stage: str) -> Rejection | None:
 
 def x12_resemblance(data: bytes, stage: str) -> Rejection | None:
     """The same of a message that begins as X12."""
-    if not data.lstrip()[:3].startswith(_X12_BEGINNINGS):
+    beginning = data[:_HEAD_BYTES].lstrip()
+    if not beginning.startswith(_X12_BEGINNINGS) or separators(beginning) is None:
         return None
     return _no_claim(stage, "X12", "input_format=X12")
 

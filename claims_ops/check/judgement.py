@@ -32,7 +32,7 @@ class Documents(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """Why messages are rejected, free of values."""
+    """What is wrong with messages, free of values; one message may have several."""
 
     stage: str
     error_code: str
@@ -87,12 +87,21 @@ def judge(placed: Iterable[Placed], documents: Documents, show: int = 0) -> Judg
 
 
 def _count(judgement: Judgement, rejection: Rejection, place: str) -> None:
-    cause = Cause(rejection.stage, rejection.error_code, rejection.error)
     judgement.rejected += 1
-    judgement.causes[cause] += 1
-    places = judgement.places.setdefault(cause, [])
-    if len(places) < PLACES_SHOWN and place not in places:
-        places.append(place)
+    for cause in causes_of(rejection):
+        judgement.causes[cause] += 1
+        places = judgement.places.setdefault(cause, [])
+        if len(places) < PLACES_SHOWN and place not in places:
+            places.append(place)
+
+
+def causes_of(rejection: Rejection) -> Iterator[Cause]:
+    """All that is wrong with a message: each violation of the contract for itself."""
+    for field_name, _, text in dict.fromkeys(rejection.violations):
+        error = f"{field_name}: {text}".removeprefix(": ")
+        yield Cause(rejection.stage, rejection.error_code, error)
+    if not rejection.violations:
+        yield Cause(rejection.stage, rejection.error_code, rejection.error)
 
 
 def _batches(placed: Iterable[Placed]) -> Iterator[list[Placed]]:

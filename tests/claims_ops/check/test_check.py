@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from claims_ops import main as cli
-from claims_ops.check.judgement import Cause, Documents, judge
+from claims_ops.check.judgement import Documents, causes_of, judge
 from claims_ops.check.sources import Placed, messages
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.delimited import Dialect
@@ -46,12 +46,14 @@ def test_it_judges_as_the_pipeline_does(tmp_path: Path):
     outcomes = [ACCEPTED if each.outcome[0] == "write" else each.outcome for each in entries]
     expected = Counter(outcomes)
     found: Counter[Any] = Counter({ACCEPTED: judgement.claims})
-    for cause, count in judgement.causes.items():
-        found[cause.stage, cause.error_code] += count
-    assert found == expected
     stages = list(PIPELINE.stages(lambda: "2026-11-23T12:00:00.000+00:00"))
     ours = run(stages, [each.message for each in placed])
-    assert judgement.causes == Counter(Cause(*why[:3]) for _, why in ours.rejected)
+    assert (judgement.claims, judgement.rejected) == (len(ours.outcomes), len(ours.rejected))
+    assert judgement.causes == Counter(
+        cause for _, why in ours.rejected for cause in causes_of(why)
+    )
+    found.update((why.stage, why.error_code) for _, why in ours.rejected)
+    assert found == expected
 
 
 @pytest.mark.parametrize("name", sorted({each.map_name for each in examples()}))

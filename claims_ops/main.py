@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted, 141 nobody read
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from click.shell_completion import CompletionItem
 
 from claims_ops.shared.terminal import without_secrets
 from pipeline import loopback
+from pipeline.launch.nearest import nearest
 
 COMMANDS: dict[str, EntryPoint] = {
     entry.name: entry for entry in sorted(entry_points(group="claims.commands"))
@@ -68,6 +70,15 @@ class _LazyGroup(click.Group):
     def make_context(self, *given: Any, **named: Any) -> click.Context:
         with _ended_by_reader():  # --version and --help
             return super().make_context(*given, **named)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None:
+            meant = nearest(args[0], COMMANDS)
+            hint = f"did you mean {meant}?" if meant else f"there are {', '.join(COMMANDS)}."
+            ctx.fail(f"no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         with _ended_by_reader():
@@ -144,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         sys.stdout.flush()
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+        return _fail(f"{error.format_message()}{_hint(error)}", error.exit_code)
     except click.Abort:
         return INTERRUPTED
     except BrokenPipeError:
@@ -172,6 +183,16 @@ def _open_streams() -> None:
         sys.stderr = open(os.devnull, "w")
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="replace")
+
+
+def _hint(error: click.ClickException) -> str:
+    """For a word too many: the option that was probably meant."""
+    extra = re.search(r"unexpected extra arguments? \((\S+?)[ )]", error.format_message())
+    if not (extra and isinstance(error, click.UsageError) and error.ctx):
+        return ""
+    options = [word for option in error.ctx.command.params for word in option.opts]
+    meant = nearest(extra[1].partition("=")[0], [word.lstrip("-") for word in options])
+    return f"; did you mean --{meant}?" if meant else "; options begin with --, see --help"
 
 
 def _silence_stdout() -> None:

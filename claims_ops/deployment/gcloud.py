@@ -108,7 +108,7 @@ def access_token(timeout_seconds: float | None = None) -> str:
     """
     command = ("auth", "print-access-token")
     # gcloud may write more than the token, as that a new version is there.
-    tokens = re.findall(r"(?m)^[\w.~+/=-]{20,}[ \t\r]*$", _output(command, timeout_seconds))
+    tokens = re.findall(r"(?m)^[\w.~+/=-]{10,}[ \t\r]*$", _output(command, timeout_seconds))
     if not tokens:
         raise _failed(command, "it printed no token")
     return str(tokens[0]).strip()

@@ -1,11 +1,14 @@
 """From what was asked for on the command line to a deployment, checked."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+
+from pipeline.launch.nearest import nearest
 
 SOURCES = ("input_subscription", "input_topic", "input_files")
 TABLES = {"output_table": "claims", "error_table": "errors"}
@@ -42,6 +45,10 @@ def parameters(
     Raises:
         click.UsageError: one is unknown or wrong; names it.
     """
+    given = list(given)
+    for key, times in Counter(key for key, _ in given).items():
+        if times > 1:
+            raise click.UsageError(f"--parameter: {key} is given twice")
     asked = _of_file(file) | dict(given)
     other_source = any(asked.get(source) for source in SOURCES)
     complete = {key: value for key, value in ours.items() if not (other_source and key in SOURCES)}
@@ -85,7 +92,9 @@ def _check(complete: Mapping[str, str]) -> None:
     known = {parameter.name for parameter in options.PARAMETERS}
     for key in complete:
         if key not in known:
-            raise click.UsageError(f"--parameter: {key} is no launch parameter")
+            meant = nearest(key, sorted(known))
+            hint = f"; did you mean {meant}?" if meant else ""
+            raise click.UsageError(f"--parameter: {key} is not a launch parameter{hint}")
     try:
         options.check(PipelineOptions([f"--{key}={value}" for key, value in complete.items()]))
     except options.ParameterError as error:

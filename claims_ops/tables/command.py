@@ -1,4 +1,4 @@
-"""`claims tables`: the two tables, made or extended as a launch would."""
+"""`claims tables`: the two tables and their views, made or extended as a launch would."""
 
 from dataclasses import replace
 
@@ -10,10 +10,11 @@ from claims_ops.deployment import request as requests
 @click.command("tables")
 @requests.tables
 def tables(request: requests.TablesRequest) -> None:
-    """Make the tables, or add the columns that they lack.
+    """Create the tables and their views, or add the columns that the tables lack.
 
-    Does what a launch does with its tables, without starting a job. Use it to create the tables
-    before a launch, or to add columns to those of a running job. Existing columns stay.
+    Does what a launch does with its tables, without a job. Use it to create the tables before a
+    launch, or to add columns to those of a running job. Nothing is removed. The views (the claims
+    as they stand, their lines, Tuva's medical_claim) are made anew.
 
     \b
     Examples:
@@ -25,6 +26,7 @@ def tables(request: requests.TablesRequest) -> None:
     from apache_beam.options.pipeline_options import PipelineOptions
 
     from pipeline.launch import options, prepare
+    from pipeline.sinks.bigquery import views
 
     project = requests.project(request)
     given = requests.parameters(request, project)
@@ -32,7 +34,12 @@ def tables(request: requests.TablesRequest) -> None:
     location = wanted.dataset_location or request.location
     try:
         made = prepare.settings(wanted)
-        complete = replace(wanted, create_tables=True, dataset_location=location)
+        complete = replace(
+            wanted,
+            create_tables=True,
+            create_views=not views.lacking(made.contract.columns),
+            dataset_location=location,
+        )
         for table, done in prepare.prepare_tables(complete, made, project).items():
             click.echo(f"{table}: {done}")
     except options.ParameterError as error:

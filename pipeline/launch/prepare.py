@@ -11,7 +11,8 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from google.auth.exceptions import GoogleAuthError
 
 from pipeline import clients, graph
-from pipeline.claims.contract import DocumentError, default_contract_text
+from pipeline.claims.contract import default_contract_text
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
@@ -19,6 +20,7 @@ from pipeline.claims.score import default_rules_text
 from pipeline.claims.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
 from pipeline.graph import Sinks
 from pipeline.launch.options import Launch, ParameterError
+from pipeline.launch.rehearsal import RehearsalFailed, rehearse
 from pipeline.privacy import pseudonymisation
 from pipeline.privacy.pseudonymisation import KeyUnusable
 from pipeline.settings import Settings
@@ -26,6 +28,7 @@ from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.sinks.bigquery.streaming_insert import StreamingInsert
 from pipeline.sinks.bigquery.table_fit import TableError
 from pipeline.sinks.bigquery.table_setup import TableSetup
+from pipeline.sinks.bigquery.write_path import wait_until_known
 from pipeline.transforms.source_files import UnfitFiles, match
 from pipeline.transforms.sources import ReadFiles, ReadPubSub
 
@@ -76,7 +79,7 @@ def settings(launch: Launch) -> Settings:
         raise ParameterError("pseudonymise", str(error)) from None
     except KeyUnusable as error:
         raise ParameterError("pseudonym_key", str(error)) from None
-    return Settings(
+    made = Settings(
         contract,
         rules,
         launch.high_risk_threshold,
@@ -86,6 +89,12 @@ def settings(launch: Launch) -> Settings:
         launch.input_format,
         claim_map,
     )
+    try:
+        rehearse(made)
+    except RehearsalFailed as error:
+        document = launch.claim_schema or launch.rules or "the default schema"
+        raise ParameterError("claim_schema", f"{document}: {error}") from None
+    return made
 
 
 def _claim_map(launch: Launch) -> ClaimMap | None:
@@ -112,7 +121,7 @@ def targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]
 
 
 def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[str, str]:
-    """Create and extend the two tables; what was done, by table.
+    """Create and extend the two tables, make views if asked; what was done, by table and view.
 
     `project` pays for the calls; None means the project of each table.
 
@@ -132,11 +141,22 @@ def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[
                 )
                 done[str(name)] = setup.ensure(name, table, retention)
                 _log.info("%s %s: %s", parameter, name, done[str(name)])
+                if launch.create_views and parameter == "output_table":
+                    done |= dict.fromkeys(setup.make_views(name, table), "made")
         except TableError as error:
             raise ParameterError(parameter, str(error)) from None
         except GoogleAuthError as error:  # no client without credentials
             raise ParameterError(parameter, f"{name}: {error}") from None
     return done
+
+
+def wait_for_write_path(launch: Launch, made: Settings, done: dict[str, str]) -> None:
+    """Wait, within bounds, until appends know what `prepare_tables` has created or added."""
+    if launch.write_method != "STORAGE_WRITE_API" or clients.is_emulated():
+        return
+    for name, table in targets(launch, made).values():
+        if done[str(name)].startswith(("created", "added")):
+            wait_until_known(name, table, launch.bigquery_storage_endpoint)
 
 
 def source(launch: Launch) -> beam.PTransform:

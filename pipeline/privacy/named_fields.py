@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from pipeline.claims.columns import Columns
-from pipeline.claims.contract import Contract, DocumentError
+from pipeline.claims.contract import Contract
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.message import Message
 from pipeline.claims.normalise import Normaliser
 from pipeline.claims.rejection import Rejection, Violation

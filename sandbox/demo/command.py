@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ POLL_SECONDS = 1.0
 STALL_SECONDS = 60.0
 NAME = "claims-demo"
 """As in `claims doctor --name`: it names all that the demo makes."""
+_PUBSUB_KINDS = ("topics", "subscriptions")
 _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
 
 
@@ -106,6 +107,8 @@ def demo(
         parameters = (f"--write_method={write_method}", *parameters)
     if rules:
         parameters = (f"--rules={rules}", *parameters)
+    if parameters:
+        _check(parameters)
     with unwinding(), _log() as log, ExitStack() as running:
         imports = Thread(target=_import_clients, daemon=True)
         imports.start()
@@ -138,6 +141,27 @@ def demo(
             _stay(pipeline, summary.addresses(servers.environment, route, NAME))
         elif not quiet:
             click.echo(summary.next_steps())
+
+
+def _check(parameters: Sequence[str]) -> None:
+    """Refuse what the launch would refuse, before anything is started.
+
+    Raises:
+        click.UsageError: names the parameter, and what is wrong with it.
+    """
+    # Imported here: it brings Beam, which takes seconds.
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from pipeline.launch import command_line, options, prepare
+
+    topic, subscription = (f"projects/{PROJECT}/{kind}/{NAME}" for kind in _PUBSUB_KINDS)
+    route = Route(topic, subscription, f"{_DATASET}.claims", f"{_DATASET}.errors")
+    given = [*route.parameters(), *parameters]
+    try:
+        command_line.refuse_unknown(given)
+        prepare.settings(options.check(PipelineOptions(given)))
+    except options.ParameterError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _watch(

@@ -81,6 +81,17 @@ def test_rows_fill_only_columns_of_the_table(name: str, table, tables):
         assert all(row[column] is not None for column in required)
 
 
+@pytest.mark.parametrize("name", ["claims", "errors"])
+def test_what_contract_1_made_of_its_messages_stands(name: str, tables):
+    """The columns of 1.x hold what they held: its rows are on record, its messages come first."""
+    before = json.loads((CASES / "contract_1.json").read_text(encoding="utf-8"))[name]
+    now = json.loads(json.dumps(tables[name], default=readable))
+    for old, row in zip(before, now, strict=False):
+        changed = {column for column, value in old.items() if row[column] != value}
+        assert changed <= {"contract_version", "rules_version", "message_id"}
+    assert len(before) == sum(row["contract_version"] == "1.0.0" for row in before) <= len(now)
+
+
 def test_every_rule_and_every_parse_error_is_in_the_tables(tables):
     fired = {rule for row in tables["claims"] for rule in row["risk_reasons"]}
     fired |= {rule for row in tables["claims"] for rule in row["quality_issues"]}

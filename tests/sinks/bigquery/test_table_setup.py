@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from google.api_core.exceptions import NotFound
@@ -10,11 +11,23 @@ from google.cloud.bigquery import SchemaField
 
 from pipeline import clients
 from pipeline.claims.contract import Column, Contract
-from pipeline.claims.tables import Table, TableName, claims_table, errors_table
-from pipeline.sinks.bigquery.table_fit import TableError
+from pipeline.claims.tables import (
+    CLAIM_OUTCOME,
+    Table,
+    TableName,
+    claims_table,
+    errors_table,
+)
+from pipeline.sinks.bigquery.table_fit import TableError, fit_of
 from pipeline.sinks.bigquery.table_setup import TableSetup
 from sandbox.emulators.emulators import PROJECT, BigqueryServer
 
+FIELDS_OF_CONTRACT_1 = (
+    *("claim_id", "patient_id", "provider_id", "billing_npi", "claim_amount", "diagnosis_codes"),
+    *("procedure_codes", "service_date", "submission_date", "claim_status", "provider_region"),
+    *("patient_age", "patient_gender", "place_of_service", "notes", "ingest_ts"),
+    "synthetic_label_is_fraud",
+)
 DAY_MS = 24 * 60 * 60 * 1000
 SMALL = Table(
     (
@@ -153,6 +166,7 @@ def test_required_column_is_added_as_nullable(client, setup, name):
 
 def test_nested_field_is_added(client, setup, name):
     setup.ensure(name, SMALL)
+    insert(client, name, {"id": "a", "at": "2026-11-01T00:00:00Z", "parts": [{"key": "k"}]})
     parts = replace(SMALL.columns[3], fields=(Column("key", "STRING"), Column("value", "STRING")))
     wider = replace(SMALL, columns=(*SMALL.columns[:3], parts))
     assert setup.ensure(name, wider) == "added parts.value"
@@ -161,7 +175,40 @@ def test_nested_field_is_added(client, setup, name):
         ("key", "NULLABLE"),
         ("value", "NULLABLE"),
     ]
+    later = {"id": "b", "at": "2026-11-01T00:00:00Z", "parts": [{"key": "k", "value": "v"}]}
+    insert(client, name, later)
+    old, new = (row["parts"] for row in rows_of(client, name))
+    assert (old, new) == ([{"key": "k", "value": None}], [{"key": "k", "value": "v"}])
     assert setup.ensure(name, wider) == "unchanged"
+
+
+def test_a_table_of_contract_1_is_extended_and_its_rows_read_well(client, setup, name):
+    after = claims_table(Contract.default())
+    outcome = tuple(column.name for column in CLAIM_OUTCOME)
+    columns = tuple(c for c in after.columns if c.name in (*FIELDS_OF_CONTRACT_1, *outcome))
+    before = replace(after, columns=columns)
+    setup.ensure(name, before)
+    row = {"claim_id": "A", "patient_id": "P", "provider_id": "V", "claim_amount": "1.50"}
+    row |= {"claim_status": "PAID", "diagnosis_codes": ["I10"]}
+    insert(client, name, row | {"processing_timestamp": "2026-11-01T00:00:00Z"})
+    added = setup.ensure(name, after).removeprefix("added ").split(", ")
+    assert set(added) == set(Contract.default().properties) - set(FIELDS_OF_CONTRACT_1)
+    lines = [{"line_number": 1, "units": "2", "modifiers": ["25"], "charge_amount": "1.50"}]
+    new = {"claim_id": "B", "service_lines": lines, "processing_timestamp": "2026-11-02T00:00:00Z"}
+    insert(client, name, row | new)
+    setup.make_views(name, after)
+    query = f"SELECT * FROM `{name}_current` ORDER BY claim_id"
+    old, other = (dict(found) for found in client.query_and_wait(query))
+    assert (old["claim_amount"], old["diagnosis_codes"]) == (Decimal("1.5"), ["I10"])
+    assert (old["service_lines"], old["claim_type"], old["paid_amount"]) == ([], None, None)
+    assert other["service_lines"][0]["units"] == 2
+    assert setup.ensure(name, after) == "unchanged"
+
+
+def test_views_need_their_columns(setup, name):
+    setup.ensure(name, SMALL)
+    with pytest.raises(TableError, match="no views without the columns .*original_claim_id"):
+        setup.make_views(name, SMALL)
 
 
 def test_columns_of_others_are_kept(client, setup, name):
@@ -230,6 +277,62 @@ def test_table_that_cannot_take_the_rows_is_refused(client, setup, name, fields,
     assert [field.name for field in client.get_table(str(name)).schema] == [
         field.name for field in fields
     ]
+
+
+def table_of(*fields: SchemaField, **given: object) -> bigquery.Table:
+    """A table as BigQuery describes it; bqemulator keeps no parameters of types."""
+    table = bigquery.Table(f"{PROJECT}.claims.small", fields)
+    table.time_partitioning = bigquery.TimePartitioning(field="at")
+    for key, value in given.items():
+        setattr(table, key, value)
+    return table
+
+
+MONEY = replace(SMALL, columns=(*SMALL.columns, Column("paid", "NUMERIC"), Column("k", "BYTES")))
+PARAMETERISED = {
+    "text": ([SchemaField("id", "STRING", "REQUIRED", max_length=10), AT], "id is STRING\\(10\\)"),
+    "bytes": ([ID, AT, SchemaField("k", "BYTES", max_length=16)], "k is BYTES\\(16\\)"),
+    "money": (
+        [ID, AT, SchemaField("paid", "NUMERIC", precision=10, scale=2)],
+        "NUMERIC\\(10, 2\\)",
+    ),
+    "whole": ([ID, AT, SchemaField("paid", "NUMERIC", precision=10)], "NUMERIC\\(10, 0\\)"),
+    "nested": (
+        [
+            ID,
+            AT,
+            SchemaField(
+                "parts",
+                "RECORD",
+                "REPEATED",
+                fields=[SchemaField("key", "STRING", max_length=5)],
+            ),
+        ],
+        "parts: the column key is STRING\\(5\\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("fields, reason", PARAMETERISED.values(), ids=PARAMETERISED)
+def test_column_that_holds_less_than_its_type_is_refused(fields: list[SchemaField], reason: str):
+    name = TableName(PROJECT, "claims", "small")
+    with pytest.raises(TableError, match=rf"{reason}, which rounds .* SET DATA TYPE [A-Z]+$"):
+        fit_of(table_of(*fields), name, MONEY)
+
+
+def test_column_with_the_parameters_of_its_whole_type_is_taken():
+    name = TableName(PROJECT, "claims", "small")
+    theirs = SchemaField("theirs", "STRING", max_length=5)
+    paid = SchemaField("paid", "NUMERIC", precision=38, scale=9)
+    fit = fit_of(table_of(ID, AT, CODES, PARTS, paid, theirs), name, MONEY)
+    assert fit.lacks == ("k",)
+
+
+def test_table_that_wants_a_filter_is_taken_with_a_warning(setup, name, monkeypatch, caplog):
+    found = table_of(ID, AT, CODES, PARTS, require_partition_filter=True)
+    monkeypatch.setattr(setup, "_get", lambda name: found)
+    assert setup.ensure(name, SMALL) == "unchanged"
+    assert "no query without a filter on at" in caplog.text
 
 
 def test_view_is_refused(client, setup, name):

@@ -26,6 +26,7 @@ from tests.support.google.discovery import api
 from tests.support.google.docker_shim import DockerShim
 from tests.support.google.gcloud import PROJECT, Gcloud
 from tests.support.google.google_apis import GoogleApis, google_apis
+from tests.support.google.project import Project, ServiceUsage
 from tests.support.google.readme import commands
 from tests.support.google.storage import Storage
 
@@ -46,6 +47,7 @@ class Operator:
     dataflow: Dataflow
     cloud_build: CloudBuild
     docker: DockerShim
+    services: ServiceUsage
     storage: Storage
     environment: dict[str, str]
 
@@ -60,10 +62,12 @@ def operator(storage: Storage, tmp_path_factory: pytest.TempPathFactory) -> Iter
     directory = tmp_path_factory.mktemp("operator")
     docker = DockerShim(directory / "docker")
     dataflow, cloud_build = Dataflow(storage), CloudBuild()
-    with google_apis(dataflow, cloud_build, ArtifactRegistry(docker.pushed)) as apis:
+    services = Project(PROJECT).service_usage
+    registry = ArtifactRegistry(docker.pushed)
+    with google_apis(dataflow, cloud_build, registry, services) as apis:
         gcloud = Gcloud(directory, storage.environment | apis.environment)
         own = {"TAG": "v1", **docker.install()}  # the checkout may have changes of its own
-        yield Operator(gcloud, apis, dataflow, cloud_build, docker, storage, own)
+        yield Operator(gcloud, apis, dataflow, cloud_build, docker, services, storage, own)
     assert apis.mistakes == []
 
 
@@ -81,11 +85,18 @@ def test_the_template_has_what_gcloud_drops(operator: Operator, built: str):
     assert spec["metadata"]["supportsAtLeastOnce"] is spec["metadata"]["streaming"] is True
     (tagged,) = operator.docker.pushed()
     assert spec["image"] == f"{NAME}@{operator.docker.pushed()[tagged]}"
+    assert spec["defaultEnvironment"] == {"sdkContainerImage": spec["image"]}
     (build,) = (call for call in operator.docker.calls if call[0] == "build")
     assert f"IMAGE={tagged}" in build
     versioned = LATEST.replace("latest", "v1")
     assert operator.storage.read(versioned) == operator.storage.read(LATEST)
     assert f"--template-file-gcs-location {versioned}" in built
+
+
+def test_the_services_of_a_new_project_are_enabled(operator: Operator, built: str):
+    assert operator.services.kept.keys() == {
+        f"{name}.googleapis.com" for name in ("artifactregistry", "dataflow", "storage")
+    }
 
 
 def test_building_again_changes_nothing(operator: Operator, built: str):
@@ -125,10 +136,11 @@ def test_launch(operator: Operator, bigquery_server: BigqueryServer, tmp_path: P
 
     (queued,) = operator.dataflow.active("claims")
     place = f"gs://{BUCKET}/staging/template_launches/{queued['id']}/job_object"
-    (image,) = operator.docker.pushed()
+    ((tagged, digest),) = operator.docker.pushed().items()
+    image = f"{NAME}@{digest}"
     launched = launcher.launch(
         launcher.arguments(operator.dataflow.spec(asked), queued, asked, place),
-        image,
+        tagged,
         operator.storage.environment | bigquery_server.environment,
         tmp_path,
     )

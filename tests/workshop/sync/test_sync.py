@@ -29,7 +29,7 @@ CHANGES = {
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of what is generated."""
-    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/reference").mkdir(parents=True)
     for name in (
         "metadata.json",
         "README.md",

@@ -12,7 +12,8 @@ from claims_ops.check.judgement import Documents, Judgement, judge
 from claims_ops.check.sources import Placed, messages
 from claims_ops.shared import csv_options
 from claims_ops.shared.terminal import printable
-from pipeline.claims.contract import DocumentError, default_contract_text
+from pipeline.claims.contract import default_contract_text
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS

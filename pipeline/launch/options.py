@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.claims.formats.delimited import ENCODINGS, Dialect
+from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS
 from pipeline.claims.tables import PROJECT_PATTERN, TABLE_PATTERN
@@ -101,17 +101,21 @@ class Launch:
         "Source",
         "ENUM",
         default="UTF-8",
-        choices=tuple(Choice(name, name, "") for name in ENCODINGS),
+        choices=(
+            Choice("UTF-8", "UTF-8", "with or without a byte order mark"),
+            Choice("ISO-8859-1", "ISO 8859-1", "Western European, latin-1"),
+            Choice("WINDOWS-1252", "Windows 1252", "Western European, of Windows"),
+        ),
         parent="input_format",
         parent_value="CSV",
     )
     claim_map: str | None = _parameter(
         "Claim map",
-        "JSONata expression that makes claims of documents of another shape: the name of a packaged"
-        f" map ({', '.join(PACKAGED_MAPS)}), or a file, gs:// or, without Dataflow, local. Without"
-        " it messages are claims as they come; X12 has a map of its own.",
+        "JSONata expression that makes claims of documents of another shape: a packaged one"
+        f" ({', '.join(PACKAGED_MAPS)}), or a file. Without it messages are claims as they come; X12"
+        " has a map of its own.",
         "Source",
-        "TEXT",
+        or_local=True,
         example="fhir_r4_claim",
     )
     message_id_attribute: str | None = _parameter(

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import jlens
 
-from pipeline.claims.contract import DocumentError
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.mapping.functions import References, functions
 from pipeline.claims.mapping.resemblance import resemblance
 from pipeline.claims.rejection import Rejection

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.claims.contract import DocumentError
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.rejection import Rejection
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
-from pipeline.claims.history import histories
+from pipeline.claims.history import histories, parts
 from pipeline.claims.memory import Memory, always_fits
 from pipeline.claims.message import Message
 from pipeline.claims.records import as_columns_take_them
@@ -35,7 +35,12 @@ class ClaimRows:
     """Turns valid claims into rows of the claims table."""
 
     def __init__(
-        self, contract: Contract, rules: Rules, high_risk_threshold: float, pipeline_version: str
+        self,
+        contract: Contract,
+        rules: Rules,
+        high_risk_threshold: float,
+        pipeline_version: str,
+        map_version: str | None = None,
     ) -> None:
         self._scorer = Scorer(rules)
         self._threshold = high_risk_threshold
@@ -51,6 +56,7 @@ class ClaimRows:
             "rules_version": rules.version,
             "pipeline_version": pipeline_version,
         }
+        self._map_version = map_version
         remembered = Memory(self._rule_columns_of, _REMEMBERED, always_fits)
         self._rule_columns = remembered.__getitem__
         self._fired: Counter[int] = Counter()
@@ -77,6 +83,7 @@ class ClaimRows:
         columns["message_id"] = [message.message_id for message in messages]
         columns["original_message_id"] = originals
         columns["publish_time"] = published
+        columns |= parts(messages, self._map_version)
         columns["processing_timestamp"] = [processing_timestamp] * len(claims)
         for name, value in self._same_for_all.items():
             columns[name] = [value] * len(claims)

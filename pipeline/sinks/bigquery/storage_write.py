@@ -87,14 +87,15 @@ class AppendRowsFn(beam.DoFn):
         self._clear()
         self._keep_none()
 
-    def process(self, element: tuple[Any, dict[str, Any]]) -> Iterable[Any]:
+    def process(self, element: tuple[Any, dict[str, Any]]) -> Iterable[Any] | None:
         """Keep a row until there are some to be encoded together, or much is held for them."""
         owner, row = element
         self._kept_owners.append(owner)
         self._kept_rows.append(row)
         self._kept_held += self._held_by((owner,))
         is_enough = len(self._kept_rows) >= MAX_MESSAGES or self._kept_held >= MAX_BYTES
-        return self._take_kept() if is_enough else ()
+        # In one line: Beam warns of a `return None` in a `process`, at each launch.
+        return self._take_kept() if is_enough else None
 
     def finish_bundle(self) -> Iterable[Any]:
         """Wait until each row of the bundle is acknowledged or refused.
@@ -241,7 +242,7 @@ class AppendWindowedRowsFn(AppendRowsFn):
         self,
         element: tuple[Any, dict[str, Any]],
         origin: Any = beam.DoFn.WindowedValueParam,
-    ) -> Iterable[Any]:
+    ) -> Iterable[Any] | None:
         """Encode a row, and remember where it belongs."""
         message, row = element
         return super().process((origin.with_value(message), row))

@@ -50,4 +50,4 @@ def drained(job: Job) -> str:
         return f"no job {job.deployment.name} is running: nothing to drain"
     if running["state"] != DRAINING:
         job.gcloud.run(job.drain(running["id"]))
-    return f"{running['id']} is draining: it takes no more messages, and ends when all are written"
+    return f"{running['id']} is draining: it finishes what it has read, then stops"

@@ -11,8 +11,8 @@ from claims_ops.deployment.gcloud import Command, Gcloud
 class Look(NamedTuple):
     """What is there of a step, seen without a change."""
 
-    told: str
-    mend: str | None = None
+    message: str
+    fix: str | None = None
     """The command that makes what is missing; None if all is there."""
 
 
@@ -57,11 +57,11 @@ class Resource:
         return _plan(self.gcloud, self.describe, self.create)
 
     def take(self) -> str:
-        told, mend = self.look()
-        if mend:
+        message, fix = self.look()
+        if fix:
             self.gcloud.change(self.create)
             return "created"
-        return told
+        return message
 
     def look(self) -> Look:
         """Ask only."""

@@ -29,10 +29,10 @@ SERVICES = {
 """The checks, each with the service whose emulator has an answer to it; none has for a project."""
 
 
-def chosen(setup: Setup, asked: Sequence[str]) -> list[str]:
+def chosen(setup: Setup, names: Sequence[str]) -> list[str]:
     """The checks that were asked for, or all that have a meaning here."""
-    if asked:
-        return [name for name in SERVICES if name in asked]
+    if names:
+        return [name for name in SERVICES if name in names]
     if setup.local:
         return [name for name, service in SERVICES.items() if service in setup.local]
     return list(SERVICES)

@@ -25,16 +25,16 @@ class Verdict(NamedTuple):
     """What a check found."""
 
     status: Status
-    told: str
+    message: str
     run: str | None = None
-    """The command that mends a failure; of an unknown, the one that tells more."""
+    """The command that fixes a failure; of an unknown, the one that tells more."""
 
 
 class Unknown(Exception):
     """A check cannot be answered: why, and what to run."""
 
-    def __init__(self, told: str, run: str | None = None) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, run: str | None = None) -> None:
+        super().__init__(message)
         self.run = run
 
 
@@ -52,19 +52,19 @@ class Check:
     """The command that would tell."""
 
 
-def passed(told: str) -> Verdict:
+def passed(message: str) -> Verdict:
     """All is well."""
-    return Verdict(Status.PASS, told)
+    return Verdict(Status.PASS, message)
 
 
-def failed(told: str, run: str) -> Verdict:
-    """It is not, and `run` mends it."""
-    return Verdict(Status.FAIL, told, run)
+def failed(message: str, run: str) -> Verdict:
+    """It is not, and `run` fixes it."""
+    return Verdict(Status.FAIL, message, run)
 
 
 def of_look(look: Look) -> Verdict:
     """What a step of a deployment sees."""
-    return failed(look.told, look.mend) if look.mend else passed(look.told)
+    return failed(look.message, look.fix) if look.fix else passed(look.message)
 
 
 class Once(Generic[Answer]):

@@ -25,7 +25,7 @@ EMULATORS = {
 """Services, and the variable that names an emulator of each."""
 LOGIN = "gcloud auth application-default login"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-# How gcloud is told of an emulator: variable and path.
+# How gcloud learns of an emulator: variable and path.
 _OVERRIDES = {
     "pubsub": ("CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB", "/"),
     "storage": ("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", "/storage/v1/"),

@@ -99,7 +99,7 @@ class ErrorTable:
         self._queries = queries
         self._columns = queries.columns(errors)
         if not self._columns:
-            raise click.ClickException(f"there is no table {errors}")
+            raise click.ClickException(f"table {errors} does not exist")
         lacking = [name for name in _JUDGED_BY if name not in self._columns]
         nulls = "".join(f", CAST(NULL AS {_JUDGED_BY[name]}) AS {name}" for name in lacking)
         where, self._parameters = selection.conditions()

@@ -39,7 +39,7 @@ _TIMEOUT_SECONDS = 5
 _RETRY = DEFAULT_RETRY.with_timeout(8)  # seconds for all attempts together
 _LOCATION = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/\S*")
 _NEEDED = ("storage.objects.create", "storage.objects.get")
-_REPLACEABLE = (  # among others Beam looks for ever
+_REPLACEABLE = (  # among others Beam looks forever
     dataflow_v1beta3.JobState.JOB_STATE_RUNNING,
     dataflow_v1beta3.JobState.JOB_STATE_DRAINING,
 )

@@ -31,7 +31,7 @@ class Fit:
     """Whether by the column that it should be."""
 
     def keeps(self, retention_days: int | None) -> bool:
-        """Whether it keeps its partitions so long, 0 for ever; whatever it does for None."""
+        """Whether it keeps its partitions for so many days, 0 meaning forever; true for None."""
         if retention_days is None or not self.is_partitioned:
             return True
         expiration_ms = retention_days * DAY_MS if retention_days else None

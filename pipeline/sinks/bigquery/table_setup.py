@@ -83,7 +83,7 @@ class TableSetup:
 
         Raises:
             TableError: it cannot take the rows.
-            NoAnswer: BigQuery does not tell.
+            NoAnswer: BigQuery does not answer.
         """
         with _answers(name):
             found = self._get(name)
@@ -93,7 +93,7 @@ class TableSetup:
         """Whether the dataset of a table exists.
 
         Raises:
-            NoAnswer: BigQuery does not tell.
+            NoAnswer: BigQuery does not answer.
         """
         with _answers(name):
             dataset = bigquery.DatasetReference(name.project, name.dataset)

@@ -15,7 +15,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def start(arguments: Sequence[str]) -> Any:
-    """Launch the pipeline that the arguments ask for, and return Beam's result.
+    """Launch the pipeline that the arguments describe, and return Beam's result.
 
     Raises:
         ParameterError: a parameter is wrong; nothing was started.

@@ -1,4 +1,4 @@
-"""Takes the steps, one after the other."""
+"""Runs the steps of a deployment, one after the other."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,7 +10,7 @@ from claims_ops.deployment.steps import EXISTS, Step
 
 
 def take(todo: Sequence[Step], to_continue: Callable[[str], str], *, quiet: bool = False) -> int:
-    """Take the steps, say what each did, and return how many changed something.
+    """Run the steps, print what each did, and return how many changed something.
 
     `to_continue` gives the command that continues from a step, for when one stops. `quiet` prints
     only what changed.

@@ -1,4 +1,4 @@
-"""The launch of the job, of the template or without one."""
+"""Launches the job, from the template or from this checkout."""
 
 import json
 import shlex

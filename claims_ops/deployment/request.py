@@ -1,4 +1,4 @@
-"""The options that name a deployment, the same for every command about one, and what they hold."""
+"""The options that name a deployment, the same in every command about one, and their values."""
 
 import re
 from collections.abc import Callable
@@ -109,7 +109,7 @@ _WORKERS = (
 
 @dataclass(frozen=True, slots=True)
 class TablesRequest:
-    """Where the tables are, and how, as the command line has it."""
+    """What the command line says about the tables."""
 
     project: str | None
     name: str
@@ -121,7 +121,7 @@ class TablesRequest:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRequest(TablesRequest):
-    """A whole deployment, as the command line has it."""
+    """What the command line says about a whole deployment."""
 
     region: str
     bucket: str | None

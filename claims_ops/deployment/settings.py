@@ -1,4 +1,4 @@
-"""From what was chosen for on the command line to a deployment, checked."""
+"""From the options of the command line to checked launch parameters."""
 
 import json
 from collections import Counter

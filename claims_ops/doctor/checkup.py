@@ -30,7 +30,7 @@ SERVICES = {
 
 
 def chosen(setup: Setup, names: Sequence[str]) -> list[str]:
-    """The checks that were asked for, or all that have a meaning here."""
+    """The checks that `--check` names, or all that make sense here."""
     if names:
         return [name for name in SERVICES if name in names]
     if setup.local:
@@ -46,7 +46,7 @@ def checks(setup: Setup, names: Sequence[str]) -> list[Check]:
 
 def _all(setup: Setup) -> Iterator[Check]:
     active = Once(lambda: setup.job.active())
-    # No job, and none must be: what is to be asked before a launch.
+    # No job runs and none has to: this is a check before a launch.
     launches = Once(lambda: not (setup.running or setup.local) and active() is None)
     yield project.credentials(setup)
     yield from storage.checks(setup)

@@ -23,7 +23,7 @@ class Finding(NamedTuple):
 
 
 def examine(checks: Sequence[Check], seconds: float) -> Iterator[Finding]:
-    """The findings in the order of the checks; all are there after `seconds`."""
+    """The findings in the order of the checks, all within `seconds`."""
     deadline = time.monotonic() + seconds
     answers: list[Queue[Verdict]] = [Queue() for _ in checks]
     for check, answer in zip(checks, answers, strict=True):

@@ -18,7 +18,7 @@ class Status(StrEnum):
     PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
     UNKNOWN = "unknown"
-    """It could not be asked, or may not be: never a pass."""
+    """The service did not answer, or access was denied. Never a pass."""
 
 
 class Verdict(NamedTuple):
@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
 
 
 class Unknown(Exception):
-    """A check cannot be answered: why, and what to run."""
+    """A check has no answer: why, and the command that may give one."""
 
     def __init__(self, message: str, run: str | None = None) -> None:
         super().__init__(message)
@@ -40,14 +40,14 @@ class Unknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question about a set-up."""
+    """One question about a setup."""
 
     name: str
     """What `--check` takes; several checks may share one."""
     of: str
     """What it looks at."""
     ask: Callable[[], Verdict]
-    """Raises `Unknown`, or whatever a client raises, where there is no answer."""
+    """Raises `Unknown`, or any exception of a client, if there is no answer."""
     by_hand: str
     """The command that would tell."""
 
@@ -68,7 +68,7 @@ def of_look(look: Look) -> Verdict:
 
 
 class Once(Generic[Answer]):
-    """A question that several checks have, asked by the first of them."""
+    """An answer that several checks need; the first one fetches it."""
 
     def __init__(self, ask: Callable[[], Answer]) -> None:
         self._ask = ask
@@ -76,7 +76,7 @@ class Once(Generic[Answer]):
         self._answer: Future[Answer] = Future()
 
     def __call__(self) -> Answer:
-        """The answer, or what was raised instead."""
+        """The answer; raises again what fetching it raised."""
         with self._lock:
             if not self._answer.done():
                 try:

@@ -14,7 +14,7 @@ _IMAGE = re.compile(
 
 
 def image_verdict(setup: Setup, image: str, build: str) -> Verdict:
-    """Whether an image is there; `build` makes it.
+    """Whether an image exists; `build` is the command that builds it.
 
     Raises:
         Unknown: it is not in Artifact Registry.

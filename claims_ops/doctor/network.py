@@ -37,7 +37,7 @@ def _network(setup: Setup) -> Check:
     given, network = to.workers.subnetwork, to.workers.network or "default"
     if given or to.workers.no_public_ips:
         subnets: Command = (*_NETWORKS, "subnets")
-        # In an automatic network the subnetworks are called as it is.
+        # In an automatic network, each subnetwork has the name of the network.
         which = _subnetwork(given or f"regions/{to.region}/subnetworks/{network}")
         describe = (*subnets, "describe", *which)
         update = (*subnets, "update", *which, "--enable-private-ip-google-access")

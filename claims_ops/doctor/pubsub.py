@@ -1,4 +1,4 @@
-"""Checks of Pub/Sub: what the job reads, and where what it cannot take is kept."""
+"""Checks of Pub/Sub: the source of the job, and its dead letters."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -105,7 +105,7 @@ class _Subscription:
         return found
 
     def _create(self) -> str:
-        """The command that makes it, and what it rests on."""
+        """The command that creates it, after what it depends on."""
         if not self._ours:
             create = (*_SUBSCRIPTIONS, "create", self._name, "--topic=TOPIC")
             return self._setup.shown("pubsub", create)

@@ -1,4 +1,4 @@
-"""What is examined, and how its services are asked."""
+"""What doctor examines, and how it reaches the services."""
 
 import os
 import shlex
@@ -89,7 +89,7 @@ class Setup:
         return found[1]
 
     def shown(self, service: str, command: Command) -> str:
-        """A command of gcloud as one would type it, for the emulator where there is one."""
+        """A gcloud command as one would type it, for the emulator if one is in use."""
         if service not in self.local:
             return self.gcloud.shown(command)
         variable, path = _OVERRIDES[service]

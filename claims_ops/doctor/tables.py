@@ -1,4 +1,4 @@
-"""Checks of the two tables, and of the documents that say what is in them."""
+"""Checks of the two tables, and of the claim schema and the rules."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""`claims replay`: messages of the error table published again, once whatever failed is mended."""
+"""`claims replay`: publishes messages of the error table again, once the cause is fixed."""
 
 import sys
 import time
@@ -168,7 +168,7 @@ def replay(
 
 
 def _say_nothing_matches(error_table: TableName, selection: Selection) -> None:
-    """Say so; where more than a time was asked for, it is a failure.
+    """Report that nothing matches; a failure if the selection is more than a time range.
 
     Raises:
         click.ClickException: some stage, error code or message id was given.

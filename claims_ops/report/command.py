@@ -1,4 +1,4 @@
-"""`claims report`: what is in the two tables, as a page for people."""
+"""`claims report`: a page about the two tables, for people."""
 
 import os
 from datetime import UTC, datetime
@@ -65,7 +65,7 @@ def report(
 
 
 def write(queries: Queries, scope: Scope, output: str | Path, include_claims: bool = False) -> None:
-    """Ask BigQuery, and write the page; a file is there whole or not at all.
+    """Query BigQuery and write the page; a file is written whole or not at all.
 
     Raises:
         click.ClickException: a package is missing, or BigQuery does not answer.

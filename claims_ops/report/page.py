@@ -84,7 +84,7 @@ def tiles(measures: Measures) -> list[Tile]:
 
 
 def findings(measures: Measures) -> list[str]:
-    """What stands out, a sentence each."""
+    """The findings that stand out, one sentence each."""
     said = []
     answers = measures.answers
     if top := next(iter(answers["providers"]), None):

@@ -34,10 +34,10 @@ payer = click.option(
 
 
 def check_range(since: datetime | None, until: datetime | None) -> None:
-    """Look whether there can be a row between the two.
+    """Check that `since` is before `until`.
 
     Raises:
-        click.UsageError: there cannot.
+        click.UsageError: it is not.
     """
     if since and until and since >= until:
         raise click.UsageError("--since must be before --until.")

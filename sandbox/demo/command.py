@@ -220,7 +220,7 @@ def _import_clients() -> None:
 
 @contextmanager
 def _log() -> Iterator[Path]:
-    """The pipeline's log; it stays when the demo fails."""
+    """The pipeline's log, which is kept if the demo fails."""
     directory = Path(tempfile.mkdtemp(prefix="claims-demo-"))
     log = directory / "pipeline.log"
     failed = False

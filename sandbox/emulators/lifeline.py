@@ -2,7 +2,7 @@
 
 Standard input is the lifeline: a pipe whose other end only the starter holds. The starter closes
 it to end the program; the system closes it when the starter dies, of SIGKILL too. The program is
-then asked to end (SIGTERM), and killed when it has not within `GRACE_SECONDS`.
+then gets SIGTERM, and SIGKILL if it has not ended within `GRACE_SECONDS`.
 
 A script of the standard library alone, run by its path: it starts in milliseconds.
 """

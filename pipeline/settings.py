@@ -1,4 +1,4 @@
-"""What a job was launched with, and the stages that each worker makes of it."""
+"""What a job was launched with, and the stages that each worker builds from it."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from pipeline.privacy.stages import PseudonymousEnrich, PseudonymousParse, Pseud
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides on a claim: documents and figures, checked at launch."""
+    """Everything that decides on a claim: documents and numbers, checked at launch."""
 
     contract: Contract
     rules: Rules

@@ -1,4 +1,4 @@
-"""Every launch parameter, declared once; metadata.json and the docs are made from here."""
+"""Every launch parameter, declared once; metadata.json and the docs are generated from here."""
 
 import argparse
 import itertools
@@ -25,7 +25,7 @@ _FRACTION = r"^(0(\.[0-9]+)?|1(\.0+)?|\.[0-9]+)$"
 
 
 class ParameterError(Exception):
-    """A launch parameter that is wrong: which, and why, in one line."""
+    """A launch parameter is wrong: which one and why, in one line."""
 
     def __init__(self, parameter: str, reason: str) -> None:
         super().__init__(f"{parameter}: {' '.join(reason.split())}")
@@ -41,7 +41,7 @@ _KINDS = (bool, int, float, str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """The parameters of one launch, each of its own type, which `check` makes of Beam's options."""
+    """The parameters of one launch, checked and typed: what `check` makes of Beam's options."""
 
     input_subscription: str | None = _parameter(
         "Pub/Sub input subscription",
@@ -320,7 +320,7 @@ def _value(parameter: Parameter, given: Any) -> Any:
 
 
 def check(options: PipelineOptions) -> Launch:
-    """The launch that the options ask for.
+    """The launch that the options describe.
 
     Raises:
         ParameterError: a value is wrong, or not exactly one source is given.

@@ -15,7 +15,7 @@ from pipeline.claims.message import Beginning, Message
 from pipeline.transforms.source_files import SourceFile
 
 RANGE_BYTES = 64 << 20
-"""What one worker reads of a file at a time."""
+"""Bytes of a file that one worker reads as a range."""
 MAX_LINE_BYTES = 10 << 20
 """No message of Pub/Sub is larger. Of a longer line no more than this is kept: a compression bomb
 may be one line."""
@@ -36,7 +36,7 @@ class LineRange(NamedTuple):
 
 
 def split(file: SourceFile) -> Iterator[LineRange]:
-    """Cut a file; a compressed one stays whole."""
+    """Cut a file into ranges; a compressed one is one range."""
     path, size, version = file
     if path.endswith(_COMPRESSED):
         yield LineRange(path, 0, None, version)

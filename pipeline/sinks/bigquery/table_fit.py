@@ -10,16 +10,16 @@ from pipeline.claims.tables import Table, TableName
 
 DAY_MS = 24 * 60 * 60 * 1000
 ALIASES = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
-"""Types that standard SQL spells otherwise than the table API."""
+"""Types whose names differ between standard SQL and the table API."""
 
 
 class TableError(Exception):
-    """A table that cannot take the rows, and why."""
+    """A table cannot take the rows, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A table beside what it should be."""
+    """A table compared with what it should be."""
 
     table: bigquery.Table
     """As it was found."""

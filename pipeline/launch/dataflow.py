@@ -27,7 +27,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from pipeline.launch.options import ClaimsOptions, ParameterError
 
 MAX_WORKERS = 10
-"""Most workers where the launch sets no limit. Dataflow itself allows 100 streaming, 2,000 batch."""
+"""Most workers where the launch sets no limit. Dataflow itself allows 100 or, in batch, 2,000."""
 AT_LEAST_ONCE, EXACTLY_ONCE = "streaming_mode_at_least_once", "streaming_mode_exactly_once"
 """Options of the service."""
 LABEL = "claims-pipeline"

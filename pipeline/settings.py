@@ -1,4 +1,4 @@
-"""What a job was launched with, and the stages that each worker makes of it."""
+"""What a job was launched with, and the stages that each worker builds from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from pipeline.privacy.stages import (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides on a claim: documents and figures, checked at launch."""
+    """Everything that decides on a claim: documents and numbers, checked at launch."""
 
     contract: Contract
     rules: Rules

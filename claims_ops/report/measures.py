@@ -1,4 +1,4 @@
-"""What a report says, asked of BigQuery: aggregates, in a bounded number of rows.
+"""Queries BigQuery for the figures of a report: aggregates, in a bounded number of rows.
 
 The queries are those of `sql/report/`; the most rows come from a query over time (`MAX_STEPS`).
 """

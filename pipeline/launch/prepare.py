@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class Unreadable(ParameterError):
-    """Nothing is known of the files that a parameter names: they cannot be read."""
+    """The file or files that a parameter names cannot be read."""
 
 
 def _document(parameter: str, path: str | None, default: str) -> str:
@@ -121,7 +121,7 @@ def targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]
 
 
 def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[str, str]:
-    """Create and extend the two tables, make views if asked; what was done, by table and view.
+    """Create and extend the two tables, and the views if wanted; what was done, by table and view.
 
     `project` pays for the calls; None means the project of each table.
 

@@ -1,6 +1,6 @@
-"""`bqemulator` 1.4.0 with its faults mended: `python -m sandbox.emulators.bigquery_emulator start`.
+"""`bqemulator` 1.4.0 with fixes: `python -m sandbox.emulators.bigquery_emulator start`.
 
-The options are those of `bqemulator`. Each mend says what fails without it, so that it can go
+The options are those of `bqemulator`. Each fix says what fails without it, so that it can go
 once a version of bqemulator does without.
 """
 
@@ -68,7 +68,7 @@ class _Result:
             return self._execute().to_arrow_table()
 
 
-def _mend_shared_connection() -> None:
+def _fix_shared_connection() -> None:
     """REST queries and gRPC appends run in different threads, on one connection without a lock.
 
     Without this, a query during an append fails ("unsuccessful or closed pending query result"),
@@ -95,7 +95,7 @@ def _mend_shared_connection() -> None:
     handler._flush_to_target = _in_turn(handler._flush_to_target)
 
 
-def _mend_stream_names() -> None:
+def _fix_stream_names() -> None:
     """Only the first request of a call must name the stream.
 
     Without this, the second one of a call is answered NOT_FOUND, and is sent again in a new call.
@@ -111,7 +111,7 @@ def _mend_stream_names() -> None:
     handler._ensure_stream_bound = ensure_bound_once
 
 
-def _mend_nested_fields() -> None:
+def _fix_nested_fields() -> None:
     """Storage Write builds the table's Arrow schema from the top-level columns only.
 
     Without this, every RECORD of an appended row is empty.
@@ -125,7 +125,7 @@ def _mend_nested_fields() -> None:
     write_servicer._table_arrow_schema = table_arrow_schema
 
 
-def _mend_stars() -> None:
+def _fix_stars() -> None:
     """A star is written out with the columns of the catalogue, where a RECORD has no type.
 
     Without this, `SELECT *` loses the RECORD columns of a table as soon as a query calls a
@@ -139,7 +139,7 @@ def _mend_stars() -> None:
     catalog_schema._safe_bq_to_duckdb = some_type_of
 
 
-def _mend_snapshots() -> None:
+def _fix_snapshots() -> None:
     """Every append copies its whole table, for time travel, and keeps the copy.
 
     Without this, time and memory grow with the square of the number of appends: 4.6 GB after
@@ -169,9 +169,9 @@ def _install_extensions() -> None:
 
 if __name__ == "__main__":
     _install_extensions()
-    _mend_shared_connection()
-    _mend_stream_names()
-    _mend_nested_fields()
-    _mend_stars()
-    _mend_snapshots()
+    _fix_shared_connection()
+    _fix_stream_names()
+    _fix_nested_fields()
+    _fix_stars()
+    _fix_snapshots()
     main()

@@ -1,4 +1,4 @@
-"""What is measured, on how many claims, and how often."""
+"""What the benchmark measures, on how many claims, and how often."""
 
 from itertools import chain
 from typing import NamedTuple
@@ -39,7 +39,7 @@ class Plan(NamedTuple):
     bad_shares: tuple[Case, ...]
     """Ours with more and more bad claims."""
     rounds: int
-    """How often what is compared is measured."""
+    """How often each comparison is measured."""
     rounds_of_rest: int
 
     def cases(self) -> dict[Case, int]:

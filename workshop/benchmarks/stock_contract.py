@@ -1,4 +1,4 @@
-"""What the stock pipeline asks of a message: the contract, written out by hand.
+"""What the stock pipeline requires of a message: the contract, written out by hand.
 
 It accepts and rejects what the product's contract does; the tests hold both together.
 """

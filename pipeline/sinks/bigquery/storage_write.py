@@ -81,14 +81,14 @@ class AppendRowsFn(beam.DoFn):
         self._key = key
 
     def start_bundle(self) -> None:
-        """Begin with nothing open, whatever became of the bundle before."""
+        """Begin with nothing open, however the bundle before ended."""
         self._delivery = Delivery(self._shared, self._limits, self._tally)
         self._first_owner: Any = None
         self._clear()
         self._keep_none()
 
     def process(self, element: tuple[Any, dict[str, Any]]) -> Iterable[Any] | None:
-        """Keep a row until there are some to be encoded together, or much is held for them."""
+        """Keep a row until enough rows or bytes are held to encode them together."""
         owner, row = element
         self._kept_owners.append(owner)
         self._kept_rows.append(row)

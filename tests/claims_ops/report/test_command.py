@@ -115,7 +115,7 @@ def test_a_large_table_is_read_as_aggregates(
         (
             ["--error-table", "local-project.x.errors"],
             1,
-            "there is no table local-project.x.errors",
+            "table local-project.x.errors does not exist",
         ),
         (["--output-table", "a`; DROP"], 2, "--output-table"),
         (["--output", "/no/such/directory/report.html"], 1, "/no/such/directory"),

@@ -153,12 +153,13 @@ def _mend_types_of_columns() -> None:
     Without this, as soon as a query calls a function of text or time, `SELECT *` loses the RECORD
     columns of a table, and `codes[OFFSET(0)]` is the item before the first.
     """
-    build: Any = inner_query.build_catalog_schema
+    module: Any = inner_query
+    build = module.build_catalog_schema
 
     def build_whole(sql: str, *, project_id: str, catalog: Any) -> Any:
         return build(sql, project_id=project_id, catalog=_WholeTypes(catalog))
 
-    inner_query.build_catalog_schema = build_whole  # type: ignore[attr-defined,assignment]
+    module.build_catalog_schema = build_whole
 
 
 def _mend_snapshots() -> None:

@@ -1,53 +1,47 @@
-"""The row of the claims table: a claim with its features, score and reasons."""
+"""The row of the claims table: a claim with its signals, score, reasons and evidence."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
+from pipeline.claims.basis import Basis
 from pipeline.claims.contract import Contract
-from pipeline.claims.enrich import with_features
 from pipeline.claims.json_text import json_column
+from pipeline.claims.judgement import Judgement, RuleColumns
 from pipeline.claims.message import Message
 from pipeline.claims.numeric import decimal_text
 from pipeline.claims.replay import histories
 from pipeline.claims.rows import Rows
-from pipeline.claims.score import Rules, Scorer
 from pipeline.claims.validate import ADDITIONAL_FIELDS
-
-_REMEMBERED = 4_096
-"""Sets of rules that fire together, whose verdicts are kept."""
-
-
-class Verdict(NamedTuple):
-    """The columns that the rules fill."""
-
-    fraud_risk_score: float
-    high_risk_flag: bool
-    risk_reasons: tuple[str, ...]
-    quality_issues: tuple[str, ...]
 
 
 class ClaimRows:
     """Turns valid claims into rows of the claims table."""
 
     def __init__(
-        self, contract: Contract, rules: Rules, high_risk_threshold: float, pipeline_version: str
+        self,
+        contract: Contract,
+        basis: Callable[[], Basis],
+        high_risk_threshold: float,
+        pipeline_version: str,
     ) -> None:
-        self._scorer = Scorer(rules)
+        """`basis` gives what claims are judged by, once a batch; it may be another one each time.
+
+        Raises:
+            ValueError: a condition of the rules does not compile.
+        """
+        self._basis = basis
         self._threshold = high_risk_threshold
+        self._judgement = Judgement(basis(), high_risk_threshold)
+        self._counted: list[tuple[RuleColumns, int]] = []
         self._names = (*contract.blank, ADDITIONAL_FIELDS)
         self._values_of = itemgetter(*self._names)
         self._numerics = contract.names("NUMERIC", "BIGNUMERIC")
         self._objects = [column.name for column in contract.columns if column.type == "JSON"]
         self._same_for_all: Mapping[str, Any] = {
             "contract_version": contract.version,
-            "rules_version": rules.version,
             "pipeline_version": pipeline_version,
         }
-        self._verdict = lru_cache(_REMEMBERED)(self._verdict_of)
-        self._fired: Counter[int] = Counter()
 
     def row(
         self, message: Message, claim: dict[str, Any], processing_timestamp: str
@@ -64,11 +58,8 @@ class ClaimRows:
         """The row of each claim, which came in the message at the same place."""
         values = zip(*map(self._values_of, claims), strict=True)
         columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=True))
-        facts = with_features(columns)
-        fired = self._scorer.fired(facts)
+        columns |= self._judgement_now().columns(columns)
         originals, published = histories(messages)
-        columns |= zip(Verdict._fields, zip(*map(self._verdict, fired), strict=True), strict=True)
-        columns["days_to_submission"] = facts["days_to_submission"]
         columns["message_id"] = [message.message_id for message in messages]
         columns["original_message_id"] = originals
         columns["publish_time"] = published
@@ -79,15 +70,16 @@ class ClaimRows:
             columns[name] = list(map(decimal_text, columns[name]))
         for name in self._objects:
             columns[name] = list(map(json_column, columns[name]))
-        self._fired.update(fired)
         return Rows(columns)
 
-    def take_verdicts(self) -> list[tuple[Verdict, int]]:
-        """What the rules said, and of how many rows, since this was last asked."""
-        verdicts = [(self._verdict(fired), rows) for fired, rows in self._fired.items()]
-        self._fired.clear()
-        return verdicts
+    def take_verdicts(self) -> list[tuple[RuleColumns, int]]:
+        """What the rules filled in, and in how many rows, since the last call."""
+        counted, self._counted = self._counted, []
+        return counted + self._judgement.take_counts()
 
-    def _verdict_of(self, fired: int) -> Verdict:
-        score, reasons, issues = self._scorer.assessment(fired)
-        return Verdict(score, score > self._threshold, reasons, issues)
+    def _judgement_now(self) -> Judgement:
+        basis = self._basis()
+        if basis is not self._judgement.basis:
+            self._counted += self._judgement.take_counts()
+            self._judgement = Judgement(basis, self._threshold)
+        return self._judgement

@@ -13,8 +13,8 @@ from jsonschema.protocols import Validator
 from jsonschema_rs import ValidationError
 
 from pipeline.claims.contract import Contract, DocumentError, is_nullable
-from pipeline.claims.enrich import FEATURES
 from pipeline.claims.score import Rule, Rules, condition_of, fields_read
+from pipeline.claims.signals.table import SIGNALS
 
 _REFERENCE: type[Validator] = jsonschema.Draft202012Validator
 _COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}", re.ASCII)
@@ -54,7 +54,7 @@ def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
     if contract.document.get("type") != "object":
         raise DocumentError("type", "must be object")
     _check_core(contract)
-    taken = {name.lower() for name in (*reserved, *FEATURES)}
+    taken = {name.lower() for name in (*reserved, *SIGNALS)}
     for column in contract.columns:
         place = f"properties.{column.name}"
         if not _COLUMN_NAME.fullmatch(column.name):
@@ -143,7 +143,7 @@ def check_rules(text: str, contract: Contract) -> Rules:
         for name, schema in properties.items()
         if schema.get("x-label")
     }
-    known = set(contract.properties) | set(FEATURES)
+    known = set(contract.properties) | set(SIGNALS)
     seen: set[str] = set()
     for section, some in (("risk_rules", rules.risk), ("quality_rules", rules.quality)):
         for place, rule in enumerate(some):
@@ -169,6 +169,6 @@ def _check_rule(rule: Rule, where: str, known: set[str], labels: set[str]) -> No
     if fields is None:
         raise DocumentError(f"{where}.when", "must name the fields it reads, in properties")
     for name in sorted(fields - known):
-        raise DocumentError(f"{where}.when", f"{name} is neither a field nor a feature")
+        raise DocumentError(f"{where}.when", f"{name} is neither a field nor a signal")
     for name in sorted(fields & labels):
         raise DocumentError(f"{where}.when", f"{name} is ground truth and no input of the score")

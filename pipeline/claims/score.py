@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from pipeline.claims.contract import DocumentError
 from pipeline.claims.rows import Columns
+from pipeline.claims.signals.facts import Facts, not_null
 from pipeline.claims.verdicts import Condition, Schema, condition, verdicts
 
 # Conditions of these keywords look at the fields that they name and at nothing else.
@@ -132,43 +133,55 @@ def parts_of(when: Schema) -> dict[str, Schema] | None:
 
 
 class Scorer:
-    """Applies rules. The rules that fired on a claim are a bit mask: bit i stands for rule i."""
+    """Applies rules. The rules that fired on a claim are a bit mask: bit i stands for rule i.
 
-    def __init__(self, rules: Rules) -> None:
-        """Compile the conditions.
+    A rule that reads a signal whose source is absent never fires, and costs nothing.
+    """
+
+    def __init__(self, rules: Rules, facts: Facts) -> None:
+        """Compile the conditions, and have `facts` compute what they read.
 
         Raises:
             ValueError: a condition does not compile.
         """
         self._rules = (*rules.risk, *rules.quality)
         self._risk_count = len(rules.risk)
+        self._facts = facts
         by_field: dict[str, dict[int, Schema]] = {}
         self._across: list[tuple[int, Condition]] = []
+        self._read_across: frozenset[str] = frozenset()
         self._apart = 0
         for place, rule in enumerate(self._rules):
+            read = fields_read(rule.when) or frozenset()
+            if not facts.has(read):
+                continue
             bit, parts = 1 << place, parts_of(plain(rule.when))
             if parts is None:
                 self._across.append((bit, condition_of(rule)))
+                self._read_across |= read
                 continue
             self._apart |= bit
             for field, schema in parts.items():
-                by_field.setdefault(field, {})[bit] = schema
-        self._verdicts = {
+                by_field.setdefault(field, {})[bit] = not_null(schema, field)
+        judged = {
             field: verdicts(schemas, self._apart & ~sum(schemas))
             for field, schemas in by_field.items()
         }
+        self._verdicts = facts.by_key(judged)
+        facts.need({*self._verdicts, *self._read_across})
 
     def fired(self, facts: Columns) -> list[int]:
         """The rules that fire on each claim, which `assessment` tells.
 
-        `facts` are claims with their features.
+        `facts` are claims with their signals.
         """
         size = len(next(iter(facts.values())))
         fired: Iterable[int] = repeat(self._apart, size)
         for field, judged in self._verdicts.items():
             fired = map(and_, fired, judged.on(facts[field]))
         if self._across:
-            fired = map(or_, fired, map(self._fired_across, _claim_by_claim(facts)))
+            read = {name: facts[name] for name in self._read_across}
+            fired = map(or_, fired, map(self._fired_across, _claim_by_claim(read)))
         return list(fired)
 
     def _fired_across(self, facts: dict[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import cycle
 from typing import Any, NamedTuple
 
@@ -22,19 +23,18 @@ from pipeline.claims.message import Message
 from pipeline.claims.rows import Rows
 from pipeline.claims.score import Rules
 from pipeline.clock import SystemClock
+from pipeline.settings import Settings
 from pipeline.tables import TableName, claims_table, errors_table
-from pipeline.transforms.enrich_claims import EnrichClaims
-from pipeline.transforms.parse_json import ParseJson
 from pipeline.transforms.sources import ReadFiles, ToMessageFn
-from pipeline.transforms.validate_claims import ValidateClaims
+from pipeline.transforms.step import Decide
 
 CLAIMS = TableName("bench-project", "bench", "claims")
 ERRORS = TableName("bench-project", "bench", "errors")
 
 
-def settings() -> graph.Settings:
+def settings() -> Settings:
     """Those of a launch without parameters."""
-    return graph.Settings(Contract.default(), Rules.default(), 0.5, "benchmark")
+    return Settings(Contract.default(), Rules.default(), 0.5, "benchmark")
 
 
 def _insert_table(name: TableName) -> str:
@@ -105,20 +105,18 @@ def _read(pipeline: beam.Pipeline, source: Input) -> Any:
 
 def _parse(pipeline: beam.Pipeline, source: Input) -> Any:
     messages = _read(pipeline, source)
-    return messages | "ParseJson" >> ParseJson(settings().contract)
+    return messages | "ParseJson" >> Decide("Decode", settings().parse)
 
 
 def _validate(pipeline: beam.Pipeline, source: Input) -> Any:
     parsed = _parse(pipeline, source)
-    return parsed.accepted | "ValidateClaims" >> ValidateClaims(settings().contract)
+    return parsed.accepted | "ValidateClaims" >> Decide("Validate", settings().validate)
 
 
 def _enrich(pipeline: beam.Pipeline, source: Input) -> Any:
     validated = _validate(pipeline, source)
-    made = settings()
-    return validated.accepted | "EnrichClaims" >> EnrichClaims(
-        made.contract, made.rules, made.high_risk_threshold, "benchmark", SystemClock()
-    )
+    enrich = partial(settings().enrich, SystemClock())
+    return validated.accepted | "EnrichClaims" >> Decide("Enrich", enrich)
 
 
 class ReadyRowsFn(beam.DoFn):
@@ -128,7 +126,7 @@ class ReadyRowsFn(beam.DoFn):
         self._path = path
 
     def setup(self) -> None:
-        collector.calm()  # as the steps do that come before a sink
+        collector.look_less_often()  # as the steps do that come before a sink
         with open(self._path, "rb") as file:
             rows = read_rows(file)
         self._batches = [

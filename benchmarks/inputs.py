@@ -7,12 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from pipeline.claims import decode
-from pipeline.claims.claim_row import ClaimRows
 from pipeline.claims.message import Message
-from pipeline.claims.rejection import Rejection
-from pipeline.claims.validate import ClaimValidator
-from pipeline.graph import Settings
+from pipeline.claims.stages import run
+from pipeline.settings import Settings
 from pipeline.tools.samples import messages
 
 SEED = 1
@@ -74,13 +71,8 @@ def read_rows(file: IO[bytes]) -> list[Row]:
 
 
 def _rows(settings: Settings) -> Iterator[Row]:
-    contract = settings.contract
-    exact = contract.names("NUMERIC", "BIGNUMERIC", "INTEGER")
-    validator = ClaimValidator(contract)
-    make = ClaimRows(contract, settings.rules, settings.high_risk_threshold, "benchmark")
+    now = NOW.isoformat(timespec="milliseconds")
+    stages = [settings.parse(), settings.validate(), settings.enrich(lambda: now)]
     for number, sample in enumerate(messages(None, 0.0, SEED, NOW)):
-        message = Message(sample.data, f"claims-0000.ndjson:{number * 540}")
-        fields = decode.decode(message.data, exact)
-        claim = fields if isinstance(fields, Rejection) else validator.validate(fields)
-        if not isinstance(claim, Rejection):
-            yield message, make.row(message, claim, NOW.isoformat(timespec="milliseconds"))
+        decided = run(stages, [Message(sample.data, f"claims-0000.ndjson:{number * 540}")])
+        yield from zip(decided.messages, decided.outcomes, strict=True)

@@ -49,13 +49,22 @@ class Batch:
         return zip(self.messages, self.subjects, strict=True)
 
     def parts(self) -> Iterator["Batch"]:
-        """The batch in pieces of at most `MAX_MESSAGES`: one that Beam made may be larger."""
-        if len(self) <= MAX_MESSAGES:
+        """The batch in pieces of a bounded size: Beam makes batches of up to 4,096 elements.
+
+        Only messages alone are bounded by `MAX_BYTES`, too: what they came to is in memory already.
+        """
+        if len(self) <= MAX_MESSAGES and (self.subjects is not None or self._size() <= MAX_BYTES):
             yield self
+            return
+        if self.subjects is None:
+            yield from batches_of(self.messages)
             return
         for start in range(0, len(self), MAX_MESSAGES):
             part = slice(start, start + MAX_MESSAGES)
-            yield Batch(self.messages[part], self.subjects and self.subjects[part])
+            yield Batch(self.messages[part], self.subjects[part])
+
+    def _size(self) -> int:
+        return sum(map(len, map(_DATA_OF, self.messages)))
 
     @classmethod
     def of(cls, elements: Sequence[Any]) -> "Batch":
@@ -113,10 +122,3 @@ def batches_of(messages: Iterable[Message]) -> Iterator[Batch]:
         batch.append(message)
     if batch:
         yield Batch(batch)
-
-
-def bounded(batch: Batch) -> Iterable[Batch]:
-    """A batch of messages in batches of a bounded size: Beam makes one of up to 4,096."""
-    size = sum(map(len, map(_DATA_OF, batch.messages)))
-    fits = len(batch) <= MAX_MESSAGES and size <= MAX_BYTES
-    return (batch,) if fits else batches_of(batch.messages)

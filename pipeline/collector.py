@@ -12,7 +12,7 @@ _NEW_OBJECTS = 20_000
 
 
 @cache
-def calm() -> None:
+def look_less_often() -> None:
     """Once a process: look less often, and no more at what is loaded by now."""
     gc.collect()
     gc.freeze()

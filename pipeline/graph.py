@@ -1,31 +1,14 @@
 """The whole graph, on one screen."""
 
-from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import apache_beam as beam
 
-from pipeline.claims.contract import Contract
-from pipeline.claims.score import Rules
 from pipeline.clock import Clock, SystemClock
-from pipeline.pseudonymisation import Pseudonymisation
-from pipeline.transforms.enrich_claims import EnrichClaims
-from pipeline.transforms.parse_json import ParseJson
-from pipeline.transforms.pseudonymous_steps import steps_for
-from pipeline.transforms.validate_claims import ValidateClaims
+from pipeline.settings import Settings
+from pipeline.transforms.step import Decide
 from pipeline.transforms.write_errors import WriteErrors
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What decides on a claim: documents and figures, checked at launch."""
-
-    contract: Contract
-    rules: Rules
-    high_risk_threshold: float
-    pipeline_version: str
-    error_payload: str = "FULL"
-    pseudonymisation: Pseudonymisation | None = None
 
 
 class Sinks(NamedTuple):
@@ -45,17 +28,15 @@ def build(
     """
     clock = clock or SystemClock()
     contract, version = settings.contract, settings.pipeline_version
-    steps, threshold = steps_for(settings.pseudonymisation), settings.high_risk_threshold
-    enrich = EnrichClaims(contract, settings.rules, threshold, version, clock, steps.enrich)
     shown = frozenset(contract.properties) if settings.error_payload == "REDACTED" else None
+    enrich = partial(settings.enrich, clock)
 
-    parsed = messages | "ParseJson" >> ParseJson(contract, steps.decode)
-    validated = parsed.accepted | "ValidateClaims" >> ValidateClaims(contract, steps.validate)
-    enriched = validated.accepted | "EnrichClaims" >> enrich
+    parsed = messages | "ParseJson" >> Decide("Decode", settings.parse)
+    validated = parsed.accepted | "ValidateClaims" >> Decide("Validate", settings.validate)
+    enriched = validated.accepted | "EnrichClaims" >> Decide("Enrich", enrich)
     refused = enriched.accepted | "WriteClaims" >> sinks.claims
     (
         (parsed.rejected, validated.rejected, enriched.rejected, refused)
         | "FlattenRejections" >> beam.Flatten()
-        | "WriteErrors"
-        >> WriteErrors(sinks.errors, contract.version, version, clock, shown, steps.error_rows)
+        | "WriteErrors" >> WriteErrors(sinks.errors, contract.version, version, clock, shown)
     )

@@ -15,8 +15,9 @@ from pipeline.bigquery.streaming_insert import StreamingInsert
 from pipeline.claims.contract import DocumentError, default_contract_text
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.score import default_rules_text
-from pipeline.graph import Settings, Sinks
+from pipeline.graph import Sinks
 from pipeline.options import Launch, ParameterError
+from pipeline.settings import Settings
 from pipeline.table_fit import TableError
 from pipeline.table_setup import TableSetup
 from pipeline.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table

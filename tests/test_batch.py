@@ -1,6 +1,7 @@
 """Batches: bounded, and nothing is lost or reordered on the way through them."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from apache_beam.typehints.batch import BatchConverter
 from pipeline.batch import MAX_BYTES, MAX_MESSAGES, Batch, batches_of
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
+from pipeline.claims.score import Rules
+from pipeline.claims.stages import Decided, Parse, Stage
 from pipeline.pseudonymisation import Pseudonymisation
-from pipeline.transforms.parse_json import ParseJson
-from pipeline.transforms.pseudonymous_steps import steps_for
-from pipeline.transforms.step import Step
+from pipeline.settings import Settings
+from pipeline.transforms.step import Decide, StepFn
 
 
 @pytest.mark.parametrize(
@@ -39,8 +41,9 @@ def test_batches_are_bounded(sizes: list[int], lengths: list[int]) -> None:
 def test_a_large_batch_is_decoded_bit_by_bit(names: tuple[str, ...], tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_bytes(b"k" * 32)
-    asked = Pseudonymisation(names, str(key)) if names else None
-    decode = steps_for(asked).decode(Contract.default())
+    chosen = Pseudonymisation(names, str(key)) if names else None
+    settings = Settings(Contract.default(), Rules.default(), 0.5, "0", pseudonymisation=chosen)
+    decode = StepFn(settings.parse, "")
     decode.setup()
     sizes = [*[2] * (MAX_MESSAGES + 1), MAX_BYTES, MAX_BYTES, 2]
     messages = [Message(b" " * (size - 2) + b"{}", str(n)) for n, size in enumerate(sizes)]
@@ -66,16 +69,16 @@ def test_pairs_are_kept_apart_and_come_out_as_pairs() -> None:
     assert (list(batch), len(batch)) == (pairs, 2)
 
 
-class _ForgetfulFn(Step):
-    stage = "parse"
+class _Forgetful(Stage):
+    name = "parse"
 
-    def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Sequence[Any]:
-        return subjects[1:]
+    def decide(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
+        return Decided(messages, subjects[1:])
 
 
 @pytest.mark.parametrize("subjects", [[1, 2], None])
 def test_a_step_that_loses_a_message_fails_the_bundle(subjects: list[int] | None) -> None:
-    step = _ForgetfulFn()
+    step = StepFn(_Forgetful, "")
     step.setup()
     with pytest.raises(ValueError, match="2 messages"):
         list(step.process_batch(Batch([Message(b"1"), Message(b"2")], subjects)))
@@ -101,7 +104,7 @@ class _InBatchesFn(beam.DoFn):
 def test_a_step_takes_batches_and_gives_both_outputs_in_batches() -> None:
     with beam.Pipeline() as pipeline:
         messages = pipeline | beam.Create([250]) | "InBatches" >> beam.ParDo(_InBatchesFn())
-        parsed = messages | "ParseJson" >> ParseJson(Contract.default())
+        parsed = messages | "ParseJson" >> Decide("Decode", partial(Parse, Contract.default()))
         ids = parsed.accepted | "Ids" >> beam.Map(lambda element: element[0].message_id)
         assert_that(ids, equal_to([str(n) for n in range(250) if n % 3]), label="Accepted")
         codes = parsed.rejected | "Codes" >> beam.Map(lambda element: element[1].error_code)

@@ -16,12 +16,13 @@ from pipeline import graph
 from pipeline.claims.contract import Contract
 from pipeline.claims.decode import ERRORS
 from pipeline.claims.score import Rules
+from pipeline.settings import Settings
 from pipeline.tables import claims_table, errors_table
 from pipeline.transforms.sources import ReadFiles
 from tests.memory_table import MemoryTable
 
 CASES = Path(__file__).parent / "cases/graph"
-SETTINGS = graph.Settings(Contract.default(), Rules.default(), 0.5, "0.0.0")
+SETTINGS = Settings(Contract.default(), Rules.default(), 0.5, "0.0.0")
 
 
 def noon() -> str:

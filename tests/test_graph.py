@@ -19,9 +19,10 @@ from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Rules
 from pipeline.metrics import NAMESPACE, STEP_METRICS
+from pipeline.settings import Settings
 from tests.memory_table import MemoryTable
 
-SETTINGS = graph.Settings(Contract.default(), Rules.default(), 0.5, "0.0.0")
+SETTINGS = Settings(Contract.default(), Rules.default(), 0.5, "0.0.0")
 CANARY = "Canary-7f3a"
 CLAIM = {
     "claim_id": "1",

@@ -1,7 +1,8 @@
 """What claims are judged by at a moment: rules, and what signals are looked up in."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from pipeline.claims.score import Rules
 
@@ -16,7 +17,26 @@ class Basis(NamedTuple):
     """`name=version` of each reference file in use, the rules file included."""
 
 
-def unchanging(rules: Rules) -> Callable[[], Basis]:
+class BasisSource(Protocol):
+    """Has the basis of each moment."""
+
+    def now(self) -> Basis:
+        """The basis; the same object until it changes."""
+
+    def take_counts(self) -> Mapping[str, int]:
+        """What happened to it since the last call, by the names of metrics."""
+
+
+class Unchanging:
     """The rules of a launch, without any reference file."""
-    basis = Basis(rules)
-    return lambda: basis
+
+    def __init__(self, rules: Rules, lookups: Mapping[str, Any] | None = None) -> None:
+        self._basis = Basis(rules, lookups or {})
+
+    def now(self) -> Basis:
+        """Always the same."""
+        return self._basis
+
+    def take_counts(self) -> Mapping[str, int]:
+        """Nothing happens to it."""
+        return Counter()

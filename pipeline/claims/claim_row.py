@@ -1,10 +1,10 @@
 """The row of the claims table: a claim with its signals, score, reasons and evidence."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from pipeline.claims.basis import Basis
+from pipeline.claims.basis import BasisSource
 from pipeline.claims.contract import Contract
 from pipeline.claims.json_text import json_column
 from pipeline.claims.judgement import Judgement, RuleColumns
@@ -21,18 +21,18 @@ class ClaimRows:
     def __init__(
         self,
         contract: Contract,
-        basis: Callable[[], Basis],
+        basis: BasisSource,
         high_risk_threshold: float,
         pipeline_version: str,
     ) -> None:
-        """`basis` gives what claims are judged by, once a batch; it may be another one each time.
+        """Each batch is judged by what `basis` has then.
 
         Raises:
             ValueError: a condition of the rules does not compile.
         """
         self._basis = basis
         self._threshold = high_risk_threshold
-        self._judgement = Judgement(basis(), high_risk_threshold)
+        self._judgement = Judgement(basis.now(), high_risk_threshold)
         self._counted: list[tuple[RuleColumns, int]] = []
         self._names = (*contract.blank, ADDITIONAL_FIELDS)
         self._values_of = itemgetter(*self._names)
@@ -43,19 +43,16 @@ class ClaimRows:
             "pipeline_version": pipeline_version,
         }
 
-    def row(
-        self, message: Message, claim: dict[str, Any], processing_timestamp: str
-    ) -> dict[str, Any]:
-        """The row of one claim. `processing_timestamp` is RFC 3339, UTC."""
-        return self.rows([message], [claim], processing_timestamp)[0]
-
     def rows(
         self,
         messages: Sequence[Message],
         claims: Sequence[dict[str, Any]],
         processing_timestamp: str,
     ) -> Rows:
-        """The row of each claim, which came in the message at the same place."""
+        """The row of each claim, which came in the message at the same place.
+
+        `processing_timestamp` is RFC 3339, UTC.
+        """
         values = zip(*map(self._values_of, claims), strict=True)
         columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=True))
         columns |= self._judgement_now().columns(columns)
@@ -72,13 +69,13 @@ class ClaimRows:
             columns[name] = list(map(json_column, columns[name]))
         return Rows(columns)
 
-    def take_verdicts(self) -> list[tuple[RuleColumns, int]]:
+    def take_rule_counts(self) -> list[tuple[RuleColumns, int]]:
         """What the rules filled in, and in how many rows, since the last call."""
         counted, self._counted = self._counted, []
         return counted + self._judgement.take_counts()
 
     def _judgement_now(self) -> Judgement:
-        basis = self._basis()
+        basis = self._basis.now()
         if basis is not self._judgement.basis:
             self._counted += self._judgement.take_counts()
             self._judgement = Judgement(basis, self._threshold)

@@ -160,6 +160,11 @@ class Contract:
         )
 
     @property
+    def exact_fields(self) -> tuple[str, ...]:
+        """The fields whose numbers must keep every digit from the text of a message on."""
+        return self.names("NUMERIC", "BIGNUMERIC", "INTEGER")
+
+    @property
     def canonical_document(self) -> dict[str, Any]:
         """The JSON Schema that normalised claims obey."""
         properties = {name: _canonical(schema) for name, schema in self.properties.items()}
@@ -175,12 +180,8 @@ class Contract:
             self.canonical_document, validate_formats=True, offline=True
         )
 
-    def accepts(self, claim: dict[str, Any]) -> bool:
-        """Whether a claim is canonical: normalised, and without a violation."""
-        return self.accept([claim])[0]
-
     def accept(self, claims: Sequence[dict[str, Any]]) -> list[bool]:
-        """The same of each of several claims."""
+        """Of each claim, whether it is canonical: normalised, and without a violation."""
         accepted = list(map(self._is_valid, claims))
         for name in self._numerics:
             fit = fit_numeric([claim.get(name) for claim in claims])
@@ -193,7 +194,11 @@ class Contract:
         return self._validator.is_valid
 
     def violations(self, claim: dict[str, Any]) -> tuple[Violation, ...]:
-        """What a normalised claim violates, in the order of the contract's fields."""
+        """What a normalised claim violates, in the order of the contract's fields.
+
+        Raises:
+            ValueError: it is nested deeper than the validator looks.
+        """
         found = [describe(error, self.properties) for error in self._errors(claim)]
         for name in self._numerics:
             value = claim.get(name)
@@ -204,17 +209,18 @@ class Contract:
         return tuple(dict.fromkeys(found))[:MAX_VIOLATIONS]
 
     def _errors(self, claim: dict[str, Any]) -> list[jsonschema_rs.ValidationError]:
-        shortened = {
-            name: value[:_EXAMINED_ITEMS] if type(value) is list else value
+        long = {
+            name: value[:_EXAMINED_ITEMS]
             for name, value in claim.items()
+            if type(value) is list and len(value) > _EXAMINED_ITEMS
         }
-        errors = list(self._validator.iter_errors(shortened))
-        if not errors:
-            try:
-                self._validator.validate(claim)
-            except jsonschema_rs.ValidationError as error:  # beyond the examined items
-                errors.append(error)
-        return errors
+        if not long:
+            return list(self._validator.iter_errors(claim))
+        try:
+            self._validator.validate(claim)
+        except jsonschema_rs.ValidationError as first:  # perhaps beyond the examined items
+            return list(self._validator.iter_errors({**claim, **long})) or [first]
+        return []
 
 
 def default_contract_text() -> str:

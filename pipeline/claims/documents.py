@@ -120,7 +120,7 @@ def _check_core(contract: Contract) -> None:
 
 def _compile(contract: Contract) -> None:
     try:
-        contract.accepts({})
+        contract.accept([{}])
     except ValidationError as error:
         raise _not_compiling(error) from None
 

@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.claims.message import Beginning, Message, size_of
+from pipeline.claims.message import Beginning, Message, StructureOnly, size_of
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.replay import history
 
@@ -17,6 +17,14 @@ TRUNCATED, REDACTED = "truncated", "redacted"
 """Values of `raw_encoding` from which no message can be had back."""
 RAW_LIMIT = 6 << 20
 """Bytes that `raw_bytes` holds at most: as base64 they fit the 9 MB of a streaming insert."""
+
+
+def message_columns(message: Message) -> dict[str, Any]:
+    """The columns that hold a message, or as much of it as may be kept."""
+    if isinstance(message, StructureOnly):
+        structure = message.data.decode() or None
+        return {"raw_message": structure, "raw_encoding": REDACTED, "raw_size": message.size}
+    return {**raw_columns(message.data), "raw_size": size_of(message.data)}
 
 
 def raw_columns(data: bytes) -> dict[str, Any]:
@@ -64,8 +72,7 @@ def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> d
         "error": rejection.error,
         "violations": [violation._asdict() for violation in rejection.violations],
         "claim_id": rejection.claim_id,
-        **raw_columns(message.data),
-        "raw_size": size_of(message.data),
+        **message_columns(message),
         "message_id": message.message_id,
         "original_message_id": original_message_id,
         "publish_time": publish_time,

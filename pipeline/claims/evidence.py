@@ -1,6 +1,6 @@
 """What an auditor sees beside a reason: values of signals and limits of rules, nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.claims.rows import Columns
@@ -12,21 +12,15 @@ from pipeline.claims.verdicts import BOUNDS
 def limits(when: Any) -> dict[str, list[str]]:
     """The bounds that a condition sets, by field, wherever in it they stand."""
     found: dict[str, list[str]] = {}
-    if isinstance(when, Mapping):
-        for keyword, argument in when.items():
-            if keyword == "properties":
-                for field, schema in argument.items():
-                    bounds = schema if isinstance(schema, Mapping) else {}
-                    found.setdefault(field, []).extend(
-                        _text(bound) for name, bound in bounds.items() if name in BOUNDS
-                    )
-            else:
-                for field, bounds in limits(argument).items():
-                    found.setdefault(field, []).extend(bounds)
-    elif isinstance(when, list):
-        for part in when:
-            for field, bounds in limits(part).items():
-                found.setdefault(field, []).extend(bounds)
+    parts = when if isinstance(when, list) else []
+    if isinstance(when, dict):
+        for field, schema in when.get("properties", {}).items():
+            bounds = schema if isinstance(schema, dict) else {}
+            found[field] = [_text(bound) for name, bound in bounds.items() if name in BOUNDS]
+        parts = [part for keyword, part in when.items() if keyword != "properties"]
+    for part in parts:
+        for field, texts in limits(part).items():
+            found[field] = [*found.get(field, ()), *texts]
     return found
 
 

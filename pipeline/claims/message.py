@@ -43,3 +43,10 @@ class Message(NamedTuple):
     publish_time: str | None = None
     """RFC 3339, UTC; None for a line of a file."""
     attributes: Mapping[str, str] = {}  # shared, and never changed: no step mutates an element
+
+
+class StructureOnly(Message):
+    """A message of which only the structure may be kept: its `data` is that, or empty."""
+
+    size: int
+    """Bytes of the original message."""

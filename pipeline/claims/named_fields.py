@@ -1,7 +1,7 @@
 """The fields that `pseudonymise` names: found in messages, rejections and rows, and replaced there.
 
 A message is rebuilt with pseudonyms before any step passes it on. Where that cannot be done without
-a doubt, nothing but its structure is kept: it is `Withheld`.
+a doubt, nothing but its structure is kept: it is `StructureOnly`.
 """
 
 import json
@@ -15,11 +15,11 @@ from pipeline.claims.contract import Contract, DocumentError
 from pipeline.claims.message import Message
 from pipeline.claims.normalise import Normaliser
 from pipeline.claims.pseudonyms import PREFIX, PSEUDONYM_LENGTH, Pseudonyms
+from pipeline.claims.redaction import structure_only
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.resembling_keys import Number, ResemblingKeys
 from pipeline.claims.rows import Columns
 from pipeline.claims.validate import ADDITIONAL_FIELDS, STAGE
-from pipeline.claims.withheld import Withheld
 
 FOREIGN = "foreign_pseudonym"
 _ANOTHER_KEY = "a pseudonym that the key of this job has not made"
@@ -41,7 +41,7 @@ def check_names(text: str, contract: Contract) -> tuple[str, ...]:
         if name not in texts:
             raise DocumentError(name, "its column is no STRING, which a pseudonym is")
         sample = PREFIX + "A" * (PSEUDONYM_LENGTH - len(PREFIX))
-        if not part_of(contract, (name,)).accepts({name: sample}):
+        if part_of(contract, (name,)).accept([{name: sample}]) != [True]:
             reason = f"the claim schema refuses a pseudonym: {PSEUDONYM_LENGTH} of A-Z a-z 0-9 - _"
             raise DocumentError(name, reason)
     return names
@@ -74,8 +74,9 @@ class NamedFields:
     def message(self, message: Message, fields: dict[str, Any] | Any) -> Message:
         """The message with pseudonyms in place of values. Never raises.
 
-        `fields` is what the message was decoded to; anything but a dict withholds it. So does a
-        value that the contract refuses: its pseudonym would pass for that of a right one.
+        `fields` is what the message was decoded to. Unless that is a dict, only the structure of
+        the message is kept. The same goes for a value that the contract refuses, whose pseudonym
+        would pass for that of a valid one.
         """
         message = message._replace(attributes=self._resembling.replaced(message.attributes))
         data = None
@@ -85,12 +86,12 @@ class NamedFields:
             except Exception:  # whatever it is, the message must not travel on as it came
                 data = None
         if data is None:
-            return Withheld.of(message, self._known)
+            return structure_only(message, self._known)
         return message._replace(data=data)
 
     def _data(self, data: bytes, fields: dict[str, Any]) -> bytes | None:
         values = self._values(fields)
-        if not self._part.accepts(values) or self._foreign(values):
+        if self._part.accept([values]) != [True] or self._foreign(values):
             return None
         document = dict(fields) if self._is_plain(fields) else self._exact_document(data)
         for name, value in values.items():

@@ -6,24 +6,34 @@ from itertools import count
 from typing import Any
 
 from pipeline.claims.error_row import REDACTED, TEXT_LIMIT
+from pipeline.claims.message import Message, StructureOnly, size_of
 
 _MAX_DEPTH = 50
 """Levels of arrays and objects that are shown."""
 
 
-def redacted(row: Mapping[str, Any], data: bytes, names: Collection[str]) -> dict[str, Any]:
+def redacted(row: Mapping[str, Any], message: Message, names: Collection[str]) -> dict[str, Any]:
     """The row of `error_row`, with the structure of its message in place of the message.
 
     Gone are the claim id and the attributes, too; `names` are the field names that may be shown.
     """
+    is_redacted = isinstance(message, StructureOnly)
     return {
         **row,
         "claim_id": None,
-        "raw_message": structure(data, names),
+        "raw_message": row["raw_message"] if is_redacted else structure(message.data, names),
         "raw_bytes": None,
         "raw_encoding": REDACTED,
         "attributes": [],
     }
+
+
+def structure_only(message: Message, names: Collection[str]) -> StructureOnly:
+    """The message without a value; `names` are the field names that may be shown."""
+    data = (structure(message.data, names) or "").encode()
+    kept = StructureOnly(data, *message[1:])
+    kept.size = size_of(message.data)
+    return kept
 
 
 def structure(data: bytes, names: Collection[str]) -> str | None:

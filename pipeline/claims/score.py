@@ -181,7 +181,7 @@ class Scorer:
             fired = map(and_, fired, judged.on(facts[field]))
         if self._across:
             read = {name: facts[name] for name in self._read_across}
-            fired = map(or_, fired, map(self._fired_across, _claim_by_claim(read)))
+            fired = map(or_, fired, map(self._fired_across, _claim_by_claim(read, size)))
         return list(fired)
 
     def _fired_across(self, facts: dict[str, Any]) -> int:
@@ -199,7 +199,13 @@ class Scorer:
         )
 
 
-def _claim_by_claim(facts: Columns) -> Iterator[dict[str, Any]]:
+def _claim_by_claim(facts: Columns, size: int) -> Iterable[dict[str, Any]]:
+    if not facts:
+        return repeat({}, size)
+    return _as_dicts(facts)
+
+
+def _as_dicts(facts: Columns) -> Iterator[dict[str, Any]]:
     for values in zip(*facts.values(), strict=True):
         yield dict(zip(facts, values, strict=True))
 

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.claims.contract import Contract
 from pipeline.claims.json_text import json_column, json_text
 from pipeline.claims.normalise import Normaliser
-from pipeline.claims.rejection import Rejection
+from pipeline.claims.rejection import Rejection, Violation
 
 STAGE = "validate"
 ADDITIONAL_FIELDS = "additional_fields"
@@ -34,85 +34,78 @@ class ClaimValidator:
         self._blank = {**contract.blank, ADDITIONAL_FIELDS: None}
         self._objects = [column.name for column in contract.columns if column.type == "JSON"]
 
-    def validate(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
-        """The claim, or the rejection with all that is wrong with it.
+    def validate(self, many: Sequence[dict[str, Any]]) -> list[dict[str, Any] | Rejection]:
+        """The claim of each message, or the rejection with all that is wrong with it.
 
         A claim has every field of the contract, null where the message has none, and the
         fields that the contract does not know as JSON text in `additional_fields`.
         """
         try:
-            try:
-                if self._is_canonical(fields):
-                    return self._claim(fields)
-                accepted = self._accept_normalised(fields)
-            except ValueError:  # nested deeper than the validator looks
-                accepted = self._accept_known(fields)
-            return accepted if isinstance(accepted, Rejection) else self._claim(accepted)
-        except (ValueError, RecursionError):
-            return _TOO_DEEP
-
-    def validate_all(self, many: Sequence[dict[str, Any]]) -> list[dict[str, Any] | Rejection]:
-        """The same for each of several messages, in less time for those that are canonical."""
-        if self._objects:
-            return list(map(self.validate, many))
-        try:
-            accepted = self._contract.accept(many)
+            canonical = self._are_canonical(many)
         except ValueError:  # nested deeper than the validator looks
-            return list(map(self.validate, many))
+            if len(many) == 1:
+                return [self._without_unknown(many[0])]
+            return [outcome for fields in many for outcome in self.validate([fields])]
         claims: list[dict[str, Any] | Rejection] = [self._blank | fields for fields in many]
-        for place, is_plain in enumerate(self._are_plain(many, accepted, claims)):
-            if not is_plain:
-                claims[place] = self.validate(many[place])
+        width, has_objects = len(self._blank), bool(self._objects)
+        for place, (fields, claim) in enumerate(zip(many, claims, strict=True)):
+            if not canonical[place]:
+                claims[place] = self._normalised(fields)
+            elif len(claim) != width or has_objects or ADDITIONAL_FIELDS in fields:
+                claims[place] = self._claim(fields)
         return claims
 
-    def _are_plain(
-        self, many: Sequence[dict[str, Any]], accepted: list[bool], claims: Sequence[Any]
-    ) -> list[bool]:
-        """Of each claim, whether it has just the fields of the contract, in their spelling."""
-        sizes = list(map(len, claims))
-        plain = accepted
-        if sizes.count(len(self._blank)) != len(many):
-            plain = [
-                are and size == len(self._blank) for are, size in zip(plain, sizes, strict=True)
-            ]
-        if any([ADDITIONAL_FIELDS in fields for fields in many]):
-            plain = [are and ADDITIONAL_FIELDS not in f for are, f in zip(plain, many, strict=True)]
+    def _are_canonical(self, many: Sequence[dict[str, Any]]) -> list[bool]:
+        """Of each, whether it keeps the contract in the spelling of the columns."""
+        canonical = self._contract.accept(many)
         for name, misspelt in self._misspelt:
             types = [type(fields.get(name)) for fields in many]
             if not misspelt.isdisjoint(types):
-                plain = [are and its not in misspelt for are, its in zip(plain, types, strict=True)]
-        return plain
+                canonical = [
+                    is_canonical and its not in misspelt
+                    for is_canonical, its in zip(canonical, types, strict=True)
+                ]
+        return canonical
 
-    def _accept_normalised(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
-        fields = self._normaliser.normalise(fields)
-        return fields if self._contract.accepts(fields) else self._rejection(fields)
-
-    def _accept_known(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
-        """The same without a look at fields that the contract does not know."""
+    def _without_unknown(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
+        """The outcome without a look at fields that the contract does not know."""
         known = {name: value for name, value in fields.items() if name in self._contract.blank}
-        accepted = known if self._is_canonical(known) else self._accept_normalised(known)
-        return accepted if isinstance(accepted, Rejection) else {**fields, **accepted}
+        try:
+            if self._are_canonical([known]) == [True]:
+                return self._claim(fields)
+        except ValueError:
+            return _TOO_DEEP
+        return self._normalised(known, fields)
 
-    def _is_canonical(self, fields: dict[str, Any]) -> bool:
-        for name, misspelt in self._misspelt:
-            if type(fields.get(name)) in misspelt:
-                return False
-        return self._contract.accepts(fields)
+    def _normalised(
+        self, fields: dict[str, Any], rest: Mapping[str, Any] | None = None
+    ) -> dict[str, Any] | Rejection:
+        """The outcome for fields that need another spelling, or are wrong; judged just once."""
+        fields = self._normaliser.normalise(fields)
+        try:
+            violations = self._contract.violations(fields)
+        except ValueError:
+            return _TOO_DEEP
+        if violations:
+            return self._rejection(fields, violations)
+        return self._claim({**rest, **fields} if rest else fields)
 
-    def _claim(self, fields: dict[str, Any]) -> dict[str, Any]:
-        for name in self._objects:
-            json_column(fields.get(name))  # no deeper than its column takes it
-        claim = self._blank | fields
-        if len(claim) == len(self._blank) and ADDITIONAL_FIELDS not in fields:
-            return claim
+    def _claim(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
         known = self._contract.blank
-        extra = {name: value for name, value in fields.items() if name not in known}
-        claim = {name: claim[name] for name in known}
-        claim[ADDITIONAL_FIELDS] = json_text(extra)
+        try:
+            for name in self._objects:
+                json_column(fields.get(name))  # no deeper than its column takes it
+            claim = self._blank | fields
+            if len(claim) == len(self._blank) and ADDITIONAL_FIELDS not in fields:
+                return claim
+            extra = {name: value for name, value in fields.items() if name not in known}
+            claim = {name: claim[name] for name in known}
+            claim[ADDITIONAL_FIELDS] = json_text(extra)
+        except (ValueError, RecursionError):
+            return _TOO_DEEP
         return claim
 
-    def _rejection(self, claim: dict[str, Any]) -> Rejection:
-        violations = self._contract.violations(claim)
+    def _rejection(self, claim: Mapping[str, Any], violations: tuple[Violation, ...]) -> Rejection:
         first = violations[0]
         claim_id = claim.get("claim_id")
         return Rejection(

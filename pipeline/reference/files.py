@@ -1,4 +1,4 @@
-"""A file that may change, local or gs://, or all files of a pattern: what is there, and its lines."""
+"""A file that may change, or all files of a pattern, local or gs://: what is there, its lines."""
 
 import glob
 import hashlib

@@ -1,15 +1,15 @@
 """Looks at the reference files now and then, and swaps what claims are judged by at once.
 
-One watch serves all threads of a process. It works on a thread of its own: claims are judged by the
-old files until the new ones have been read and checked, and go on being judged by them where the new
-ones are broken.
+One watch serves all threads of a process. It works on a thread of its own: claims are judged by
+the old files until the new ones have been read and checked, and go on being judged by them where
+the new ones are broken.
 """
 
 import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from random import uniform
 from typing import Any, NamedTuple
 
@@ -78,7 +78,9 @@ def load(parts: tuple[Part, ...], source: Source, before: Loaded | None = None) 
     if size == 0:
         raise InvalidReference("has no entries")
     if before is not None and not source.may_shrink and 2 * size < before.size:
-        raise InvalidReference(f"{size:,} entries are fewer than half of the {before.size:,} in use")
+        raise InvalidReference(
+            f"{size:,} entries are fewer than half of the {before.size:,} in use"
+        )
     return Loaded(content, reading.version, size)
 
 
@@ -132,7 +134,7 @@ class Watch:
         self._logged = -_LOG_SECONDS
         self._stopped = threading.Event()
 
-    def __call__(self) -> Basis:
+    def now(self) -> Basis:
         """What claims are judged by now."""
         return self._basis
 

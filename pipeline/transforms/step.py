@@ -1,7 +1,7 @@
-"""What the steps share: one pure function over messages, and an output for its rejections."""
+"""A step of the graph: one stage of the claim logic as a DoFn, with an output for rejections."""
 
-from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -9,85 +9,76 @@ from apache_beam.pvalue import TaggedOutput
 
 from pipeline import collector
 from pipeline.batch import Batch
-from pipeline.claims.message import Message
-from pipeline.claims.rejection import Rejection
+from pipeline.claims.stages import Stage, decide
 from pipeline.metrics import Tally
 
 ACCEPTED, REJECTED = "accepted", "rejected"
 
 
-class Step(beam.DoFn):
-    """Takes (Message, subject) and gives (Message, outcome) or, rejected, (Message, Rejection).
+class StepFn(beam.DoFn):
+    """(Message, subject) -> (Message, outcome) or, rejected, (Message, Rejection).
 
-    This is the one boundary that turns a surprise into a rejection: code `internal_error`, with
-    the type of the exception and nothing of its text, which may hold values of the claim.
+    The first step takes messages alone, and counts them as received.
     """
 
-    stage: str
+    def __init__(self, make_stage: Callable[[], Stage], label: str) -> None:
+        """`make_stage` is called once on each worker."""
+        self._make_stage = make_stage
+        self._label = label
 
-    @abstractmethod
-    def decide(self, message: Message, subject: Any) -> Any:
-        """The outcome for one message, or its `Rejection`."""
-
-    def decide_all(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Sequence[Any]:
-        """The outcome for each message, in a list where there may be rejections.
-
-        Subclasses that decide on many at once are faster.
-        """
-        return list(map(self.decide, messages, subjects))
+    def default_label(self) -> str:
+        """Part of the step's label, which is API."""
+        return self._label
 
     def setup(self) -> None:
-        """Make the tally; subclasses compile what they need here too."""
+        """Make the stage, which compiles what it needs."""
         self.tally = Tally()
-        collector.calm()
+        collector.look_less_often()
+        self._stage = self._make_stage()
 
-    def process(self, element: tuple[Message, Any]) -> Iterable[Any]:
+    def process(self, element: Any) -> Iterable[Any]:
         """Decide on one message."""
-        message, subject = element
-        outcome = self._outcome(message, subject)
-        if type(outcome) is Rejection:
-            self._count((outcome,))
-            return (TaggedOutput(REJECTED, (message, outcome)),)
-        return ((message, outcome),)
+        for output in self.process_batch(Batch.of([element])):
+            if isinstance(output, TaggedOutput):
+                yield from (TaggedOutput(REJECTED, pair) for pair in output.value)
+            else:
+                yield from output
 
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
         """Decide on each message of a batch."""
+        if batch.subjects is None:
+            self.tally["received"] += len(batch)
         for part in batch.parts():
-            yield from self._decided(part)
-
-    def _decided(self, batch: Batch) -> Iterator[Batch]:
-        messages, subjects = batch.messages, batch.subjects or ()
-        try:
-            outcomes = self.decide_all(messages, subjects)
-        except Exception:  # of which message, is seen one by one
-            outcomes = list(map(self._outcome, messages, subjects))
-        if type(outcomes) is list and Rejection in map(type, outcomes):
-            pairs = list(zip(messages, outcomes, strict=True))
-            rejected = Batch.of([pair for pair in pairs if type(pair[1]) is Rejection])
-            accepted = Batch.of([pair for pair in pairs if type(pair[1]) is not Rejection])
-            self._count(rejection for _, rejection in rejected)
-            yield TaggedOutput(REJECTED, rejected)
-        else:
-            accepted = Batch(messages, outcomes)
-        if accepted:
-            yield accepted
-
-    def _outcome(self, message: Message, subject: Any) -> Any:
-        try:
-            return self.decide(message, subject)
-        except Exception as surprise:
-            kind = type(surprise).__name__
-            return Rejection(self.stage, "internal_error", f"unexpected {kind} in this step")
-
-    def _count(self, rejections: Iterable[Rejection]) -> None:
-        for rejection in rejections:
-            self.tally[f"rejected_{rejection.stage}_{rejection.error_code}"] += 1
+            subjects = part.messages if part.subjects is None else part.subjects
+            decided = decide(self._stage, part.messages, subjects)
+            if decided.rejected:
+                for _, rejection in decided.rejected:
+                    self.tally[f"rejected_{rejection.stage}_{rejection.error_code}"] += 1
+                yield TaggedOutput(REJECTED, Batch.of(decided.rejected))
+            if decided.messages:
+                yield Batch(decided.messages, decided.outcomes)
 
     def finish_bundle(self) -> None:
-        """Hand the counts of the bundle to Beam."""
+        """Hand the metrics of the bundle to Beam."""
+        counts, samples = self._stage.take_metrics()
+        self.tally.update(counts)
+        for name, value in samples.items():
+            self.tally.sample(name, value)
         self.tally.flush()
 
 
-def outputs_of(step: Step) -> Any:
-    """A ParDo of a step, whose result has the outputs `accepted` and `rejected`."""
-    return beam.ParDo(step).with_outputs(REJECTED, main=ACCEPTED)
+@dataclass
+class Decide(beam.PTransform):
+    """Messages through one stage, with the outputs `accepted` and `rejected`."""
+
+    name: str
+    """Part of the labels, which are API."""
+    make_stage: Callable[[], Stage]
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, elements: beam.PCollection) -> Any:
+        """Wire the step."""
+        step = beam.ParDo(StepFn(self.make_stage, f"{self.name}Fn"))
+        return elements | self.name >> step.with_outputs(REJECTED, main=ACCEPTED)

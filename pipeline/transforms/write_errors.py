@@ -1,6 +1,6 @@
 """WriteErrors: rejections to rows of the error table."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ class ErrorRowFn(beam.DoFn):
         message, rejection = element
         row = error_row(message, rejection, self._clock())
         if self._shown is not None:
-            row = redacted(row, message.data, self._shown)
+            row = redacted(row, message, self._shown)
         return ((message, {**row, **self._same_for_all}),)
 
 
@@ -61,7 +61,6 @@ class WriteErrors(beam.PTransform):
     clock: Clock
     shown: frozenset[str] | None = None
     """Rows show these field names of a message and no value; None: they hold the message."""
-    step: Callable[..., beam.DoFn] = ErrorRowFn
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -69,7 +68,7 @@ class WriteErrors(beam.PTransform):
     def expand(self, rejected: beam.PCollection) -> Any:
         """Wire the step."""
         rows = rejected | "MakeRows" >> beam.ParDo(
-            self.step(self.contract_version, self.pipeline_version, self.clock, self.shown)
+            ErrorRowFn(self.contract_version, self.pipeline_version, self.clock, self.shown)
         )
         refused = rows | "Append" >> self.sink
         return refused | "RefuseToLose" >> beam.ParDo(RefuseToLoseFn())

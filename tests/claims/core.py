@@ -1,38 +1,50 @@
-"""The pure core with its default documents, wired as the graph wires it."""
+"""The stages with their default documents."""
 
 import base64
 import json
 from typing import Any
 
-from pipeline.claims.claim_row import ClaimRows
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.contract import Contract
-from pipeline.claims.decode import decode
 from pipeline.claims.message import Beginning, Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Rules
-from pipeline.claims.validate import ClaimValidator
+from pipeline.claims.stages import Enrich, Parse, Stage, Validate, run
 from tests.claims.case_files import Case, clean_claim, text_of
 
 CONTRACT = Contract.default()
 RULES = Rules.default()
-EXACT = CONTRACT.names("NUMERIC", "BIGNUMERIC", "INTEGER")
-VALIDATOR = ClaimValidator(CONTRACT)
-ROWS = ClaimRows(CONTRACT, RULES, 0.5, "test")
 NOW = "2026-11-23T00:00:00Z"
 CLEAN = clean_claim()
 
 
+def clock() -> str:
+    return NOW
+
+
+PARSE, VALIDATE = Parse(CONTRACT), Validate(CONTRACT)
+ENRICH = Enrich(CONTRACT, Unchanging(RULES), 0.5, "test", clock)
+
+
+def outcome_of(stage: Stage, subject: Any, data: bytes = b"") -> Any:
+    """What a stage decides on one message, or its rejection; a surprise is raised."""
+    decided = stage.decide([Message(data)], [subject])
+    [outcome] = [*decided.outcomes, *(rejection for _, rejection in decided.rejected)]
+    return outcome
+
+
 def fields_of(data: bytes) -> dict[str, Any] | Rejection:
     """What the parse step makes of a message."""
-    return decode(data, EXACT)
+    return outcome_of(PARSE, Message(data))
 
 
 def outcome(data: bytes) -> dict[str, Any] | Rejection:
     """The claim row of a message, or its rejection."""
-    subject = fields_of(data)
-    if not isinstance(subject, Rejection):
-        subject = VALIDATOR.validate(subject)
-    return subject if isinstance(subject, Rejection) else ROWS.row(Message(data), subject, NOW)
+    decided = run([PARSE, VALIDATE, ENRICH], [Message(data)])
+    [outcome] = [*decided.outcomes, *(rejection for _, rejection in decided.rejected)]
+    if isinstance(outcome, Rejection):
+        assert outcome.error_code != "internal_error", outcome.error
+    return outcome
 
 
 def accepted(data: bytes) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import pytest
 from pipeline.claims.contract import Contract
 from pipeline.claims.documents import check_contract
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.validate import ClaimValidator
-from tests.claims.core import CLEAN, CONTRACT
+from pipeline.claims.stages import Validate
+from tests.claims.core import CLEAN, CONTRACT, outcome_of
 
 FORMATS = {"visits": "date-time", "admissions": "date"}
 
@@ -23,7 +23,7 @@ def contract() -> Contract:
     return check_contract(json.dumps({**CONTRACT.document, "properties": properties}))
 
 
-VALIDATOR = ClaimValidator(contract())
+VALIDATE = Validate(contract())
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ VALIDATOR = ClaimValidator(contract())
     ids=lambda value: value[:30] if value else None,
 )
 def test_item(field: str, item: Any, becomes: str | None) -> None:
-    outcome = VALIDATOR.validate(CLEAN | {field: [item]})
+    outcome = outcome_of(VALIDATE, CLEAN | {field: [item]})
     if becomes is not None:
         assert not isinstance(outcome, Rejection)
         assert outcome[field] == [becomes]

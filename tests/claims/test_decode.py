@@ -7,7 +7,7 @@ import pytest
 from pipeline.claims.decode import ERRORS, decode
 from pipeline.claims.rejection import Rejection
 from tests.claims.case_files import Case, identity, load
-from tests.claims.core import EXACT, fields_of, message_of
+from tests.claims.core import CONTRACT, fields_of, message_of
 
 CASES = load("decode")
 
@@ -35,4 +35,4 @@ def test_only_exact_fields_keep_every_digit() -> None:
         "a": Decimal("0.12345678901234567890")
     }
     assert decode(b'{"a": 0.12345678901234567890}', []) == {"a": 0.12345678901234568}
-    assert "claim_amount" in EXACT
+    assert "claim_amount" in CONTRACT.exact_fields

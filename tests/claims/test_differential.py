@@ -18,14 +18,13 @@ import jsonschema_rs
 import pytest
 from hypothesis import given
 
-from pipeline.claims.enrich import facts_of
 from pipeline.claims.normalise import Normaliser
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import condition_of
-from pipeline.claims.validate import ClaimValidator
 from tests.claims.case_files import Case, identity, load_folder
-from tests.claims.core import CLEAN, CONTRACT, RULES, fields_of, with_literal
+from tests.claims.core import CLEAN, CONTRACT, RULES, VALIDATE, fields_of, outcome_of, with_literal
 from tests.claims.strategies import BUDGET, claims
+from tests.support.claims.facts import facts_of
 
 FORMATS = jsonschema.Draft202012Validator.FORMAT_CHECKER
 REFERENCE = jsonschema.Draft202012Validator(CONTRACT.canonical_document, format_checker=FORMATS)
@@ -93,9 +92,8 @@ def rule_cases() -> list[Case]:
 def test_rules_fire_alike(rule: Any) -> None:
     decides, when = condition_of(rule), json.loads(json.dumps(rule.when, default=float))
     reference = jsonschema.Draft202012Validator(when)
-    validator = ClaimValidator(CONTRACT)
     for case in rule_cases():
-        claim = validator.validate(CLEAN | case["claim"])
+        claim = outcome_of(VALIDATE, CLEAN | case["claim"])
         assert isinstance(claim, dict)
         facts = facts_of(claim)
         if not any(map(ends_in_line_end, facts.values())):

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from pipeline.claims.contract import Contract, DocumentError, default_contract_text
-from pipeline.claims.decode import decode
 from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer, default_rules_text
-from pipeline.claims.validate import ClaimValidator
+from pipeline.claims.signals.facts import Facts
+from pipeline.claims.stages import Parse, Validate
 from tests.claims.case_files import Case, identity, load, text_of
-from tests.claims.core import CLEAN, CONTRACT, RULES
+from tests.claims.core import CLEAN, CONTRACT, RULES, outcome_of
 
 OURS = ("risk_reasons", "message_id")
 
@@ -50,7 +51,7 @@ def test_claim_schema(case: Case) -> None:
 def test_rules(case: Case) -> None:
     text = document_of(case, default_rules_text())
     if "accepted" in case:
-        Scorer(check_rules(text, CONTRACT))
+        Scorer(check_rules(text, CONTRACT), Facts({}))
         return
     with pytest.raises(DocumentError) as caught:
         check_rules(text, CONTRACT)
@@ -68,7 +69,7 @@ def assert_place(error: DocumentError, place: str) -> None:
 
 
 def judge(document: dict[str, Any], claim: dict[str, Any]) -> dict[str, Any] | Rejection:
-    return ClaimValidator(check_contract(json.dumps(document))).validate(claim)
+    return outcome_of(Validate(check_contract(json.dumps(document))), claim)
 
 
 def test_added_field_becomes_a_column() -> None:
@@ -110,14 +111,14 @@ def test_numbers_of_added_fields_are_spelt_as_their_columns() -> None:
         "paid": {"type": "number", "x-bigquery": {"type": "BIGNUMERIC"}},
     }
     contract = check_contract(json.dumps(document), OURS)
-    fields = decode(
+    data = (
         json.dumps(CLEAN).encode()[:-1]
         + b', "units": 12345678901234567890.0, "ratio": 0.12345678901234567890,'
-        b' "lines": [1.0, "2"], "paid": 0.12345678901234567890}',
-        contract.names("NUMERIC", "BIGNUMERIC", "INTEGER"),
+        b' "lines": [1.0, "2"], "paid": 0.12345678901234567890}'
     )
+    fields = outcome_of(Parse(contract), Message(data))
     assert isinstance(fields, dict)
-    claim = ClaimValidator(contract).validate(fields)
+    claim = outcome_of(Validate(contract), fields)
     assert isinstance(claim, dict)
     assert repr(claim["units"]) == "12345678901234567890"
     assert repr(claim["ratio"]) == "0.12345678901234568"
@@ -152,7 +153,7 @@ def test_default_rules_need_the_fields_that_they_read() -> None:
 
 def test_documents_survive_the_way_to_a_worker() -> None:
     contract, rules = pickle.loads(pickle.dumps((CONTRACT, RULES)))
-    assert contract.accepts(CLEAN)
+    assert contract.accept([CLEAN]) == [True]
     contract, rules = pickle.loads(pickle.dumps((contract, rules)))  # compiled by now
     assert (contract.text, contract.columns) == (CONTRACT.text, CONTRACT.columns)
     assert contract.version == CONTRACT.version == "1.0.0"

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from pipeline.bigquery.row_encoder import RowEncoder
-from pipeline.claims.claim_row import ClaimRows
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.documents import check_contract
 from pipeline.claims.json_text import MAX_LEVELS
-from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.validate import ClaimValidator
+from pipeline.claims.stages import Enrich, Validate
 from pipeline.tables import claims_table
-from tests.claims.core import CLEAN, CONTRACT, NOW, RULES
+from tests.claims.core import CLEAN, CONTRACT, RULES, clock, outcome_of
 
 SERVICE_LINES = {
     "plan": {"description": "Plan.", "type": ["object", "null"]},
@@ -26,16 +25,15 @@ SERVICE_LINES = {
 OWN = check_contract(
     json.dumps({**CONTRACT.document, "properties": {**CONTRACT.properties, **SERVICE_LINES}})
 )
-VALIDATOR = ClaimValidator(OWN)
-ROWS = ClaimRows(OWN, RULES, 0.5, "test")
+OWN_VALIDATE, OWN_ENRICH = Validate(OWN), Enrich(OWN, Unchanging(RULES), 0.5, "test", clock)
 ENCODER = RowEncoder(claims_table(OWN).columns)
 
 
 def row_of(**fields: Any) -> dict[str, Any] | Rejection:
-    claim = VALIDATOR.validate(CLEAN | fields)
+    claim = outcome_of(OWN_VALIDATE, CLEAN | fields)
     if isinstance(claim, Rejection):
         return claim
-    row = ROWS.row(Message(b""), claim, NOW)
+    row = outcome_of(OWN_ENRICH, claim)
     ENCODER.encode(row)  # raises what the table would refuse
     return row
 

@@ -7,14 +7,12 @@ from typing import Any
 import pytest
 
 from pipeline.bigquery.row_encoder import RowEncoder
-from pipeline.claims.claim_row import ClaimRows
-from pipeline.claims.decode import decode
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.message import Message
-from pipeline.claims.rejection import Rejection
-from pipeline.claims.validate import ClaimValidator
+from pipeline.claims.stages import Enrich, Parse, Validate, run
 from pipeline.tables import claims_table
-from tests.claims.core import CLEAN, CONTRACT, NOW
+from tests.claims.core import CLEAN, CONTRACT, clock
 
 SIZE, CLAIMS = 50_000, 40
 OWN_FIELDS: dict[str, Any] = {
@@ -46,20 +44,16 @@ LARGE = {
 def test_a_large_value_is_forgotten(field: str) -> None:
     rule = {"id": "odd", "description": "", "when": {"properties": {field: {"not": {"const": 1}}}}}
     rules = {"risk_rules": [], "quality_rules": [rule] if field in OWN.properties else []}
-    rows = ClaimRows(OWN, check_rules(json.dumps(rules), OWN), 0.5, "test")
-    validator, encoder = ClaimValidator(OWN), RowEncoder(claims_table(OWN).columns)
-    exact = OWN.names("NUMERIC", "BIGNUMERIC", "INTEGER")
+    enrich = Enrich(OWN, Unchanging(check_rules(json.dumps(rules), OWN)), 0.5, "test", clock)
+    stages, encoder = [Parse(OWN), Validate(OWN), enrich], RowEncoder(claims_table(OWN).columns)
     rest = json.dumps({name: value for name, value in CLEAN.items() if name != field})
 
     def lead(number: int) -> None:
         data = f'{{"{field}": {LARGE[field].format(number)}, {rest[1:]}'.encode()
-        fields = decode(data, exact)
-        assert not isinstance(fields, Rejection)
-        claim = validator.validate(fields)
-        assert not isinstance(claim, Rejection), claim
-        made = rows.rows([Message(data)], [claim], NOW)
+        made = run(stages, [Message(data)])
+        assert not made.rejected
         if field != "total":  # more digits than its column holds
-            encoder.encode_all(made)
+            encoder.encode_all(made.outcomes)
 
     lead(CLAIMS)
     tracemalloc.start()

@@ -8,23 +8,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.claims.claim_row import ClaimRows
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.contract import Contract, DocumentError
-from pipeline.claims.error_row import error_row, message_data
-from pipeline.claims.message import Beginning, Message
+from pipeline.claims.error_row import error_row, message_columns, message_data
+from pipeline.claims.message import Beginning, Message, StructureOnly
 from pipeline.claims.named_fields import NamedFields, check_names
-from pipeline.claims.pseudonymous_rows import PseudonymousRows
 from pipeline.claims.pseudonyms import Pseudonyms
 from pipeline.claims.rejection import Rejection, Violation
-from pipeline.claims.validate import ClaimValidator
-from pipeline.claims.withheld import Withheld
-from tests.claims.core import CLEAN, CONTRACT, NOW, RULES, VALIDATOR, fields_of
+from pipeline.claims.stages import Validate, run
+from pipeline.privacy.stages import PseudonymousEnrich, PseudonymousParse, PseudonymousValidate
+from tests.claims.core import (
+    CLEAN,
+    CONTRACT,
+    ENRICH,
+    NOW,
+    PARSE,
+    RULES,
+    VALIDATE,
+    clock,
+    fields_of,
+    outcome_of,
+)
 from tests.claims.strategies import BUDGET, JSON_VALUES, claims, messages
 from tests.claims.test_pseudonyms import OTHERS, OURS
 
 NAMES = ("patient_id", "claim_id")
 NAMED = NamedFields(CONTRACT, NAMES, OURS)
-ROWS = PseudonymousRows(CONTRACT, RULES, 0.5, "test", NAMED)
+STAGES = (
+    PseudonymousParse(PARSE, NAMED),
+    PseudonymousValidate(VALIDATE, NAMED),
+    PseudonymousEnrich(CONTRACT, Unchanging(RULES), 0.5, "test", clock, NAMED),
+)
 OWN = OURS.of("patient_id", "PAT-1")
 
 
@@ -36,19 +50,16 @@ def kept(data: bytes, **attributes: str) -> Message:
 def replaced(**changes: Any) -> dict[str, Any]:
     """The document that is kept of the clean claim with changes."""
     message = kept(json.dumps(CLEAN | changes).encode())
-    assert not isinstance(message, Withheld)
+    assert not isinstance(message, StructureOnly)
     document: dict[str, Any] = json.loads(message.data)
     return document
 
 
 def outcome(data: bytes) -> dict[str, Any] | Rejection:
     """Claim row or rejection, of a job with pseudonyms."""
-    subject = fields_of(data)
-    if not isinstance(subject, Rejection):
-        subject = NAMED.foreign(subject) or VALIDATOR.validate(subject)
-    if isinstance(subject, Rejection):
-        return NAMED.rejection(subject)
-    return ROWS.row(Message(data), subject, NOW)
+    decided = run(STAGES, [Message(data)])
+    [found] = [*decided.outcomes, *(rejection for _, rejection in decided.rejected)]
+    return found
 
 
 SPELLINGS: dict[str, tuple[str, str]] = {
@@ -146,7 +157,7 @@ WITHHELD = {
 def test_wrong_values_withhold_the_message(changes: dict[str, Any]):
     data = json.dumps(CLEAN | changes).encode()
     message = kept(data)
-    assert isinstance(message, Withheld)
+    assert isinstance(message, StructureOnly)
     assert b"PAT-1" not in message.data
     assert json.loads(message.data)["claim_id"] == "string"
     assert isinstance(outcome(data), Rejection) == ("a" not in changes)
@@ -163,8 +174,8 @@ def test_wrong_values_withhold_the_message(changes: dict[str, Any]):
 def test_what_does_not_parse_is_withheld(data: bytes):
     message = kept(data, patient_id="PAT-1")
     row = error_row(message, Rejection("parse", "invalid_json", "x"), NOW)
-    assert isinstance(message, Withheld)
-    shown = {**row, **message.columns()}
+    assert isinstance(message, StructureOnly)
+    shown = {**row, **message_columns(message)}
     assert "PAT-1" not in repr(shown)
     assert (shown["raw_size"], shown["raw_encoding"]) == (len(data), "redacted")
     assert message_data(shown) is None
@@ -172,21 +183,21 @@ def test_what_does_not_parse_is_withheld(data: bytes):
 
 def test_withheld_message_survives_a_shuffle():
     message = pickle.loads(pickle.dumps(kept(b"no JSON", source="x")))
-    assert (type(message), message.size, message.message_id) == (Withheld, 7, "7")
+    assert (type(message), message.size, message.message_id) == (StructureOnly, 7, "7")
     assert message.attributes == {"source": "x"}
 
 
 def test_beginning_is_withheld_with_the_size_of_the_whole():
     data = Beginning(json.dumps(CLEAN).encode(), 20_000_000)
     message = NAMED.message(Message(data, "7"), fields_of(data))
-    assert isinstance(message, Withheld)
+    assert isinstance(message, StructureOnly)
     assert message.size == 20_000_000
     assert b"PAT-1" not in message.data
 
 
 def test_surprise_withholds_the_message(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(NAMED, "_data", None)  # calling it raises
-    assert isinstance(kept(json.dumps(CLEAN).encode()), Withheld)
+    assert isinstance(kept(json.dumps(CLEAN).encode()), StructureOnly)
 
 
 def test_attributes_that_resemble_a_named_field():
@@ -250,7 +261,7 @@ def test_contract_with_shared_definitions():
     for length, is_withheld in ((60, False), (61, True)):
         data = json.dumps(CLEAN | {"patient_id": "p" * length}).encode()
         message = named.message(Message(data), fields_of(data))
-        assert isinstance(message, Withheld) == is_withheld
+        assert isinstance(message, StructureOnly) == is_withheld
 
 
 CANARY = "Canary7f3a"
@@ -281,7 +292,7 @@ def test_no_named_value_is_kept(claim: dict[str, Any], place: str, value: Any, n
 def test_replay_ends_as_the_message_did(data: bytes):
     """Nothing raises, and what is kept gives the same row, or the same rejection, once more."""
     first, message = outcome(data), kept(data)
-    if isinstance(message, Withheld):
+    if isinstance(message, StructureOnly):
         return
     again = outcome(message.data)
     assert again == first
@@ -300,11 +311,10 @@ def test_row_is_that_of_the_claim_but_for_the_named_fields(claim: dict[str, Any]
     subject = fields_of(data)
     if isinstance(subject, Rejection):
         return
-    subject = VALIDATOR.validate(subject)
+    subject = outcome_of(VALIDATE, subject)
     if isinstance(subject, Rejection):
         return
-    plain = ClaimRows(CONTRACT, RULES, 0.5, "test").row(Message(data), subject, NOW)
-    row = ROWS.row(Message(data), subject, NOW)
+    plain, row = outcome_of(ENRICH, subject, data), outcome_of(STAGES[2], subject, data)
     assert row.keys() == plain.keys()
     changed = {name for name in row if row[name] != plain[name]}
     assert changed - {"additional_fields"} == set(NAMES)
@@ -318,12 +328,12 @@ def test_keys_within_fields_that_hold_objects():
     }
     contract = Contract(json.dumps(document))
     named = NamedFields(contract, NAMES, OURS)
-    rows = PseudonymousRows(contract, RULES, 0.5, "test", named)
+    enrich = PseudonymousEnrich(contract, Unchanging(RULES), 0.5, "test", clock, named)
     held = {"patientId": "PAT-1", "x": 1.5}
     data = json.dumps(CLEAN | {"plan": held, "lines": [held, held]}).encode()
-    claim = ClaimValidator(contract).validate(fields_of(data))
+    claim = outcome_of(Validate(contract), fields_of(data))
     assert isinstance(claim, dict)
-    row = rows.row(Message(data), claim, NOW)
+    row = outcome_of(enrich, claim, data)
     shown = {"patientId": OWN, "x": 1.5}
     assert json.loads(row["plan"]) == shown
     assert [json.loads(text) for text in row["lines"]] == [shown, shown]

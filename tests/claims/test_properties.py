@@ -36,7 +36,8 @@ def assert_one_row(data: bytes) -> None:
         assert error_row(Message(data), verdict, NOW)["raw_size"] == len(data)
         return
     assert verdict.keys() == COLUMNS
-    assert CONTRACT.accepts({name: verdict[name] for name in CONTRACT.properties} | amount(verdict))
+    claim = {name: verdict[name] for name in CONTRACT.properties} | amount(verdict)
+    assert CONTRACT.accept([claim]) == [True]
     assert all(verdict[column.name] is not None for column in required_columns())
     assert 0 <= verdict["fraud_risk_score"] <= 1
 

@@ -5,22 +5,26 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.message import Message
 from pipeline.claims.named_fields import NamedFields
-from pipeline.claims.pseudonymous_rows import PseudonymousRows, rules_into, without
+from pipeline.claims.pseudonymous_rows import rules_into, without
 from pipeline.claims.score import Rules
-from tests.claims.core import CLEAN, CONTRACT, NOW, RULES, VALIDATOR, fields_of
+from pipeline.privacy.stages import PseudonymousEnrich
+from tests.claims.core import CLEAN, CONTRACT, RULES, VALIDATE, clock, fields_of, outcome_of
 from tests.claims.test_pseudonyms import OURS
 
 TEXTS = CONTRACT.names("STRING")
 NAMED = NamedFields(CONTRACT, TEXTS, OURS)
-ROWS = PseudonymousRows(CONTRACT, RULES, 0.5, "test", NAMED)
+ENRICH = PseudonymousEnrich(CONTRACT, Unchanging(RULES), 0.5, "test", clock, NAMED)
 
 
 def row_of(data: bytes) -> dict[str, Any]:
-    claim = VALIDATOR.validate(fields_of(data))
+    claim = outcome_of(VALIDATE, fields_of(data))
     assert isinstance(claim, dict)
-    return ROWS.row(Message(data), claim, NOW)
+    row = outcome_of(ENRICH, claim, data)
+    assert isinstance(row, dict)
+    return row
 
 
 def replay_of(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -64,14 +68,15 @@ def test_batch_of_claims_and_replays_is_judged_claim_by_claim():
     data = json.dumps(CLEAN | {"billing_npi": "1234567890"}).encode()
     again = NAMED.message(Message(data), fields_of(data)).data
     every = [data, again, data, again, again]
-    claims = [VALIDATOR.validate(fields_of(each)) for each in every]
-    ROWS.take_verdicts()
-    rows = ROWS.rows(list(map(Message, every)), claims, NOW)
-    told = {each: row_of(each)["risk_reasons"] for each in (data, again)}
-    assert [row["risk_reasons"] for row in rows] == [told[each] for each in every]
-    fired = {verdict.risk_reasons: n for verdict, n in ROWS.take_verdicts()}
-    assert fired == {("invalid_npi",): 2 + 1, (): 3 + 1}
-    assert ROWS.take_verdicts() == []
+    claims = [outcome_of(VALIDATE, fields_of(each)) for each in every]
+    ENRICH.take_metrics()
+    rows = ENRICH.decide(list(map(Message, every)), claims).outcomes
+    alone = {each: row_of(each)["risk_reasons"] for each in (data, again)}
+    assert [row["risk_reasons"] for row in rows] == [alone[each] for each in every]
+    counts, samples = ENRICH.take_metrics()
+    assert (counts["accepted"], counts["rule_invalid_npi"]) == (5 + 2, 2 + 1)
+    assert samples.keys() == {"event_lag_ms"}
+    assert ENRICH.take_metrics() == ({}, {})
 
 
 def test_scores_see_clear_values_and_replays_are_not_judged_by_pseudonyms():

@@ -80,7 +80,7 @@ def test_only_types_and_known_names_are_shown(document: Any):
 def test_row_keeps_cause_and_origin_alone(data: bytes):
     message = Message(data, "7", "2026-11-23T00:00:00Z", {"member": "Ann"})
     row = error_row(message, Rejection("validate", "schema_violation", "a: b", (), "C-1"), NOW)
-    bare = redacted(row, data, NAMES)
+    bare = redacted(row, message, NAMES)
     assert {name for name in bare if bare[name] != row.get(name)} >= {"claim_id", "attributes"}
     for name in ("stage", "error_code", "error", "raw_size", "message_id", "publish_time"):
         assert bare[name] == row[name]

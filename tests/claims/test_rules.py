@@ -4,12 +4,10 @@ import json
 
 import pytest
 
-from pipeline.claims.enrich import FEATURES, facts_of
 from tests.claims.case_files import Case, identity, load, load_folder
 from tests.claims.core import CLEAN, CONTRACT, RULES, accepted, row_of
 
 RULE_CASES = load_folder("rules")
-FEATURE_CASES = load("features")
 
 
 @pytest.mark.parametrize(
@@ -39,15 +37,6 @@ def test_score(case: Case) -> None:
 
 def test_clean_claim_has_no_issue() -> None:
     assert not row_of()["quality_issues"]
-
-
-@pytest.mark.parametrize("case", FEATURE_CASES, ids=identity)
-def test_feature(case: Case) -> None:
-    assert facts_of(CLEAN | case["claim"])[case["feature"]] == case["value"]
-
-
-def test_every_feature_has_cases() -> None:
-    assert {case["feature"] for case in FEATURE_CASES} == FEATURES.keys()
 
 
 def test_absent_field_counts_as_null() -> None:

@@ -9,14 +9,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.claims.documents import check_rules
-from pipeline.claims.enrich import facts_of
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer
-from pipeline.claims.validate import ClaimValidator
-from tests.claims.core import CLEAN, CONTRACT
+from pipeline.claims.signals.facts import Facts
+from tests.claims.core import CLEAN, CONTRACT, VALIDATE, outcome_of
 from tests.claims.strategies import BUDGET
-
-VALIDATOR = ClaimValidator(CONTRACT)
+from tests.support.claims.facts import facts_of
 
 # Values around the bounds that the conditions test, in every type that a claim may hold.
 VALUES: dict[str, list[Any]] = {
@@ -91,9 +89,9 @@ def test_rules_fire_as_the_reference_says(conditions: list[Any], claims: list[An
         for place, when in enumerate(conditions)
     ]
     document = json.dumps({"risk_rules": rules, "quality_rules": []})
-    scorer = Scorer(check_rules(document, CONTRACT))
+    scorer = Scorer(check_rules(document, CONTRACT), Facts({}))
     references = [jsonschema.Draft202012Validator(when) for when in conditions]
-    valid = [VALIDATOR.validate(CLEAN | changes) for changes in claims]
+    valid = [outcome_of(VALIDATE, CLEAN | changes) for changes in claims]
     assert not any(isinstance(claim, Rejection) for claim in valid)
     facts = [facts_of(claim) for claim in valid]
     expected = [

@@ -29,9 +29,10 @@ from pipeline.bigquery.storage_write import StorageWrite
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
 from pipeline.claims.score import Rules
+from pipeline.settings import Settings
 from pipeline.tables import TableName, claims_table, errors_table
 
-SETTINGS = graph.Settings(Contract.default(), Rules.default(), 0.5, "0.0.0")
+SETTINGS = Settings(Contract.default(), Rules.default(), 0.5, "0.0.0")
 LIMITS = AppendLimits(
     request_bytes=8_000,
     budget_seconds=6,

@@ -32,17 +32,18 @@ def _with_value(original: Any, error: Any, *rest: Any) -> Violation:
     return original(error, *rest)._replace(message=f"must not be {error.instance!r}")
 
 
-def _with_claim_id(original: Any, claim_rows: Any, claim: dict[str, Any]) -> Any:
-    verdict = original(claim_rows, claim)
-    if isinstance(verdict, Rejection):
-        return verdict._replace(error=f"{claim.get('patient_id')}: {verdict.error}")
-    return verdict
+def _with_patient_id(original: Any, own: Any, claim: dict[str, Any], violations: Any) -> Any:
+    rejection = original(own, claim, violations)
+    return rejection._replace(error=f"{claim.get('patient_id')}: {rejection.error}")
 
 
 def _with_other_notes(original: Any, *given: Any) -> Any:
+    outcomes = original(*given)
+    if len(outcomes) == 1:
+        return outcomes
     return [
-        verdict if isinstance(verdict, Rejection) else {**verdict, "notes": "another"}
-        for verdict in original(*given)
+        outcome if isinstance(outcome, Rejection) else {**outcome, "notes": "another"}
+        for outcome in outcomes
     ]
 
 
@@ -57,9 +58,9 @@ FAULTS: dict[str, Any] = {
         claim_row, "decimal_text", lambda original, value: value and original(value)[:9]
     ),
     "a value is told": _instead(contract, "describe", _with_value),
-    "an id is told": _instead(ClaimValidator, "_rejection", _with_claim_id),
+    "an id is told": _instead(ClaimValidator, "_rejection", _with_patient_id),
     "a step raises": _instead(claim_row, "json_column", lambda original, value: value["a"]),
-    "a batch decides otherwise": _instead(ClaimValidator, "validate_all", _with_other_notes),
+    "a batch decides otherwise": _instead(ClaimValidator, "validate", _with_other_notes),
     "what is invalid passes": _instead(
         contract.Contract,
         "accept",

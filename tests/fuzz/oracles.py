@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -36,12 +37,10 @@ from pipeline.claims.replay import (
     REPLAY_COUNT,
     history,
 )
+from pipeline.settings import Settings
 from pipeline.tables import claims_table, errors_table
 from pipeline.tools.replay_message import COLUMNS, Replay, replay_of
-from pipeline.transforms.enrich_claims import EnrichFn
-from pipeline.transforms.parse_json import DecodeFn
-from pipeline.transforms.step import Step
-from pipeline.transforms.validate_claims import ValidateFn
+from pipeline.transforms.step import StepFn
 from pipeline.transforms.write_errors import ErrorRowFn
 from tests.bigquery.table_rules import row_dict, row_fault
 from tests.claims.core import CLEAN, CONTRACT, RULES
@@ -77,7 +76,7 @@ OWN = check_contract(
         }
     )
 )
-EXACT = OWN.names("NUMERIC", "BIGNUMERIC", "INTEGER")
+EXACT = OWN.exact_fields
 CLAIM_COLUMNS, ERROR_COLUMNS = claims_table(OWN).columns, errors_table().columns
 CLAIM_ROWS, ERROR_ROWS = RowEncoder(CLAIM_COLUMNS), RowEncoder(ERROR_COLUMNS)
 NEIGHBOUR = json.dumps(CLEAN).encode()
@@ -90,14 +89,17 @@ def clock() -> str:
     return NOW
 
 
-def _steps() -> tuple[Step, ...]:
-    steps = (DecodeFn(OWN), ValidateFn(OWN), EnrichFn(OWN, RULES, 0.5, "0.0.0", clock))
+def steps_of(settings: Settings) -> tuple[StepFn, ...]:
+    """The steps of the graph, ready for messages."""
+    enrich = partial(settings.enrich, clock)
+    steps = tuple(StepFn(make, "") for make in (settings.parse, settings.validate, enrich))
     for step in steps:
         step.setup()
     return steps
 
 
-STEPS, BATCH_STEPS = _steps(), _steps()
+SETTINGS = Settings(OWN, RULES, 0.5, "0.0.0")
+STEPS, BATCH_STEPS = steps_of(SETTINGS), steps_of(SETTINGS)
 
 
 def check_decode(data: bytes) -> None:
@@ -278,7 +280,7 @@ def _words(texts: Iterable[str]) -> set[str]:
 
 def _texts_of_code() -> Iterable[str]:
     """Every text in the code of the pipeline but its docstrings."""
-    for folder in ("claims", "transforms", "bigquery"):
+    for folder in ("claims", "privacy", "transforms", "bigquery"):
         for path in Path(pipeline.__file__).parent.joinpath(folder).glob("*.py"):
             tree = ast.parse(path.read_text("utf-8"))
             docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}

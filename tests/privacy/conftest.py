@@ -32,5 +32,4 @@ def surprises(monkeypatch: pytest.MonkeyPatch) -> None:
 
     raising(decode, "decode", "parse", 0)
     raising(ClaimValidator, "validate", "validate", 1)
-    raising(ClaimValidator, "validate_all", "validate", 1)
     raising(ClaimRows, "rows", "enrich", 2)

@@ -19,11 +19,9 @@ from pipeline.bigquery.storage_write import AppendBatchesFn, AppendRowsFn
 from pipeline.claims import decode
 from pipeline.claims.claim_row import ClaimRows
 from pipeline.claims.contract import Contract
+from pipeline.claims.stages import Enrich, Parse, Validate
 from pipeline.claims.validate import ClaimValidator
 from pipeline.transforms import sources, write_errors
-from pipeline.transforms.enrich_claims import EnrichFn
-from pipeline.transforms.parse_json import DecodeFn
-from pipeline.transforms.validate_claims import ValidateFn
 from tests.bigquery.fault_server import FaultServer
 from tests.privacy import job
 from tests.privacy.canaries import ACCEPTED, REFUSED, UNPARSABLE
@@ -31,11 +29,11 @@ from tests.privacy.observation import observing
 
 MESSAGES = (ACCEPTED[0], REFUSED["bad"], UNPARSABLE["invalid_json"])
 PLACES = (
-    (DecodeFn, "decide_all"),
+    (Parse, "decide"),
     (decode, "decode"),
-    (ValidateFn, "decide_all"),
-    (ClaimValidator, "validate_all"),
-    (EnrichFn, "decide_all"),
+    (Validate, "decide"),
+    (ClaimValidator, "validate"),
+    (Enrich, "decide"),
     (ClaimRows, "rows"),
     (AppendBatchesFn, "process_batch"),
     (RowEncoder, "encode"),
@@ -129,7 +127,7 @@ def test_log_line_anywhere(owner: Any, name: str, leaks, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("output", LEAKS)
 def test_every_output(output: str, leaks, monkeypatch: pytest.MonkeyPatch):
-    add(monkeypatch, ClaimValidator, "validate_all", LEAKS[output])
+    add(monkeypatch, ClaimValidator, "validate", LEAKS[output])
     assert output in leaks()
 
 

@@ -1,4 +1,4 @@
-"""Reference files are read again while they change, and a bad one never takes a good one's place."""
+"""Reference files are read again while they change; a bad one never takes the place of a good."""
 
 import logging
 import os
@@ -21,7 +21,9 @@ EXCLUSIONS = reference_lists.text("excluded_providers")
 Put = Callable[[str], None]
 
 
-def watch_over(path: Path | str, parameter: str = "excluded_providers", minutes: float = 0) -> Watch:
+def watch_over(
+    path: Path | str, parameter: str = "excluded_providers", minutes: float = 0
+) -> Watch:
     watch = Watch(ReferenceFiles(((parameter, str(path)),), minutes), RULES, CONTRACT)
     watch.start()
     return watch
@@ -49,12 +51,12 @@ def with_another(text: str) -> str:
 
 def test_a_new_file_is_swapped_in(leie: Path) -> None:
     watch = watch_over(leie)
-    before = watch()
-    assert before.versions == watch().versions
+    before = watch.now()
+    assert before.versions == watch.now().versions
     assert before.lookups["excluded_providers"].on("1999999992", "2024-01-01") is None
     put(leie, with_another(EXCLUSIONS))
     watch.look()
-    after = watch()
+    after = watch.now()
     assert after.lookups["excluded_providers"].on("1999999992", "2024-01-01") is not None
     assert after.versions != before.versions
     assert watch.take_counts() == {"reference_read_excluded_providers": 2}
@@ -65,26 +67,27 @@ def test_what_has_not_changed_is_not_read_again(
     leie: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = watch_over(leie)
-    basis = watch()
+    basis = watch.now()
     monkeypatch.setattr(reference_files, "_opened", None)  # whoever reads, fails
     watch.look()
-    assert watch() is basis
+    assert watch.now() is basis
     assert watch.take_counts() == {"reference_read_excluded_providers": 1}
 
 
 def test_the_same_text_again_is_the_same_basis(leie: Path) -> None:
     watch = watch_over(leie)
-    basis = watch()
+    basis = watch.now()
     put(leie, EXCLUSIONS)
     watch.look()
-    assert watch() is basis
+    assert watch.now() is basis
 
 
 HALF_WRITTEN = EXCLUSIONS[: len(EXCLUSIONS) // 2]
+FIRST_ROW = "".join(EXCLUSIONS.splitlines(keepends=True)[:2])
 BAD = {
     "vanished": lambda path: path.unlink(),
     "half written, cut in a row": lambda path: put(path, HALF_WRITTEN),
-    "half written, cut after a row": lambda path: put(path, "".join(EXCLUSIONS.splitlines(True)[:2])),
+    "half written, cut after a row": lambda path: put(path, FIRST_ROW),
     "empty": lambda path: put(path, ""),
     "header only": lambda path: put(path, EXCLUSIONS.splitlines(True)[0]),
     "another layout": lambda path: put(path, EXCLUSIONS.replace("EXCLDATE", "SINCE")),
@@ -101,13 +104,13 @@ def test_a_bad_file_leaves_the_old_one_in_use(
     leie: Path, happens: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     watch = watch_over(leie)
-    basis = watch()
+    basis = watch.now()
     watch.take_counts()
     BAD[happens](leie)
     with caplog.at_level(logging.WARNING):
         for _ in range(5):
             watch.look()
-    assert watch() is basis
+    assert watch.now() is basis
     assert watch.take_counts() == {"reference_unusable_excluded_providers": 5}
     [record] = caplog.records  # within a minute, one line
     assert record.getMessage().startswith("reference files: excluded_providers: ")
@@ -131,18 +134,18 @@ def test_a_good_file_after_a_bad_one(leie: Path) -> None:
     watch.look()
     put(leie, with_another(EXCLUSIONS))
     watch.look()
-    assert watch().lookups["excluded_providers"].size == 5
+    assert watch.now().lookups["excluded_providers"].size == 5
 
 
 def test_a_worker_that_starts_without_the_file_judges_without_it(tmp_path: Path) -> None:
     path = tmp_path / "UPDATED.csv"
     watch = watch_over(path)
-    assert watch().lookups == {}
-    assert watch().rules is RULES
-    assert watch().versions == ()
+    assert watch.now().lookups == {}
+    assert watch.now().rules is RULES
+    assert watch.now().versions == ()
     path.write_text(EXCLUSIONS)
     watch.look()
-    assert watch().lookups["excluded_providers"].size == 4
+    assert watch.now().lookups["excluded_providers"].size == 4
 
 
 def test_rules_change_in_a_running_job(tmp_path: Path) -> None:
@@ -151,10 +154,10 @@ def test_rules_change_in_a_running_job(tmp_path: Path) -> None:
     watch = watch_over(path, "rules")
     put(path, default_rules_text().replace('"weight": 0.3', '"weight": 0.45', 1))
     watch.look()
-    assert str(watch().rules.risk[0].weight) == "0.45"
+    assert str(watch.now().rules.risk[0].weight) == "0.45"
     put(path, default_rules_text().replace('"claim_amount"', '"claim_amonut"', 1))
     watch.look()
-    assert str(watch().rules.risk[0].weight) == "0.45"
+    assert str(watch.now().rules.risk[0].weight) == "0.45"
     assert watch.take_counts() == {"reference_read_rules": 2, "reference_unusable_rules": 1}
 
 
@@ -169,7 +172,7 @@ def test_parts_of_a_pattern_are_one_list(tmp_path: Path) -> None:
     watch = watch_over(tmp_path / "ccipra-f*.txt", "ptp_edits")
     whole = reference_lists.lookups()["ptp_edits"]
     codes = ("10001", "10002", "10003", "A1004", "0001T")
-    assert watch().lookups["ptp_edits"].among(codes) == whole.among(codes)
+    assert watch.now().lookups["ptp_edits"].among(codes) == whole.among(codes)
 
 
 def test_a_file_that_is_replaced_all_the_time(leie: Path) -> None:
@@ -188,7 +191,7 @@ def test_a_file_that_is_replaced_all_the_time(leie: Path) -> None:
     try:
         end = time.monotonic() + 1
         while time.monotonic() < end:
-            assert watch().lookups["excluded_providers"].size in (4, 5)
+            assert watch.now().lookups["excluded_providers"].size in (4, 5)
             time.sleep(0.001)
     finally:
         stop.set()

@@ -12,26 +12,25 @@ import orjson
 import pytest
 
 from pipeline.claims.contract import Contract
-from pipeline.claims.decode import ERRORS, decode
+from pipeline.claims.decode import ERRORS
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.validate import ClaimValidator
 from pipeline.tools.malformed import Malformed, kinds
 from pipeline.tools.samples import messages
 from pipeline.tools.synthetic import claims
 from pipeline.tools.variants import VARIANTS, WIRE_VARIANTS
+from tests.claims.core import VALIDATE, fields_of, outcome_of
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 CONTRACT = Contract.default()
 KINDS = kinds(CONTRACT)
-VALIDATOR = ClaimValidator(CONTRACT)
 CLAIMS = list(islice(claims(11, NOW), 40))
 # Keywords of the contract that ask nothing of a value.
 ANNOTATIONS = {"description", "examples", "title", "default", "deprecated"}
 
 
 def judge(data: bytes) -> dict[str, Any] | Rejection:
-    fields = decode(data, CONTRACT.names("NUMERIC"))
-    return fields if isinstance(fields, Rejection) else VALIDATOR.validate(fields)
+    fields = fields_of(data)
+    return fields if isinstance(fields, Rejection) else outcome_of(VALIDATE, fields)
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())

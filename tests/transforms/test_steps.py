@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from apache_beam.pvalue import TaggedOutput
@@ -14,13 +15,11 @@ from pipeline.bigquery.row_refusals import RowRefused
 from pipeline.claims.documents import check_rules
 from pipeline.claims.message import Message
 from pipeline.claims.score import default_rules_text
-from pipeline.transforms.enrich_claims import EnrichFn
-from pipeline.transforms.parse_json import DecodeFn
-from pipeline.transforms.step import Step
-from pipeline.transforms.validate_claims import ValidateFn
+from pipeline.settings import Settings
+from pipeline.transforms.step import StepFn
 from tests.claims.core import CLEAN
 from tests.claims.strategies import BUDGET, messages
-from tests.fuzz.oracles import CLAIM_COLUMNS, OWN, clock
+from tests.fuzz.oracles import CLAIM_COLUMNS, OWN, steps_of
 
 # Values that a dictionary or a table may take for another.
 FIELDS: dict[str, list[Any]] = {
@@ -72,15 +71,9 @@ def claims(draw: st.DrawFn) -> bytes:
     return json.dumps(CLEAN | changes).encode()
 
 
-def steps() -> list[Step]:
-    rules = check_rules(json.dumps(RULES), OWN)
-    made = [DecodeFn(OWN), ValidateFn(OWN), EnrichFn(OWN, rules, 0.5, "0.0.0", clock)]
-    for step in made:
-        step.setup()
-    return made
-
-
-def lead(steps: list[Step], batches: list[Batch]) -> tuple[list[Any], list[Any], list[bytes | str]]:
+def lead(
+    steps: Sequence[StepFn], batches: list[Batch]
+) -> tuple[list[Any], list[Any], list[bytes | str]]:
     """Rows and rejections with their messages, and the encoded rows."""
     rejected = []
     for step in steps:
@@ -104,7 +97,7 @@ def outcome_of(encoder: RowEncoder, row: dict[str, Any]) -> bytes | str:
         return repr(refused.violations)
 
 
-def counts(steps: list[Step]) -> Counter[str]:
+def counts(steps: Sequence[StepFn]) -> Counter[str]:
     """What the steps would tell Beam of the bundle, which a flush would forget."""
     total: Counter[str] = Counter()
     for step in steps:
@@ -115,7 +108,8 @@ def counts(steps: list[Step]) -> Counter[str]:
     return total
 
 
-ALONE, TOGETHER = steps(), steps()
+SETTINGS = Settings(OWN, check_rules(json.dumps(RULES), OWN), 0.5, "0.0.0")
+ALONE, TOGETHER = steps_of(SETTINGS), steps_of(SETTINGS)
 
 
 MESSAGES = st.sampled_from([claims, claims, claims, messages]).flatmap(lambda kind: kind())

@@ -47,8 +47,7 @@ class CodePairs:
         """Read the list, tab-separated.
 
         Raises:
-            InvalidReference: a column is missing, a code has not five letters or digits, or a date or
-                a modifier indicator is none.
+            InvalidReference: a column is missing, or a code, date or modifier indicator is none.
         """
         self._pairs: dict[str, array[int]] = {}
         self._known: dict[tuple[str, ...], tuple[tuple[str, str, int], ...]] = {}
@@ -61,7 +60,8 @@ class CodePairs:
             try:
                 packed.append(_packed(two, start, end, indicator))
             except (ValueError, KeyError, OverflowError):
-                raise InvalidReference(f"row {number}: a code, date or modifier is not valid") from None
+                reason = f"row {number}: a code, date or modifier is not valid"
+                raise InvalidReference(reason) from None
         for code, unsorted in self._pairs.items():
             self._pairs[code] = array("Q", sorted(unsorted))
 

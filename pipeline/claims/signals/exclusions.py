@@ -35,7 +35,9 @@ class Exclusions:
             try:
                 period = (_iso(start), _FOREVER if end in _NO_DATE else _iso(end), _same(basis))
             except ValueError:
-                raise InvalidReference(f"row {number}: EXCLDATE or REINDATE is not a date") from None
+                raise InvalidReference(
+                    f"row {number}: EXCLDATE or REINDATE is not a date"
+                ) from None
             self._periods[npi] = self._periods.get(npi, ()) + period
 
     def on(self, npi: str | None, day: str) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""The facts that rules see: claims with their signals, of which only those that rules read are made.
+"""The facts that rules see: claims with the signals that rules read.
 
 Signals of one provider need no column: what the rules say of them is found once for each provider,
 and remembered by its id.
@@ -43,9 +43,7 @@ class Facts:
         """Whether the sources of all these fields and signals are there."""
         return all(
             name not in SIGNALS
-            or (
-                SIGNALS[name].source in (None, *self._lookups) and self.has(SIGNALS[name].reads)
-            )
+            or (SIGNALS[name].source in (None, *self._lookups) and self.has(SIGNALS[name].reads))
             for name in names
         )
 
@@ -113,10 +111,11 @@ def _with_lookup(signal: Signal, lookup: Any) -> Callable[[Any], Any]:
 
 
 def not_null(schema: Schema, field: str) -> Schema:
-    """A condition on a field. On a signal, null meets none but one that speaks of types or values.
+    """A condition on a field. On a signal that is looked up, null meets no limit.
 
-    In JSON Schema alone, null would pass every limit.
+    In JSON Schema alone, null would pass every limit, and a provider without a profile fire rules.
     """
-    if field not in SIGNALS or not isinstance(schema, dict) or _TYPED & schema.keys():
+    is_looked_up = field in SIGNALS and SIGNALS[field].source is not None
+    if not is_looked_up or not isinstance(schema, dict) or _TYPED & schema.keys():
         return schema
     return {"type": _NOT_NULL, **schema}

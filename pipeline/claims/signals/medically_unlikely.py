@@ -81,9 +81,7 @@ def _excesses(
             yield units, table.of_day[code]
 
 
-def mue_exceeded(
-    table: MedicallyUnlikely, lines: Lines, service_date: str | None
-) -> bool | None:
+def mue_exceeded(table: MedicallyUnlikely, lines: Lines, service_date: str | None) -> bool | None:
     """Whether units of the claim exceed a limit; None without lines."""
     if not lines:
         return None

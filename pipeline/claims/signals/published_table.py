@@ -52,9 +52,7 @@ def _header(table: Iterator[tuple[int, list[str]]], columns: Mapping[str, str]) 
     raise InvalidReference(f"the column {missing!r} is missing")
 
 
-def _places(
-    cells: list[str], columns: Mapping[str, str]
-) -> tuple[list[int] | None, str | None]:
+def _places(cells: list[str], columns: Mapping[str, str]) -> tuple[list[int] | None, str | None]:
     """Where the columns are, if this row is the header; else the first missing, if it nearly is."""
     titles = [" ".join(cell.lower().split()) for cell in cells]
     found: list[int] = []

@@ -29,7 +29,7 @@ def day_of(line: Line, service_date: str | None) -> str | None:
 
 @lru_cache(16_384)
 def days_in(start: str | None, end: str | None) -> int:
-    """Days from the first to the last, both counted; 1 where one is missing or they are reversed."""
+    """Days from the first to the last, both counted; 1 where one is missing or before."""
     if start is None or end is None:
         return 1
     return max(1, (date.fromisoformat(end) - date.fromisoformat(start)).days + 1)

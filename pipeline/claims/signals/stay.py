@@ -21,7 +21,5 @@ def length_of_stay(
 
 
 SIGNALS = {
-    "length_of_stay": Signal(
-        length_of_stay, ("admission_date", "service_date", "service_end_date")
-    )
+    "length_of_stay": Signal(length_of_stay, ("admission_date", "service_date", "service_end_date"))
 }

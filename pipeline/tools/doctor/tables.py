@@ -11,7 +11,7 @@ from pipeline.tools.doctor.finding import Check, Once, Unknown, Verdict, failed,
 from pipeline.tools.doctor.setup import Setup
 
 if TYPE_CHECKING:
-    from pipeline.graph import Settings
+    from pipeline.settings import Settings
     from pipeline.table_setup import TableSetup
 
 

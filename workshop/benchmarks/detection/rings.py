@@ -124,13 +124,18 @@ RINGS: dict[str, Callable[[Claim, Provider, Random], None]] = {
     "billing twice": _bill_twice,
 }
 """Each pattern, and what it does to an honest claim."""
-_HONEST_MISTAKES = {"units": 0.002, "unbundling": 0.003, "repeated lines": 0.002, "billing twice": 0.003}
+_HONEST_MISTAKES = {
+    "units": 0.002,
+    "unbundling": 0.003,
+    "repeated lines": 0.002,
+    "billing twice": 0.003,
+}
 """The share of honest claims that have the pattern of a ring."""
 
 
 def generated(seed: int, scale: float = 1.0) -> Generated:
     """The data of a seed; `scale` multiplies the number of honest providers."""
-    rng = Random(seed)
+    rng = Random(seed)  # noqa: S311 - reproducible, not secret
     providers = _providers(rng, round(PROVIDERS * scale))
     claims = sorted(
         (claim for provider in providers for claim in _claims(provider, rng)),
@@ -187,7 +192,9 @@ def _claims(provider: Provider, rng: Random) -> Iterator[Claim]:
                 if rng.random() < share:
                     RINGS[ring](claim, provider, rng)
         claim["synthetic_label_is_fraud"] = int(bool(guilty))
-        claim["claim_amount"] = round(sum(line["charge_amount"] for line in claim["service_lines"]), 2)
+        claim["claim_amount"] = round(
+            sum(line["charge_amount"] for line in claim["service_lines"]), 2
+        )
         claim["procedure_codes"] = [line["procedure_code"] for line in claim["service_lines"]]
         if claim.pop("twice", False):
             yield {**claim, "claim_id": claim["claim_id"] + "R"}
@@ -202,7 +209,9 @@ def _honest(provider: Provider, number: int, day: date, rng: Random) -> Claim:
     factor = rng.lognormvariate(0, 0.35) * (rng.uniform(4, 12) if rng.random() < 0.006 else 1)
     for line in lines:
         line["charge_amount"] = round(line["charge_amount"] * factor, 2)
-    stay = min(60, int(rng.lognormvariate(1.4, 0.7))) if SPECIALTIES[specialty] == "inpatient" else 0
+    stay = (
+        min(60, int(rng.lognormvariate(1.4, 0.7))) if SPECIALTIES[specialty] == "inpatient" else 0
+    )
     delay = int(60 * rng.random() ** 3) + (70 if rng.random() < 0.03 else 0)
     return {
         "claim_id": f"{provider.provider_id}-{number:06d}",
@@ -225,30 +234,33 @@ def _honest(provider: Provider, number: int, day: date, rng: Random) -> Claim:
     }
 
 
+_LEIE = (
+    "LASTNAME,FIRSTNAME,MIDNAME,BUSNAME,GENERAL,SPECIALTY,UPIN,NPI,DOB,ADDRESS,CITY,STATE,ZIP,"
+    "EXCLTYPE,EXCLDATE,REINDATE,WAIVERDATE,WVRSTATE\n"
+)
+_MUE_TABLE = (
+    "HCPCS/CPT Code,Practitioner Services MUE Values,MUE Adjudication Indicator,MUE Rationale\n"
+)
+_PTP_EDITS = (
+    "Column 1\tColumn 2\t*=in existence prior to 1996\tEffective Date\tDeletion Date *=no data\t"
+    "Modifier 0=not allowed 1=allowed 9=not applicable\tPTP Edit Rationale\n"
+)
+
+
 def _lists(providers: Sequence[Provider], rng: Random) -> dict[str, list[str]]:
-    names = "LASTNAME,FIRSTNAME,MIDNAME,BUSNAME,GENERAL,SPECIALTY,UPIN,NPI,DOB,ADDRESS,CITY,STATE,ZIP"
-    excluded = [f"{names},EXCLTYPE,EXCLDATE,REINDATE,WAIVERDATE,WVRSTATE\n"]
+    excluded, units, pairs = [_LEIE], [_MUE_TABLE], [_PTP_EDITS]
     for provider in providers:
         since, until = provider.excluded_on, "00000000"
         if since is None and rng.random() < 0.01:  # reinstated long ago
             since, until = FIRST_DAY - timedelta(days=900), "20250101"
         if since is not None:
-            blank = ",".join([""] * 7)
-            excluded.append(
-                f'{blank},{provider.npi},,,,"","",1128a1,{since:%Y%m%d},{until},00000000,\n'
-            )
-    codes = [(s, n) for s in range(len(SPECIALTIES)) for n in range(_CODES)]
-    units = ["HCPCS/CPT Code,Practitioner Services MUE Values,MUE Adjudication Indicator,MUE Rationale\n"]
-    units += [
-        f"{code(s, n)},{_MUE[n % 3]},3 Date of Service Edit: Clinical,Clinical: Data\n" for s, n in codes
-    ]
-    pairs = [
-        "Column 1\tColumn 2\t*=in existence prior to 1996\tEffective Date\tDeletion Date *=no data\t"
-        "Modifier 0=not allowed 1=allowed 9=not applicable\tPTP Edit Rationale\n"
-    ]
-    pairs += [
-        f"{code(s, n)}\t{code(s, n + 1)}\t \t20200101\t*\t1\tMisuse of column two code\n"
-        for s, n in codes
-        if n % 3 == 0
-    ]
+            basis = f"1128a1,{since:%Y%m%d},{until},00000000,"
+            excluded.append(f"{',' * 7}{provider.npi}{',' * 6}{basis}\n")
+    for specialty in range(len(SPECIALTIES)):
+        for number in range(_CODES):
+            one, limit = code(specialty, number), _MUE[number % 3]
+            units.append(f"{one},{limit},3 Date of Service Edit: Clinical,Clinical: Data\n")
+            if number % 3 == 0:
+                two = code(specialty, number + 1)
+                pairs.append(f"{one}\t{two}\t \t20200101\t*\t1\tMisuse of column two code\n")
     return {"excluded_providers": excluded, "mue_table": units, "ptp_edits": pairs}

@@ -1,0 +1,179 @@
+"""The front door of the claim logic: parse, validate, enrich, each for a batch of messages.
+
+The graph, the benchmarks, the fuzzer and the tests all come in here. A stage takes messages, each
+with what the stage before made of it (its subject), and decides which of them go on. It may be
+wrapped in another stage, or stand between two others: one that maps a document to claims goes
+between `Parse` and `Validate`, and gives a message once for each of its claims, or not at all.
+"""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pipeline.claims import decode, validate
+from pipeline.claims.basis import BasisSource
+from pipeline.claims.claim_row import ClaimRows
+from pipeline.claims.contract import Contract
+from pipeline.claims.message import Message
+from pipeline.claims.rejection import Rejection
+from pipeline.claims.validate import ClaimValidator
+from pipeline.clock import Clock, milliseconds_between
+
+
+class Decided(NamedTuple):
+    """What became of a batch."""
+
+    messages: Sequence[Message]
+    """Those that go on: one for each outcome, at the same place."""
+    outcomes: Sequence[Any]
+    rejected: Sequence[tuple[Message, Rejection]] = ()
+
+    @classmethod
+    def of(cls, messages: Sequence[Message], outcomes: Sequence[Any]) -> "Decided":
+        """One outcome a message, some of which may be rejections."""
+        if Rejection not in map(type, outcomes):
+            return cls(messages, outcomes)
+        pairs = list(zip(messages, outcomes, strict=True))
+        going_on = [pair for pair in pairs if type(pair[1]) is not Rejection]
+        return cls(
+            [message for message, _ in going_on],
+            [outcome for _, outcome in going_on],
+            [pair for pair in pairs if type(pair[1]) is Rejection],
+        )
+
+    @classmethod
+    def joined(cls, parts: Iterable["Decided"]) -> "Decided":
+        """Several batches as one."""
+        messages: list[Message] = []
+        outcomes: list[Any] = []
+        rejected: list[tuple[Message, Rejection]] = []
+        for part in parts:
+            messages += part.messages
+            outcomes += part.outcomes
+            rejected += part.rejected
+        return cls(messages, outcomes, rejected)
+
+
+class Metrics(NamedTuple):
+    """What a stage has to report, by the names of metrics."""
+
+    counts: Mapping[str, int] = {}
+    samples: Mapping[str, int] = {}
+
+
+class Stage(ABC):
+    """One decision on each message."""
+
+    name: str
+    """As in the column `stage` of the error table, and in the names of metrics."""
+
+    @abstractmethod
+    def decide(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
+        """Decide on some messages. An exception is turned into rejections by `decide` below."""
+
+    def take_metrics(self) -> Metrics:
+        """What the stage has counted since the last call."""
+        return Metrics()
+
+
+class Parse(Stage):
+    """Messages to the fields of claims. The subject of a message is the message itself."""
+
+    name = decode.STAGE
+
+    def __init__(self, contract: Contract) -> None:
+        self._exact = contract.exact_fields
+
+    def decide(self, messages: Sequence[Message], subjects: Sequence[Message]) -> Decided:
+        """The fields of each message."""
+        return Decided.of(messages, [decode.decode(each.data, self._exact) for each in subjects])
+
+
+class Validate(Stage):
+    """Fields to claims that keep the contract."""
+
+    name = validate.STAGE
+
+    def __init__(self, contract: Contract) -> None:
+        self._validator = ClaimValidator(contract)
+
+    def decide(self, messages: Sequence[Message], subjects: Sequence[dict[str, Any]]) -> Decided:
+        """The claim of each message."""
+        return Decided.of(messages, self._validator.validate(subjects))
+
+
+class Enrich(Stage):
+    """Claims to rows with score, reasons and quality issues."""
+
+    name = "enrich"
+
+    def __init__(
+        self,
+        contract: Contract,
+        basis: BasisSource,
+        high_risk_threshold: float,
+        pipeline_version: str,
+        clock: Clock,
+    ) -> None:
+        """Claims with a score above the threshold, 0 to 1, are flagged."""
+        self._rows = ClaimRows(contract, basis, high_risk_threshold, pipeline_version)
+        self._basis = basis
+        self._clock = clock
+        self._last_row: Mapping[str, Any] | None = None
+
+    def decide(self, messages: Sequence[Message], subjects: Sequence[dict[str, Any]]) -> Decided:
+        """The row of each claim, kept by column."""
+        rows = self._rows.rows(messages, subjects, self._clock())
+        self._last_row = rows[-1]
+        return Decided(messages, rows)
+
+    def take_metrics(self) -> Metrics:
+        """How often each rule fired, what happened to reference files, the lag of one claim."""
+        counts = Counter(self._basis.take_counts())
+        for columns, claims in self._rows.take_rule_counts():
+            counts["accepted"] += claims
+            counts["high_risk"] += claims * columns.high_risk_flag
+            counts.update({f"rule_{rule}": claims for rule in columns.risk_reasons})
+            counts.update({f"quality_{rule}": claims for rule in columns.quality_issues})
+        row, self._last_row = self._last_row, None
+        if row is None:
+            return Metrics(counts)
+        # An operator's schema may leave `ingest_ts` out.
+        lag = milliseconds_between(row.get("ingest_ts"), row["processing_timestamp"])
+        return Metrics(counts, {} if lag is None else {"event_lag_ms": lag})
+
+
+def decide(stage: Stage, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
+    """What a stage decides; every surprise becomes a rejection here, and only here.
+
+    Its code is `internal_error`. Its text is the type of the exception without the exception's own
+    text, which may hold values of the claim.
+    """
+    try:
+        return stage.decide(messages, subjects)
+    except Exception:  # a look at one message after the other shows which one it is
+        return Decided.joined(
+            _decide_alone(stage, message, subject)
+            for message, subject in zip(messages, subjects, strict=True)
+        )
+
+
+def _decide_alone(stage: Stage, message: Message, subject: Any) -> Decided:
+    try:
+        return stage.decide([message], [subject])
+    except Exception as surprise:
+        text = f"unexpected {type(surprise).__name__} in this step"
+        return Decided((), (), [(message, Rejection(stage.name, "internal_error", text))])
+
+
+def run(stages: Iterable[Stage], messages: Sequence[Message]) -> Decided:
+    """Messages through several stages, one after the other, without Beam."""
+    decided = Decided(messages, messages)
+    rejected: list[tuple[Message, Rejection]] = []
+    for stage in stages:
+        if not decided.messages:
+            break
+        decided = decide(stage, decided.messages, decided.outcomes)
+        rejected += decided.rejected
+    return decided._replace(rejected=rejected)

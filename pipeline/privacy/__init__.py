@@ -1,0 +1,1 @@
+"""What may be kept of a claim. The claim logic never imports this package."""

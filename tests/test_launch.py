@@ -131,7 +131,7 @@ BROKEN = {
     "rules: unknown field": (
         "rules",
         document(RULES, "risk_rules", 0, "when", value={"properties": {"amount": {}}}),
-        r"risk_rules\[0\].when: amount is neither a field nor a feature",
+        r"risk_rules\[0\].when: amount is neither a field nor a signal",
     ),
     "rules: ground truth": (
         "rules",

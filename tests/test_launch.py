@@ -17,6 +17,7 @@ from google.cloud import bigquery
 from pipeline import main
 from pipeline.claims.contract import default_contract_text
 from pipeline.claims.score import default_rules_text
+from pipeline.claims.signals.provider_profile import COLUMNS as PROFILE
 from pipeline.tools.emulators import PROJECT
 
 SOON_SECONDS = 10
@@ -154,6 +155,9 @@ BROKEN = {
         document(SCHEMA, "properties", "claim_id", value=None),
         "the required field claim_id is missing",
     ),
+    "list: another layout": ("excluded_providers", "a,b,c\n", "the column 'NPI' is missing"),
+    "list: empty": ("ptp_edits", "", "the column 'Column 1' is missing"),
+    "profile: no providers": ("provider_profile", f"{','.join(PROFILE)}\n", "has no entries"),
     "schema: reserved column": (
         "claim_schema",
         document(SCHEMA, "properties", "risk_reasons", value={"type": "string"}),

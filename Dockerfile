@@ -67,7 +67,7 @@ ARG IMAGE
 ARG VERSION
 ARG REVISION
 ARG SOURCE
-# What --sdk_container_image defaults to (pipeline/worker_image.py).
+# What --sdk_container_image defaults to (pipeline/launch/worker_image.py).
 ENV CLAIMS_IMAGE=${IMAGE}
 LABEL org.opencontainers.image.title="claims-pipeline" \
     org.opencontainers.image.licenses="Apache-2.0" \

@@ -29,40 +29,40 @@ test: setup ## run the tests (ARGS="-k name" and the like go to pytest)
 	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
 
 bench: setup ## measure what a claim costs, 7 minutes (QUICK=1: within 2)
-	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+	@$(BIN)/python -m workshop.benchmarks $(if $(QUICK),--quick)
 
 image: ## build the container image of launcher and workers (IMAGE=name)
-	@tests/image/build.sh $(IMAGE)
+	@tests/whole/image/build.sh $(IMAGE)
 
 test-image: setup ## run the tests of the image alone (ARGS as for test)
-	@$(BIN)/pytest tests/image $(ARGS)
+	@$(BIN)/pytest tests/whole/image $(ARGS)
 
 sbom: setup image ## list the packages of the image, CycloneDX, in build/sbom.cdx.json
-	@tests/image/sbom.sh $(IMAGE)
+	@tests/whole/image/sbom.sh $(IMAGE)
 
 chaos: setup ## break things while claims stream, 20 seeds, an hour (CHAOS_SEEDS=20)
 	@CHAOS_SEEDS=$(or $(CHAOS_SEEDS),20) CHAOS_MESSAGES=1000 CHAOS_FAULTS=8 CHAOS_ROWS=20000 \
-		$(BIN)/pytest tests/faults tests/bigquery/test_write_chaos.py --timeout=0 -s $(ARGS)
+		$(BIN)/pytest tests/whole/faults tests/sinks/bigquery/test_write_chaos.py --timeout=0 -s $(ARGS)
 
 soak: setup ## memory and threads of a streaming job over 30 minutes, into docs/soak.md (MINUTES=30)
-	@$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),30)
+	@$(BIN)/python -m workshop.benchmarks.soak --minutes $(or $(MINUTES),30)
 
 fuzz: setup ## look for messages that break something, into the corpus too (MINUTES=10)
-	@$(BIN)/python -m tests.fuzz.fuzz --keep --seconds $$(( 60 * $(or $(MINUTES),10) ))
+	@$(BIN)/python -m tests.support.fuzz.fuzz --keep --seconds $$(( 60 * $(or $(MINUTES),10) ))
 
 licences: setup ## list the licences of what workers run, in docs/licences.md
-	@$(BIN)/python -m tests.supply.licences
+	@$(BIN)/python -m workshop.licences
 
 lint: setup ## check style, types, scripts and generated files
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/shellcheck $(wildcard .ci/* *.sh tests/*/*.sh)
+	@$(BIN)/shellcheck $(wildcard .ci/* *.sh tests/whole/*/*.sh)
 	@$(BIN)/claims sync --check
 	@$(BIN)/uv pip check --quiet --python $(BIN)/python
 
 graph: setup ## put the steps of this code on record, which running jobs are updated to
-	@$(BIN)/python -m pipeline.tools.graph_record.record $(if $(DRAIN),--drain)
+	@$(BIN)/python -m workshop.graph_record.record $(if $(DRAIN),--drain)
 
 setup: $(VENV)/.installed ## install what is locked into .venv (the others do it when a lock changed)
 

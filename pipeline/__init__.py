@@ -1,0 +1,1 @@
+"""What the image holds: the launcher and the workers of the Flex Template."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
-from pipeline.clock import Clock, SystemClock
+from pipeline.claims.clock import Clock, SystemClock
 from pipeline.settings import Settings
 from pipeline.transforms.step import Decide
 from pipeline.transforms.write_errors import WriteErrors

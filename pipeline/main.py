@@ -8,7 +8,8 @@ from typing import Any
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from google.api_core.exceptions import GoogleAPICallError
 
-from pipeline import dataflow, emulation, launch, options, worker_image
+from pipeline import clients
+from pipeline.launch import dataflow, options, prepare, worker_image
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -22,13 +23,13 @@ def start(arguments: Sequence[str]) -> Any:
     options.refuse_misspelt(arguments)
     pipeline_options = PipelineOptions(list(arguments))
     asked = options.check(pipeline_options)
-    emulation.ensure_credentials()
+    clients.ensure_credentials()
     if dataflow.is_runner(pipeline_options):
-        dataflow.prepare(pipeline_options, launch.PIPELINE_VERSION)
-    settings = launch.settings(asked)
+        dataflow.prepare(pipeline_options, prepare.PIPELINE_VERSION)
+    settings = prepare.settings(asked)
     worker_image.default_to_own(pipeline_options)
-    pipeline = launch.pipeline(asked, settings, pipeline_options)
-    launch.prepare_tables(asked, settings, pipeline_options.view_as(GoogleCloudOptions).project)
+    pipeline = prepare.pipeline(asked, settings, pipeline_options)
+    prepare.prepare_tables(asked, settings, pipeline_options.view_as(GoogleCloudOptions).project)
     return pipeline.run()
 
 

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from pipeline.claims.clock import Clock
 from pipeline.claims.contract import Contract
-from pipeline.claims.named_fields import NamedFields
 from pipeline.claims.score import Rules
 from pipeline.claims.stages import Enrich, Parse, Stage, Validate
-from pipeline.clock import Clock
+from pipeline.privacy.named_fields import NamedFields
+from pipeline.privacy.pseudonymisation import Pseudonymisation
 from pipeline.privacy.stages import PseudonymousEnrich, PseudonymousParse, PseudonymousValidate
-from pipeline.pseudonymisation import Pseudonymisation
 from pipeline.reference.watch import ReferenceFiles, shared
 
 

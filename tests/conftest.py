@@ -14,13 +14,14 @@ from typing import NamedTuple, NoReturn, TypeVar
 import pytest
 from google.cloud import bigquery
 
-from pipeline.tools import emulators, synthetic
-from pipeline.tools.emulators import PROJECT, BigqueryServer, PubsubServer
-from pipeline.tools.local_server import ServerMissing
+from sandbox.emulators import emulators
+from sandbox.emulators.emulators import PROJECT, BigqueryServer, PubsubServer
+from sandbox.emulators.local_server import ServerMissing
+from sandbox.synthetic import synthetic
 
 Server = TypeVar("Server")
 
-IMAGE_TESTS = Path(__file__).parent / "image"
+IMAGE_TESTS = Path(__file__).parent / "whole/image"
 IN_CONTAINERS = os.environ.get("CLAIMS_TEST_SERVERS") == "containers"
 """Whether the servers run in Docker, not as programs of this machine."""
 
@@ -68,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _servers() -> ModuleType:
     if IN_CONTAINERS:
-        return importlib.import_module("tests.image.servers")
+        return importlib.import_module("tests.whole.image.servers")
     return emulators
 
 

@@ -12,15 +12,15 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.testing import test_stream
 
 from pipeline import graph
-from pipeline.claims import decode
-from pipeline.claims.claim_row import ClaimRows
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Contract
+from pipeline.claims.formats import json_documents
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Rules
-from pipeline.metrics import NAMESPACE, STEP_METRICS
 from pipeline.settings import Settings
-from tests.memory_table import MemoryTable
+from pipeline.transforms.metrics import NAMESPACE, STEP_METRICS
+from tests.support.memory_table import MemoryTable
 
 SETTINGS = Settings(Contract.default(), Rules.default(), 0.5, "0.0.0")
 CANARY = "Canary-7f3a"
@@ -197,7 +197,7 @@ def surprise(*_: Any) -> Any:
 @pytest.mark.parametrize(
     "owner, name, stage",
     [
-        (decode, "decode", "parse"),
+        (json_documents, "decode", "parse"),
         (Contract, "accept", "validate"),
         (ClaimRows, "rows", "enrich"),
     ],

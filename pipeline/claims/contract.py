@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from importlib import resources
 from operator import and_
@@ -12,22 +11,18 @@ from typing import Any, Self
 
 import jsonschema_rs
 
-from pipeline.claims.numeric import fit_numeric, numeric_faults
 from pipeline.claims.rejection import Violation
-from pipeline.claims.violation_text import describe
+from pipeline.claims.storable import NUMERIC, PATTERNS, fit_numeric, numeric_fault
+from pipeline.claims.violations import describe
 
 MAX_VIOLATIONS = 20
 """Violations that one rejection lists at most."""
 _EXAMINED_ITEMS = 1_000
 """Items of an array whose violations are told; telling those of millions would take minutes."""
 
-# What RFC 3339 allows and neither Python nor BigQuery can hold: year 0, leap seconds; and what
-# normalisation makes uniform: `T` and `Z` in upper case, at most microseconds. The digits are here
-# because `jsonschema-rs` 0.60 takes `*` to `/` for some of them.
-_YEAR = r"(?:000[1-9]|00[1-9]\d|0[1-9]\d\d|[1-9]\d{3})"
-_STORABLE = {
-    "date": rf"^{_YEAR}-[0-9]{{2}}-[0-9]{{2}}$",
-    "date-time": rf"^{_YEAR}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{{1,6}})?(?:Z|[+-]\d\d:\d\d)$",
+_NUMERIC_FAULTS = {
+    "scale": f"more than {NUMERIC.scale} decimals",
+    "precision": f"more than {NUMERIC.most.adjusted() + 1} digits before the decimal point",
 }
 _COLUMN_TYPES = {"integer": "INTEGER", "number": "FLOAT", "boolean": "BOOLEAN", "object": "JSON"}
 _FORMAT_TYPES = {"date": "DATE", "date-time": "TIMESTAMP"}
@@ -91,7 +86,7 @@ def column_of(name: str, schema: Any) -> Column:
 
 
 def _storable(schema: Mapping[str, Any]) -> dict[str, Any]:
-    pattern = _STORABLE.get(schema.get("format", ""))
+    pattern = PATTERNS.get(schema.get("format", ""))
     if pattern is None:
         return dict(schema)
     return {**schema, "allOf": [*schema.get("allOf", ()), {"pattern": pattern}]}
@@ -201,9 +196,9 @@ class Contract:
         """
         found = [describe(error, self.properties) for error in self._errors(claim)]
         for name in self._numerics:
-            value = claim.get(name)
-            if isinstance(value, float | int | Decimal) and not isinstance(value, bool):
-                found += [Violation(name, rule, text) for rule, text in numeric_faults(value)]
+            fault = numeric_fault(claim.get(name))
+            if fault is not None:
+                found.append(Violation(name, fault, _NUMERIC_FAULTS[fault]))
         order = {name: place for place, name in enumerate(self.properties)}
         found.sort(key=lambda violation: order.get(violation.field.rstrip("[]"), len(order)))
         return tuple(dict.fromkeys(found))[:MAX_VIOLATIONS]

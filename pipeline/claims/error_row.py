@@ -4,9 +4,9 @@ import gzip
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.claims.history import history
 from pipeline.claims.message import Beginning, Message, StructureOnly, size_of
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.replay import history
 
 TEXT_LIMIT = 1 << 20
 """Bytes of a message that are kept as text; a larger one is kept as bytes.

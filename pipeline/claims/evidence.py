@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.claims.rows import Columns
+from pipeline.claims.columns import Columns
 from pipeline.claims.signals.facts import Facts
 from pipeline.claims.signals.table import SIGNALS
 from pipeline.claims.verdicts import BOUNDS

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pipeline.claims.basis import Basis
+from pipeline.claims.columns import Columns
 from pipeline.claims.evidence import Evidence
-from pipeline.claims.rows import Columns
+from pipeline.claims.memory import Memory, always_fits
 from pipeline.claims.score import Scorer
 from pipeline.claims.signals.facts import Facts
 
@@ -41,7 +41,7 @@ class Judgement:
         self._scorer = Scorer(basis.rules, self._facts)
         self._threshold = high_risk_threshold
         self._evidence = {rule.id: Evidence(rule.when, self._facts) for rule in basis.rules.risk}
-        self._rule_columns = lru_cache(_REMEMBERED)(self._rule_columns_of)
+        self._rule_columns = Memory(self._rule_columns_of, _REMEMBERED, always_fits).__getitem__
         self._fired: Counter[int] = Counter()
 
     def columns(self, claims: Columns) -> dict[str, Sequence[Any]]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.claims.contract import Column, Contract, is_nullable
-from pipeline.claims.numeric import exact_number
+from pipeline.claims.storable import exact_number
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _DAY = r"(\d{4}-\d\d-\d\d)"

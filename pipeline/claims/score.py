@@ -9,8 +9,8 @@ from itertools import repeat
 from operator import and_, or_
 from typing import Any, NamedTuple, Self
 
+from pipeline.claims.columns import Columns
 from pipeline.claims.contract import DocumentError
-from pipeline.claims.rows import Columns
 from pipeline.claims.signals.facts import Facts, not_null
 from pipeline.claims.verdicts import Condition, Schema, condition, verdicts
 

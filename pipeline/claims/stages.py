@@ -11,14 +11,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.claims import decode, validate
+from pipeline.claims import validate
 from pipeline.claims.basis import BasisSource
-from pipeline.claims.claim_row import ClaimRows
+from pipeline.claims.claim_rows import ClaimRows
+from pipeline.claims.clock import Clock, milliseconds_between
 from pipeline.claims.contract import Contract
+from pipeline.claims.formats import json_documents
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.validate import ClaimValidator
-from pipeline.clock import Clock, milliseconds_between
 
 
 class Decided(NamedTuple):
@@ -80,14 +81,16 @@ class Stage(ABC):
 class Parse(Stage):
     """Messages to the fields of claims. The subject of a message is the message itself."""
 
-    name = decode.STAGE
+    name = json_documents.STAGE
 
     def __init__(self, contract: Contract) -> None:
         self._exact = contract.exact_fields
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[Message]) -> Decided:
         """The fields of each message."""
-        return Decided.of(messages, [decode.decode(each.data, self._exact) for each in subjects])
+        return Decided.of(
+            messages, [json_documents.decode(each.data, self._exact) for each in subjects]
+        )
 
 
 class Validate(Stage):

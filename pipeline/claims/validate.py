@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.claims.contract import Contract
-from pipeline.claims.json_text import json_column, json_text
 from pipeline.claims.normalise import Normaliser
 from pipeline.claims.rejection import Rejection, Violation
+from pipeline.claims.storable import json_column, json_text
 
 STAGE = "validate"
 ADDITIONAL_FIELDS = "additional_fields"

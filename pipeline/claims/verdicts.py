@@ -14,6 +14,8 @@ from typing import Any
 
 import jsonschema_rs
 
+from pipeline.claims.memory import Memory
+
 Condition = Callable[[Any], bool]
 Schema = dict[str, Any] | bool
 
@@ -33,12 +35,12 @@ def condition(schema: Schema) -> Condition:
     return jsonschema_rs.Draft202012Validator(schema, offline=True).is_valid
 
 
-class ValueVerdicts(dict[Any, int]):
+class ValueVerdicts(Memory[Any, int]):
     """Verdicts on one field by its value; a list is looked up as a tuple."""
 
     def __init__(self, conditions: list[tuple[int, Condition]], indifferent: int) -> None:
         """`indifferent` is the mask of the rules that do not read the field."""
-        super().__init__()
+        super().__init__(self.judge, _REMEMBERED, _is_small)
         self._conditions = conditions
         self._indifferent = indifferent
 
@@ -57,22 +59,13 @@ class ValueVerdicts(dict[Any, int]):
         except TypeError:  # a JSON object cannot be remembered
             return self.judge(value)
 
-    def __missing__(self, value: Any) -> int:
-        verdict = self.judge(value)
-        if _is_small(value):
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[value] = verdict
-        return verdict
-
     def judge(self, value: Any) -> int:
         """The mask of the rules that this value allows to fire."""
         met = (bit for bit, is_met in self._conditions if is_met(value))
         return self._indifferent | sum(met)
 
 
-def _is_small(value: Any) -> bool:
-    """Whether a value may be remembered: megabytes of text or digits would fill the worker."""
+def _is_small(value: Any, _verdict: int = 0) -> bool:
     if isinstance(value, tuple):
         return len(value) <= _SMALL and all(map(_is_small, value))
     return len(value) <= _SMALL if isinstance(value, str) else not isinstance(value, Decimal)

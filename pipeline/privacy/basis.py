@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.claims.basis import Basis, BasisSource
-from pipeline.claims.named_fields import NamedFields
-from pipeline.claims.pseudonymous_rows import rules_into, without
 from pipeline.claims.signals.provider_profile import KEY
+from pipeline.privacy.named_fields import NamedFields
+from pipeline.privacy.pseudonymous_rows import rules_into, without
 
 _PROFILES = "provider_profile"
 

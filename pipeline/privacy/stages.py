@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from pipeline.claims.basis import BasisSource
+from pipeline.claims.clock import Clock
+from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
-from pipeline.claims.named_fields import NamedFields
-from pipeline.claims.rows import Rows
 from pipeline.claims.stages import Decided, Enrich, Metrics, Stage, decide
-from pipeline.clock import Clock
 from pipeline.privacy.basis import OfOriginals, OfReplays
+from pipeline.privacy.named_fields import NamedFields
 
 
 class PseudonymousParse(Stage):

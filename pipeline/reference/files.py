@@ -7,11 +7,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from functools import cache
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from pipeline.clients import storage_client
+
 if TYPE_CHECKING:
-    from google.cloud.storage import Blob, Client
+    from google.cloud.storage import Blob
 
 _GS = "gs://"
 _WILDCARDS = frozenset("*?[")
@@ -130,7 +131,7 @@ def _part_here(path: str) -> Part:
 
 def _look_in_bucket(pattern: str) -> list[Part]:
     bucket, _, name = pattern.removeprefix(_GS).partition("/")
-    client = _client()
+    client = storage_client()
     if not _WILDCARDS & set(name):
         blob = client.bucket(bucket).get_blob(name, timeout=_TIMEOUT_SECONDS)
         return [] if blob is None else [_part_of(bucket, blob)]
@@ -150,7 +151,7 @@ def _opened(part: Part) -> Iterator[IO[bytes]]:
     if part.path.startswith(_GS):
         bucket, _, name = part.path.removeprefix(_GS).partition("/")
         # Of this generation alone: one that is replaced meanwhile is not found any more.
-        blob = _client().bucket(bucket).blob(name, generation=int(part.generation))
+        blob = storage_client().bucket(bucket).blob(name, generation=int(part.generation))
         with blob.open("rb", chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_SECONDS) as file:
             yield file
         return
@@ -158,14 +159,6 @@ def _opened(part: Part) -> Iterator[IO[bytes]]:
         yield file
     if _part_here(part.path) != part:
         raise FileUnusable("changed while it was read")
-
-
-@cache
-def _client() -> "Client":
-    # Imported here: few jobs need it. It honours STORAGE_EMULATOR_HOST by itself.
-    from google.cloud.storage import Client
-
-    return Client()
 
 
 def _line(error: Exception) -> str:

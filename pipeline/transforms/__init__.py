@@ -1,0 +1,1 @@
+"""The stages as Beam steps: sources, batches, metrics. Nothing is decided here."""

@@ -12,8 +12,8 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipeline.batch import Batch, batches_of, timestamp_of
 from pipeline.claims.message import Message
+from pipeline.transforms.batch import Batch, batches_of, timestamp_of
 from pipeline.transforms.lines import LineRange, read_lines, split
 
 _GLOBAL = (GlobalWindow(),)

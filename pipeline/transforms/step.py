@@ -7,10 +7,10 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from pipeline import collector
-from pipeline.batch import Batch
 from pipeline.claims.stages import Stage, decide
-from pipeline.metrics import Tally
+from pipeline.transforms import collector
+from pipeline.transforms.batch import Batch
+from pipeline.transforms.metrics import Tally
 
 ACCEPTED, REJECTED = "accepted", "rejected"
 

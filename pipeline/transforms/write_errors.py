@@ -6,11 +6,11 @@ from typing import Any
 
 import apache_beam as beam
 
+from pipeline.claims.clock import Clock
 from pipeline.claims.error_row import error_row
 from pipeline.claims.message import Message
-from pipeline.claims.redaction import redacted
 from pipeline.claims.rejection import Rejection
-from pipeline.clock import Clock
+from pipeline.privacy.redaction import redacted
 
 
 class ErrorRowFn(beam.DoFn):

@@ -9,7 +9,7 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.documents import check_contract
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.stages import Validate
-from tests.claims.core import CLEAN, CONTRACT, outcome_of
+from tests.support.claims.core import CLEAN, CONTRACT, outcome_of
 
 FORMATS = {"visits": "date-time", "admissions": "date"}
 

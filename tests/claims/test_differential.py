@@ -21,10 +21,18 @@ from hypothesis import given
 from pipeline.claims.normalise import Normaliser
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import condition_of
-from tests.claims.case_files import Case, identity, load_folder
-from tests.claims.core import CLEAN, CONTRACT, RULES, VALIDATE, fields_of, outcome_of, with_literal
-from tests.claims.strategies import BUDGET, claims
+from tests.support.claims.case_files import Case, identity, load_folder
+from tests.support.claims.core import (
+    CLEAN,
+    CONTRACT,
+    RULES,
+    VALIDATE,
+    fields_of,
+    outcome_of,
+    with_literal,
+)
 from tests.support.claims.facts import facts_of
+from tests.support.claims.strategies import BUDGET, claims
 
 FORMATS = jsonschema.Draft202012Validator.FORMAT_CHECKER
 REFERENCE = jsonschema.Draft202012Validator(CONTRACT.canonical_document, format_checker=FORMATS)

@@ -13,8 +13,8 @@ from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer, default_rules_text
 from pipeline.claims.signals.facts import Facts
 from pipeline.claims.stages import Parse, Validate
-from tests.claims.case_files import Case, identity, load, text_of
-from tests.claims.core import CLEAN, CONTRACT, RULES, outcome_of
+from tests.support.claims.case_files import Case, identity, load, text_of
+from tests.support.claims.core import CLEAN, CONTRACT, RULES, outcome_of
 
 OURS = ("risk_reasons", "message_id")
 

@@ -15,12 +15,12 @@ from pipeline.claims.error_row import (
     message_data,
     raw_columns,
 )
+from pipeline.claims.history import ORIGINAL_MESSAGE_ID, ORIGINAL_PUBLISH_TIME, REPLAY_COUNT
 from pipeline.claims.message import Beginning, Message
 from pipeline.claims.rejection import Rejection, Violation
-from pipeline.claims.replay import ORIGINAL_MESSAGE_ID, ORIGINAL_PUBLISH_TIME, REPLAY_COUNT
-from pipeline.tables import ERROR_COLUMNS
-from tests.claims.core import NOW
-from tests.claims.strategies import BUDGET
+from pipeline.claims.tables import ERROR_COLUMNS
+from tests.support.claims.core import NOW
+from tests.support.claims.strategies import BUDGET
 
 REJECTION = Rejection("validate", "schema_violation", "a: b", (Violation("a", "type", "b"),), "C-1")
 SAME_FOR_ALL = {"contract_version", "pipeline_version"}

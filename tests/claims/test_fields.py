@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline.claims.rejection import Rejection
-from tests.claims.case_files import Case, identity, load_folder
-from tests.claims.core import CONTRACT, accepted, outcome, violation_of, with_literal
+from tests.support.claims.case_files import Case, identity, load_folder
+from tests.support.claims.core import CONTRACT, accepted, outcome, violation_of, with_literal
 
 FIELDS = load_folder("fields")
 # Keywords that ask nothing of a value.

@@ -6,8 +6,8 @@ A quadratic step would take minutes at these sizes; the limit leaves room for a 
 import pytest
 
 from pipeline.claims.rejection import Rejection
-from tests.claims.case_files import Case, identity, load, text_of
-from tests.claims.core import CLEAN, outcome, with_literal
+from tests.support.claims.case_files import Case, identity, load, text_of
+from tests.support.claims.core import CLEAN, outcome, with_literal
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.bigquery.row_encoder import RowEncoder
 from pipeline.claims.basis import Unchanging
 from pipeline.claims.documents import check_contract
-from pipeline.claims.json_text import MAX_LEVELS
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.stages import Enrich, Validate
-from pipeline.tables import claims_table
-from tests.claims.core import CLEAN, CONTRACT, RULES, clock, outcome_of
+from pipeline.claims.storable import MAX_JSON_LEVELS
+from pipeline.claims.tables import claims_table
+from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
+from tests.support.claims.core import CLEAN, CONTRACT, RULES, clock, outcome_of
 
 SERVICE_LINES = {
     "plan": {"description": "Plan.", "type": ["object", "null"]},
@@ -34,7 +34,8 @@ def row_of(**fields: Any) -> dict[str, Any] | Rejection:
     if isinstance(claim, Rejection):
         return claim
     row = outcome_of(OWN_ENRICH, claim)
-    ENCODER.encode(row)  # raises what the table would refuse
+    [data] = ENCODER.encode([row])
+    assert isinstance(data, bytes), data
     return row
 
 
@@ -54,8 +55,8 @@ def nested(levels: int) -> Any:
         ({"plan": {"\u20ac": "\0"}, "lines": []}, {"\u20ac": "\0"}, []),
         ({"plan": nested(254)}, nested(254), []),
         ({"plan": nested(255)}, nested(255), []),
-        ({"plan": nested(MAX_LEVELS)}, nested(MAX_LEVELS), []),
-        ({"lines": [nested(MAX_LEVELS)]}, None, [nested(MAX_LEVELS)]),
+        ({"plan": nested(MAX_JSON_LEVELS)}, nested(MAX_JSON_LEVELS), []),
+        ({"lines": [nested(MAX_JSON_LEVELS)]}, None, [nested(MAX_JSON_LEVELS)]),
     ],
 )
 def test_objects_become_json_text(fields: dict[str, Any], plan: Any, lines: Any) -> None:
@@ -66,7 +67,7 @@ def test_objects_become_json_text(fields: dict[str, Any], plan: Any, lines: Any)
 
 
 @pytest.mark.parametrize(
-    "fields", [{"plan": nested(MAX_LEVELS + 1)}, {"lines": [{}, nested(MAX_LEVELS + 1)]}]
+    "fields", [{"plan": nested(MAX_JSON_LEVELS + 1)}, {"lines": [{}, nested(MAX_JSON_LEVELS + 1)]}]
 )
 def test_objects_that_no_column_takes_are_rejected(fields: dict[str, Any]) -> None:
     verdict = row_of(**fields)

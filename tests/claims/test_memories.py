@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.bigquery.row_encoder import RowEncoder
 from pipeline.claims.basis import Unchanging
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.message import Message
 from pipeline.claims.stages import Enrich, Parse, Validate, run
-from pipeline.tables import claims_table
-from tests.claims.core import CLEAN, CONTRACT, clock
+from pipeline.claims.tables import claims_table
+from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
+from tests.support.claims.core import CLEAN, CONTRACT, clock
 
 SIZE, CLAIMS = 50_000, 40
 OWN_FIELDS: dict[str, Any] = {
@@ -53,7 +53,7 @@ def test_a_large_value_is_forgotten(field: str) -> None:
         made = run(stages, [Message(data)])
         assert not made.rejected
         if field != "total":  # more digits than its column holds
-            encoder.encode_all(made.outcomes)
+            encoder.encode(made.outcomes)
 
     lead(CLAIMS)
     tracemalloc.start()

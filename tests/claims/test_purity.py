@@ -9,8 +9,8 @@ import pipeline.claims
 MODULES = [
     "pipeline.claims",
     *(
-        f"pipeline.claims.{module.name}"
-        for module in pkgutil.iter_modules(pipeline.claims.__path__)
+        module.name
+        for module in pkgutil.walk_packages(pipeline.claims.__path__, "pipeline.claims.")
     ),
 ]
 PROGRAM = """

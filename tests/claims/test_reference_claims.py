@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.claims.core import accepted
+from tests.support.claims.core import accepted
 
 FILE = Path(__file__).parents[3] / "shared" / "data" / "reference_claims.ndjson"
 

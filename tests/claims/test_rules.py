@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.claims.case_files import Case, identity, load, load_folder
-from tests.claims.core import CLEAN, CONTRACT, RULES, accepted, row_of
+from tests.support.claims.case_files import Case, identity, load, load_folder
+from tests.support.claims.core import CLEAN, CONTRACT, RULES, accepted, row_of
 
 RULE_CASES = load_folder("rules")
 

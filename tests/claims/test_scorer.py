@@ -12,9 +12,9 @@ from pipeline.claims.documents import check_rules
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer
 from pipeline.claims.signals.facts import Facts
-from tests.claims.core import CLEAN, CONTRACT, VALIDATE, outcome_of
-from tests.claims.strategies import BUDGET
+from tests.support.claims.core import CLEAN, CONTRACT, VALIDATE, outcome_of
 from tests.support.claims.facts import facts_of
+from tests.support.claims.strategies import BUDGET
 
 # Values around the bounds that the conditions test, in every type that a claim may hold.
 VALUES: dict[str, list[Any]] = {

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from claims_ops.main import main
 from pipeline.claims.contract import Contract
 from pipeline.claims.documents import check_rules
-from pipeline.tools.cli import main
-from tests.docs.judges import complaint
-from tests.docs.pages import ROOT, Block, pages
-from tests.docs.shell import NoShell, Shell, parsed
-from tests.operator.gcloud import Gcloud
+from tests.support.docs.judges import complaint
+from tests.support.docs.pages import ROOT, Block, pages
+from tests.support.docs.shell import NoShell, Shell, parsed
+from tests.support.google.gcloud import Gcloud
 
 PROSE = {"text", "mermaid"}
 """Languages of blocks that nobody runs: output, and pictures."""

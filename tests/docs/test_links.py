@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.docs.pages import ROOT, Page, pages
+from tests.support.docs.pages import ROOT, Page, pages
 
 HOSTS = {"console.cloud.google.com", "keepachangelog.com", "semver.org"}
 """Other sites that may be linked to. No test calls them: keep them few, and likely to stay."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.claims.pseudonyms import Pseudonyms
-from pipeline.pseudonymisation import read_key
-from tests.docs.pages import ROOT, Page
+from pipeline.privacy.pseudonymisation import read_key
+from pipeline.privacy.pseudonyms import Pseudonyms
+from tests.support.docs.pages import ROOT, Page
 
 MAKE_KEY, FIND = (
     block.text.partition("\n\n")[0]  # what follows launches a job

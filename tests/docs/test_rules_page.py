@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.docs.pages import ROOT, Page
-from tests.tools.test_demo import needs_pubsub
+from tests.sandbox.demo.test_demo import needs_pubsub
+from tests.support.docs.pages import ROOT, Page
 
 CHANGE, TRY, *_ = (
     block.text for block in Page(ROOT, ROOT / "docs/rules.md").blocks() if not block.language
@@ -20,7 +20,7 @@ def test_a_changed_weight_shows_in_the_demo(checkout: Path):
     name, *words = TRY.split()
     assert (name, words[:1]) == ("claims", ["demo"])
     ended = subprocess.run(
-        [sys.executable, "-m", "pipeline.tools.cli", *words, "--claims", "200"],
+        [sys.executable, "-m", "claims_ops.main", *words, "--claims", "200"],
         capture_output=True,
         text=True,
         timeout=90,

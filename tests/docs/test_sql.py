@@ -4,10 +4,10 @@ import pytest
 from google.cloud import bigquery
 
 from pipeline.claims.contract import Contract
-from pipeline.table_setup import TableSetup
-from pipeline.tables import TableName, claims_table, errors_table
-from tests.docs.pages import pages
-from tests.tools.test_analyst_queries import case
+from pipeline.claims.tables import TableName, claims_table, errors_table
+from pipeline.sinks.bigquery.table_setup import TableSetup
+from tests.claims_ops.shared.test_analyst_queries import case
+from tests.support.docs.pages import pages
 
 QUERIES = {
     f"{block.place} {number}": query

@@ -13,8 +13,8 @@ from google.cloud.monitoring_dashboard_v1 import Dashboard
 from google.cloud.monitoring_v3 import AlertPolicy
 from google.protobuf.json_format import ParseDict
 
-from pipeline.metrics import METRICS, Metric
-from tests.monitoring.queries import GOOGLE, functions, mistakes, promql_name, selectors
+from pipeline.transforms.metrics import METRICS, Metric
+from tests.support.promql import GOOGLE, functions, mistakes, promql_name, selectors
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD = ROOT / "monitoring/dashboard.json"

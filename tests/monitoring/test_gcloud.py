@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.monitoring.test_files import ALERTS, DASHBOARD, content
-from tests.operator.gcloud import PROJECT, Gcloud
-from tests.operator.google_apis import Call, GoogleApis, google_apis
+from tests.support.google.gcloud import PROJECT, Gcloud
+from tests.support.google.google_apis import Call, GoogleApis, google_apis
 
 
 def echo(call: Call) -> Any:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.supply import licences
+from workshop import licences
 
 
 def rows() -> dict[str, tuple[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tools.local_server import ServerMissing
+from sandbox.emulators.local_server import ServerMissing
 from tests.conftest import unavailable
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,13 @@ PLANTED = {
     "private-key": "-----BEGIN PRIVATE " + f"KEY-----\n{'MIIEvQ' * 40}\n-----END PRIVATE KEY-----",
     "gcp-service-account": json.dumps({"type": "service" + "_account", "project_id": "p"}),
 }
-PLACES = ("deploy.env", "pipeline/launch.py", "tests/test_x.py", "docs/x.md", "tests/cases/x.json")
+PLACES = (
+    "deploy.env",
+    "pipeline/launch/prepare.py",
+    "tests/test_x.py",
+    "docs/x.md",
+    "tests/cases/x.json",
+)
 
 
 def secrets_in(folder: Path, cache: Path) -> set[tuple[str, str]]:

@@ -12,8 +12,8 @@ from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.window import TimestampedValue
 
-from pipeline.batch import MAX_MESSAGES, Batch
 from pipeline.claims.message import Message
+from pipeline.transforms.batch import MAX_MESSAGES, Batch
 from pipeline.transforms.sources import ReadFiles, ToMessageFn, from_pubsub
 
 

@@ -9,17 +9,17 @@ from apache_beam.pvalue import TaggedOutput
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.batch import Batch
-from pipeline.bigquery.row_encoder import RowEncoder
-from pipeline.bigquery.row_refusals import RowRefused
 from pipeline.claims.documents import check_rules
 from pipeline.claims.message import Message
 from pipeline.claims.score import default_rules_text
 from pipeline.settings import Settings
+from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
+from pipeline.sinks.bigquery.encode.row_refusals import RowRefused
+from pipeline.transforms.batch import Batch
 from pipeline.transforms.step import StepFn
-from tests.claims.core import CLEAN
-from tests.claims.strategies import BUDGET, messages
-from tests.fuzz.oracles import CLAIM_COLUMNS, OWN, steps_of
+from tests.support.claims.core import CLEAN
+from tests.support.claims.strategies import BUDGET, messages
+from tests.support.fuzz.oracles import CLAIM_COLUMNS, OWN, steps_of
 
 # Values that a dictionary or a table may take for another.
 FIELDS: dict[str, list[Any]] = {
@@ -73,7 +73,7 @@ def claims(draw: st.DrawFn) -> bytes:
 
 def lead(
     steps: Sequence[StepFn], batches: list[Batch]
-) -> tuple[list[Any], list[Any], list[bytes | str]]:
+) -> tuple[list[Any], list[Any], list[bytes | RowRefused]]:
     """Rows and rejections with their messages, and the encoded rows."""
     rejected = []
     for step in steps:
@@ -81,20 +81,11 @@ def lead(
         batches = [output for output in outputs if not isinstance(output, TaggedOutput)]
         for output in outputs:
             rejected += output.value if isinstance(output, TaggedOutput) else ()
-    encoder, encoded = RowEncoder(CLAIM_COLUMNS), []
+    encoder = RowEncoder(CLAIM_COLUMNS)
+    encoded: list[bytes | RowRefused] = []
     for batch in batches:
-        try:
-            encoded += encoder.encode_all(batch.subjects or ())
-        except RowRefused:
-            encoded += [outcome_of(encoder, row) for row in batch.subjects or ()]
+        encoded += encoder.encode(batch.subjects or ())
     return [pair for batch in batches for pair in batch], rejected, encoded
-
-
-def outcome_of(encoder: RowEncoder, row: dict[str, Any]) -> bytes | str:
-    try:
-        return encoder.encode(row)
-    except RowRefused as refused:
-        return repr(refused.violations)
 
 
 def counts(steps: Sequence[StepFn]) -> Counter[str]:

@@ -10,7 +10,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
+from itertools import product
 
+from pipeline.claims.memory import Memory
 from pipeline.claims.signals.published_table import InvalidReference, rows
 from pipeline.claims.signals.service_lines import LINES, Line, Lines, code_of, day_of
 from pipeline.claims.signals.signal import Signal
@@ -31,6 +33,8 @@ _NOT_ALLOWED, _ALLOWED, _NOT_APPLICABLE = 0, 1, 2
 _INDICATORS = {"0": _NOT_ALLOWED, "1": _ALLOWED, "9": _NOT_APPLICABLE}
 _REMEMBERED = 4_096
 """Sets of codes of a claim of which the pairs are kept."""
+_SMALL = 20
+"""Different codes of a claim whose pairs are remembered."""
 _MAX_CODES = 100
 """Different codes of a claim that are looked up in pairs: the work is their square."""
 NCCI_MODIFIERS = frozenset(
@@ -50,7 +54,8 @@ class CodePairs:
             InvalidReference: a column is missing, or a code, date or modifier indicator is none.
         """
         self._pairs: dict[str, array[int]] = {}
-        self._known: dict[tuple[str, ...], tuple[tuple[str, str, int], ...]] = {}
+        self.among = Memory(self._among, _REMEMBERED, _is_short).__getitem__
+        """The listed pairs of some codes, each with its packed period and indicator."""
         first, packed = "", array("Q")
         for number, (one, two, start, end, indicator) in rows(lines, _COLUMNS, "\t"):
             if one != first:
@@ -70,28 +75,21 @@ class CodePairs:
         """Pairs in the list."""
         return sum(map(len, self._pairs.values()))
 
-    def among(self, codes: tuple[str, ...]) -> tuple[tuple[str, str, int], ...]:
-        """The listed pairs of some codes, each with its packed period and indicator."""
-        known = self._known.get(codes)
-        if known is None:
-            known = tuple(self._among(codes[:_MAX_CODES]))
-            if len(codes) <= _MAX_CODES:
-                if len(self._known) >= _REMEMBERED:
-                    self._known.clear()
-                self._known[codes] = known
-        return known
-
-    def _among(self, codes: tuple[str, ...]) -> Iterator[tuple[str, str, int]]:
-        for one in codes:
+    def _among(self, codes: tuple[str, ...]) -> list[tuple[str, str, int]]:
+        found = []
+        for one, two in product(codes[:_MAX_CODES], repeat=2):
             packed = self._pairs.get(one)
-            if packed is None:
-                continue
-            for two in codes:
-                low = _code_number(two) << 34
-                for place in range(bisect_left(packed, low), len(packed)):
-                    if packed[place] >> 34 << 34 != low:
-                        break
-                    yield one, two, packed[place]
+            if packed is not None:
+                number = _code_number(two)
+                low, high = number << 34, (number + 1) << 34
+                listed = packed[bisect_left(packed, low) : bisect_left(packed, high)]
+                found += [(one, two, pair) for pair in listed]
+        return found
+
+
+def _is_short(codes: tuple[str, ...], _pairs: object) -> bool:
+    """Whether the codes of a claim may be remembered."""
+    return len(codes) <= _SMALL and all(len(code) == _CODE_LENGTH for code in codes)
 
 
 def _packed(two: str, start: str, end: str, indicator: str) -> int:

@@ -10,7 +10,7 @@ from itertools import repeat
 from operator import and_
 from typing import Any
 
-from pipeline.claims.rows import Columns
+from pipeline.claims.columns import Columns
 from pipeline.claims.signals.signal import Signal
 from pipeline.claims.signals.table import SIGNALS
 from pipeline.claims.verdicts import Schema, ValueVerdicts

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
-from pipeline.claims import enrich
 from pipeline.claims.signals import (
     amounts,
+    claim,
     code_pairs,
     exclusions,
     medically_unlikely,
@@ -16,7 +16,7 @@ from pipeline.claims.signals import (
 from pipeline.claims.signals.signal import Signal
 
 SIGNALS: Mapping[str, Signal] = {
-    **enrich.SIGNALS,
+    **claim.SIGNALS,
     **stay.SIGNALS,
     **service_lines.SIGNALS,
     **exclusions.SIGNALS,

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.claims.signals.facts import Facts
 from pipeline.claims.signals.table import SIGNALS, SOURCES
-from tests.claims.case_files import Case, clean_claim, identity, load
 from tests.support.claims import reference_lists
+from tests.support.claims.case_files import Case, clean_claim, identity, load
 
 CASES = load("signals")
 BROKEN = [

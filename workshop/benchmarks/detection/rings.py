@@ -135,7 +135,7 @@ _HONEST_MISTAKES = {
 
 def generated(seed: int, scale: float = 1.0) -> Generated:
     """The data of a seed; `scale` multiplies the number of honest providers."""
-    rng = Random(seed)  # noqa: S311 - reproducible, not secret
+    rng = Random(seed)
     providers = _providers(rng, round(PROVIDERS * scale))
     claims = sorted(
         (claim for provider in providers for claim in _claims(provider, rng)),

@@ -1,0 +1,1 @@
+"""What an operator or analyst runs at a shell: the `claims` command."""

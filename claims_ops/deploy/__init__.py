@@ -1,0 +1,1 @@
+"""From an empty project to a running job."""

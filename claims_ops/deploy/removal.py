@@ -1,0 +1,30 @@
+"""What would undo a deployment; printed, never run: some of it deletes claims."""
+
+from claims_ops.deploy.deployment import Deployment
+
+
+def commands(to: Deployment) -> list[str]:
+    """The commands that remove what the steps made, the harmless ones first."""
+    gcloud = f"gcloud --project={to.project}"
+    member = f"--member=serviceAccount:{to.worker_account}"
+    roles = ("roles/dataflow.worker", "roles/dataflow.viewer")
+    removed = [
+        *(
+            f"{gcloud} projects remove-iam-policy-binding {to.project} {member}"
+            f" --role={role} --condition=None"
+            for role in roles
+        ),
+        f"{gcloud} iam service-accounts delete {to.worker_account}",
+    ]
+    if to.own_source:
+        subscriptions = f"{to.subscription} {to.dead_letter_subscription}"
+        removed += [
+            f"{gcloud} pubsub subscriptions delete {subscriptions}  # unread messages are lost",
+            f"{gcloud} pubsub topics delete {to.topic} {to.dead_letter_topic}",
+        ]
+    removed.append(f"{gcloud} storage rm --recursive gs://{to.bucket}  # templates too")
+    removed += [
+        f"bq rm --recursive --dataset {project}:{dataset}  # ALL CLAIMS AND ERRORS in it"
+        for project, dataset in to.datasets
+    ]
+    return removed

@@ -1,0 +1,82 @@
+"""From what was asked for on the command line to a deployment, checked."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+SOURCES = ("input_subscription", "input_topic", "input_files")
+TABLES = {"output_table": "claims", "error_table": "errors"}
+
+
+class KeyValue(click.ParamType[tuple[str, str]]):
+    """`key=value`; the value may hold anything."""
+
+    name = "key=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        key, equals, given = value.partition("=")
+        if not (key and equals):
+            self.fail(f"{value!r} is not of the form key=value.", param, ctx)
+        return key, given
+
+
+def defaults(project: str, name: str, subscription: str) -> dict[str, str]:
+    """Our own names of what the job reads and writes."""
+    dataset = name.replace("-", "_")
+    tables = {key: f"{project}:{dataset}.{table}" for key, table in TABLES.items()}
+    return {"input_subscription": subscription, **tables}
+
+
+def parameters(
+    ours: Mapping[str, str], given: Iterable[tuple[str, str]], file: str | None
+) -> dict[str, str]:
+    """The launch parameters: those given, else those of the file, else ours.
+
+    Raises:
+        click.UsageError: one is unknown or wrong; names it.
+    """
+    asked = _of_file(file) | dict(given)
+    other_source = any(asked.get(source) for source in SOURCES)
+    complete = {key: value for key, value in ours.items() if not (other_source and key in SOURCES)}
+    complete |= {key: value for key, value in asked.items() if value}
+    _check(complete)
+    return complete
+
+
+def _of_file(file: str | None) -> dict[str, str]:
+    if file is None:
+        return {}
+    try:
+        document = json.loads(Path(file).read_text())
+    except ValueError as error:
+        raise click.UsageError(f"--parameters-file: {file} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise click.UsageError(f"--parameters-file: {file} is not an object of names and values")
+    return {key: _text(value) for key, value in document.items() if value is not None}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _check(complete: Mapping[str, str]) -> None:
+    # Imported here: it brings Beam, which takes seconds.
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from pipeline.launch import options
+
+    known = {parameter.name for parameter in options.PARAMETERS}
+    for key in complete:
+        if key not in known:
+            raise click.UsageError(f"--parameter: {key} is no launch parameter")
+    try:
+        options.check(PipelineOptions([f"--{key}={value}" for key, value in complete.items()]))
+    except options.ParameterError as error:
+        raise click.UsageError(f"--parameter: {error}") from None

@@ -1,0 +1,215 @@
+"""The kinds of steps: something is there, or is made."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from claims_ops.deploy.gcloud import Command, Gcloud
+
+
+class Look(NamedTuple):
+    """What is there of a step, seen without a change."""
+
+    told: str
+    mend: str | None = None
+    """The command that makes what is missing; None if all is there."""
+
+
+class Step(Protocol):
+    """One thing that a deployment needs."""
+
+    @property
+    def name(self) -> str:
+        """What `--from` takes; steps of a kind share one."""
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+
+    def plan(self) -> list[str]:
+        """The commands of a first run: `?` asks, `+` changes."""
+
+    def take(self) -> str:
+        """Ask, and change what is needed. Returns what was done: `exists`, `created`, ...
+
+        Raises:
+            GcloudError: a command failed.
+        """
+
+
+EXISTS, MISSING = "exists", "does not exist"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource of gcloud."""
+
+    name: str
+    title: str
+    describe: Command
+    create: Command
+    gcloud: Gcloud
+    expected: Mapping[str, str] = field(default_factory=dict)
+    """What is said of one that exists otherwise: a path in its description, and the value there."""
+
+    def plan(self) -> list[str]:
+        return _plan(self.gcloud, self.describe, self.create)
+
+    def take(self) -> str:
+        told, mend = self.look()
+        if mend:
+            self.gcloud.change(self.create)
+            return "created"
+        return told
+
+    def look(self) -> Look:
+        """Ask only."""
+        return self.compare(self.gcloud.read(self.describe))
+
+    def compare(self, found: Mapping[str, Any] | None) -> Look:
+        """The same for what was found already: its description in the API."""
+        if found is None:
+            return Look(MISSING, self.gcloud.shown(self.create))
+        other = [
+            f"{path} is {at(found, path) or 'not set'}, not {value}"
+            for path, value in self.expected.items()
+            if at(found, path) != value
+        ]
+        return Look(f"{EXISTS}, as it is: {'; '.join(other)}" if other else EXISTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Apis:
+    """The services that the project must have enabled."""
+
+    services: tuple[str, ...]
+    gcloud: Gcloud
+    name: str = "apis"
+
+    _LIST: ClassVar[Command] = ("services", "list", "--enabled")
+
+    @property
+    def title(self) -> str:
+        return f"{len(self.services)} services"
+
+    def plan(self) -> list[str]:
+        return _plan(self.gcloud, self._LIST, self._enable(self.services))
+
+    def take(self) -> str:
+        missing = self._missing()
+        if not missing:
+            return EXISTS
+        self.gcloud.change(self._enable(missing))
+        return f"enabled {', '.join(missing)}"
+
+    def look(self) -> Look:
+        """Ask only."""
+        missing = self._missing()
+        if not missing:
+            return Look("enabled")
+        return Look(f"not enabled: {', '.join(missing)}", self.gcloud.shown(self._enable(missing)))
+
+    def _missing(self) -> tuple[str, ...]:
+        enabled = {each["config"]["name"] for each in self.gcloud.read(self._LIST) or ()}
+        return tuple(each for each in self.services if each not in enabled)
+
+    def _enable(self, services: tuple[str, ...]) -> Command:
+        return ("services", "enable", *services)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What roles are granted on."""
+
+    title: str
+    commands: Command
+    """The group of commands, as `pubsub topics`."""
+    resource: Command
+    """Name of the resource, and flags that say where it is."""
+
+    @property
+    def get(self) -> Command:
+        """Asks for the grants."""
+        return (*self.commands, "get-iam-policy", *self.resource)
+
+    def add(self, member: str, role: str) -> Command:
+        """Adds a grant."""
+        flags = (f"--member=serviceAccount:{member}", f"--role={role}")
+        none = ("--condition=None",) if self.commands == ("projects",) else ()
+        return (*self.commands, "add-iam-policy-binding", *self.resource, *flags, *none)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role for a service account."""
+
+    target: Target
+    member: Callable[[], str]
+    """Its email address; asked for only when it is needed."""
+    who: str
+    """The same for a plan, which asks nobody."""
+    role: str
+    why: str
+    policies: "Policies"
+    name: str = "roles"
+
+    @property
+    def title(self) -> str:
+        return f"{self.role} on {self.target.title}: {self.why}"
+
+    @property
+    def asks(self) -> str:
+        """The command that tells who has which roles."""
+        return self.policies.gcloud.shown(self.target.get)
+
+    def plan(self) -> list[str]:
+        return _plan(self.policies.gcloud, self.target.get, self.target.add(self.who, self.role))
+
+    def take(self) -> str:
+        if self.policies.has(self.target, self.member(), self.role):
+            return EXISTS
+        self.policies.gcloud.change(self.target.add(self.member(), self.role))
+        return "granted"
+
+    def look(self) -> Look:
+        """Ask only."""
+        member = self.member()
+        if self.policies.has(self.target, member, self.role):
+            return Look("granted")
+        add = self.target.add(member, self.role)
+        return Look(f"not granted to {member}", self.policies.gcloud.shown(add))
+
+
+class Policies:
+    """Who has which role; each resource is asked once."""
+
+    def __init__(self, gcloud: Gcloud) -> None:
+        self.gcloud = gcloud
+        self._known: dict[Target, Any] = {}
+        self._asking: dict[Target, Lock] = {}
+
+    def has(self, target: Target, member: str, role: str) -> bool:
+        """Whether an account has a role without conditions."""
+        with self._asking.setdefault(target, Lock()):
+            if target not in self._known:
+                self._known[target] = self.gcloud.read(target.get)
+        bindings = (self._known[target] or {}).get("bindings", ())
+        return any(
+            binding["role"] == role
+            and f"serviceAccount:{member}" in binding["members"]
+            and "condition" not in binding
+            for binding in bindings
+        )
+
+
+def _plan(gcloud: Gcloud, asks: Command, changes: Command) -> list[str]:
+    return [f"? {gcloud.shown(asks)}", f"+ {gcloud.shown(changes)}"]
+
+
+def at(description: Mapping[str, Any], path: str) -> Any:
+    """What stands in a description at a path such as `a.b`; None where nothing does."""
+    found: Any = description
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found

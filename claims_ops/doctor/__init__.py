@@ -1,0 +1,1 @@
+"""Look for what would keep a job from running well."""

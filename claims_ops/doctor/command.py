@@ -1,0 +1,155 @@
+"""`claims doctor`: the command line."""
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+
+from claims_ops.deploy import request, rerun
+from claims_ops.doctor.checkup import SERVICES, checks, chosen
+from claims_ops.doctor.examination import Finding, examine
+from claims_ops.doctor.finding import Status
+
+_COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
+# Else google-auth looks for a metadata server for many seconds.
+_METADATA = {"GCE_METADATA_TIMEOUT": "1", "GCE_METADATA_DETECT_RETRIES": "1"}
+
+
+@click.command()
+@request.names
+@request.workers
+@click.option(
+    "--worker-account",
+    "account",
+    metavar="EMAIL",
+    help="Service account of the workers.  [default: NAME-workers@...]",
+)
+@click.option(
+    "--check",
+    "wanted",
+    type=click.Choice(list(SERVICES)),
+    multiple=True,
+    metavar="CHECK",
+    help=f"Only this one; may be repeated: {', '.join(SERVICES)}.",
+)
+@click.option("--running", is_flag=True, help="The job must run already.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="What has not answered by then is unknown.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.option("--quiet", is_flag=True, help="Only what does not pass.")
+@click.pass_context
+def doctor(ctx: click.Context, /, **said: Any) -> None:
+    """Look for what would keep a job from running well.
+
+    Asks all services at once, changes nothing, and takes the options of claims deploy. Each check
+    passes, fails, or is unknown where nobody answers or may tell; below one that does not pass
+    stands the command that mends it, or that tells more. What emulators have no answer to, as
+    roles, is left out where one is in use.
+
+    Exit code 1 when a check fails. Before a launch, a table that the launch will make or extend
+    passes.
+
+    \b
+    Examples:
+      claims doctor --project my-project
+      claims doctor --project my-project --running --quiet
+      claims doctor --project my-project --check table --check roles --json
+    """
+    os.environ.update({name: os.environ.get(name, text) for name, text in _METADATA.items()})
+    setup = _setup(ctx, said)
+    names = chosen(setup, said["wanted"])
+    left_out = [name for name in SERVICES if name not in names] if not said["wanted"] else []
+    findings: list[Finding] = []
+    console = Console(stderr=True, quiet=said["quiet"] or said["as_json"])
+    todo = checks(setup, names)
+    answers = examine(todo, said["timeout"])
+    while True:
+        with console.status(f"{len(findings)} of {len(todo)} checks ..."):  # on a terminal only
+            finding = next(answers, None)
+        if finding is None:
+            break
+        findings.append(finding)
+        if not (said["as_json"] or said["quiet"] and finding.verdict.status is Status.PASS):
+            click.echo(_told(finding))
+    if said["as_json"]:
+        click.echo(json.dumps(_document(findings, left_out), indent=2))
+    else:
+        click.echo(_summary(findings, left_out))
+    if any(finding.failed for finding in findings):
+        ctx.exit(1)
+
+
+def _setup(ctx: click.Context, said: dict[str, Any]) -> Any:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from claims_ops.deploy.command import deploy
+    from claims_ops.doctor.setup import Setup
+    from claims_ops.tables.command import tables
+    from pipeline import clients
+    from pipeline.launch import options
+
+    to = request.deployment(said)
+    clients.ensure_credentials()
+    launch = options.check(PipelineOptions([f"--{k}={v}" for k, v in to.parameters.items()]))
+    ours = [option.name for option in deploy.params]
+    return Setup(
+        to=to,
+        launch=launch,
+        running=said["running"],
+        seconds=0.8 * said["timeout"],  # so that a call ends before we do
+        words=tuple(rerun.words(ctx, ours)),
+        table_words=tuple(rerun.words(ctx, [option.name for option in tables.params])),
+    )
+
+
+def _told(finding: Finding) -> str:
+    status, told, run = finding.verdict
+    mark = click.style(f"{status:<8}", fg=_COLOURS[status])
+    line = f"{mark}{finding.check.name:<13} {finding.check.of}: {told}"
+    return f"{line}\n{'':8}$ {run}" if run else line
+
+
+def _summary(findings: Sequence[Finding], left_out: Sequence[str]) -> str:
+    text = ", ".join(f"{count} {status}" for status, count in _counts(findings).items())
+    return (
+        f"{text}; not asked, for no emulator has an answer: {', '.join(left_out)}"
+        if left_out
+        else text
+    )
+
+
+def _counts(findings: Sequence[Finding]) -> dict[str, int]:
+    return {
+        str(status): sum(each.verdict.status is status for each in findings) for status in Status
+    }
+
+
+def _document(findings: Sequence[Finding], left_out: Sequence[str]) -> dict[str, Any]:
+    counts = _counts(findings)
+    worst = next(
+        status for status in ("fail", "unknown", "pass") if counts[status] or status == "pass"
+    )
+    return {
+        "status": worst,
+        "counts": counts,
+        "checks": [
+            {
+                "check": check.name,
+                "of": check.of,
+                "status": str(verdict.status),
+                "told": verdict.told,
+                "run": verdict.run,
+            }
+            for check, verdict in findings
+        ],
+        "left_out": list(left_out),
+    }

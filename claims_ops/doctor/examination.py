@@ -1,0 +1,51 @@
+"""Asks all checks at once, and waits no longer than it may."""
+
+import time
+from collections.abc import Iterator, Sequence
+from queue import Empty, Queue
+from threading import Thread
+from typing import NamedTuple
+
+from claims_ops.doctor.finding import Check, Status, Unknown, Verdict
+
+
+class Finding(NamedTuple):
+    """A check and its outcome."""
+
+    check: Check
+    verdict: Verdict
+
+    @property
+    def failed(self) -> bool:
+        """Whether something has to be mended."""
+        return self.verdict.status is Status.FAIL
+
+
+def examine(checks: Sequence[Check], seconds: float) -> Iterator[Finding]:
+    """The findings in the order of the checks; all are there after `seconds`."""
+    deadline = time.monotonic() + seconds
+    answers: list[Queue[Verdict]] = [Queue() for _ in checks]
+    for check, answer in zip(checks, answers, strict=True):
+        # A daemon: what hangs does not keep the process from ending.
+        Thread(target=_ask, args=(check, answer), daemon=True).start()
+    for check, answer in zip(checks, answers, strict=True):
+        try:
+            verdict = answer.get(timeout=max(0.0, deadline - time.monotonic()))
+        except Empty:
+            told = f"no answer within {seconds:g} s"
+            verdict = Verdict(Status.UNKNOWN, told, check.by_hand)
+        yield Finding(check, verdict)
+
+
+def _ask(check: Check, answer: "Queue[Verdict]") -> None:
+    try:
+        verdict = check.ask()
+    except Unknown as unknown:
+        verdict = Verdict(Status.UNKNOWN, _line(unknown), unknown.run or check.by_hand)
+    except Exception as error:  # whatever hinders the question is no answer
+        verdict = Verdict(Status.UNKNOWN, _line(error) or type(error).__name__, check.by_hand)
+    answer.put(verdict)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]

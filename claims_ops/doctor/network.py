@@ -1,0 +1,109 @@
+"""Checks of Compute Engine: region, network, and whether the quotas take the workers."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from claims_ops.deploy.gcloud import Command
+from claims_ops.doctor.finding import Check, Once, Unknown, Verdict, failed, passed
+from claims_ops.doctor.setup import Setup
+
+_DEFAULT_CPUS = 4
+"""Of a worker whose machine type is left to Dataflow: its largest default."""
+_NETWORKS: Command = ("compute", "networks")
+
+
+def checks(setup: Setup) -> Iterator[Check]:
+    """Region, network, quotas."""
+    to = setup.to
+    describe: Command = ("compute", "regions", "describe", to.region)
+    region = Once(lambda: setup.gcloud.read(describe))
+    shown = setup.gcloud.shown(describe)
+    yield Check("region", to.region, lambda: _region(setup, region), shown)
+    yield _network(setup)
+    yield Check("quota", to.region, lambda: _quota(setup, region), shown)
+
+
+def _region(setup: Setup, region: "Once[Mapping[str, Any] | None]") -> Verdict:
+    found = region()
+    if found is None:
+        return failed("does not exist", setup.gcloud.shown(("compute", "regions", "list")))
+    return passed(f"is {found['status']}")
+
+
+def _network(setup: Setup) -> Check:
+    to = setup.to
+    given, network = to.workers.subnetwork, to.workers.network or "default"
+    if given or to.workers.no_public_ips:
+        subnets: Command = (*_NETWORKS, "subnets")
+        # In an automatic network the subnetworks are called as it is.
+        which = _subnetwork(given or f"regions/{to.region}/subnetworks/{network}")
+        describe = (*subnets, "describe", *which)
+        update = (*subnets, "update", *which, "--enable-private-ip-google-access")
+        create = (*subnets, "create", *which, f"--network={network}", "--range=RANGE")
+        shown = tuple(map(setup.gcloud.shown, (create, update)))
+        return Check(
+            "network",
+            given or f"{network} in {to.region}",
+            lambda: _subnetwork_verdict(setup, describe, *shown),
+            setup.gcloud.shown(describe),
+        )
+    describe = (*_NETWORKS, "describe", network)
+    create = (*_NETWORKS, "create", network, "--subnet-mode=auto")
+
+    def exists() -> Verdict:
+        if setup.gcloud.read(describe) is None:
+            return failed("does not exist", setup.gcloud.shown(create))
+        return passed("exists")
+
+    return Check("network", network, exists, setup.gcloud.shown(describe))
+
+
+def _subnetwork(name: str) -> Command:
+    """How gcloud is told which: a URL, or a name with its region."""
+    named = re.fullmatch(r"regions/([^/]+)/subnetworks/([^/]+)", name)
+    return (named[2], f"--region={named[1]}") if named else (name,)
+
+
+def _subnetwork_verdict(setup: Setup, describe: Command, create: str, update: str) -> Verdict:
+    found = setup.gcloud.read(describe)
+    if found is None:
+        return failed("does not exist", create)
+    region = str(found["region"]).rpartition("/")[2]
+    if region != setup.to.region:
+        there = setup.deploy(f"--region={region}")
+        return failed(f"is in {region}, and the job is to run in {setup.to.region}", there)
+    if not setup.to.workers.no_public_ips:
+        return passed("exists")
+    if not found.get("privateIpGoogleAccess"):
+        return failed("has no Private Google Access, which workers without addresses need", update)
+    return passed("exists, with Private Google Access")
+
+
+def _quota(setup: Setup, region: "Once[Mapping[str, Any] | None]") -> Verdict:
+    from pipeline.launch.dataflow import MAX_WORKERS
+
+    found = region()
+    if found is None:
+        raise Unknown("there is no such region")
+    workers = setup.to.workers
+    most = max(workers.max_workers or MAX_WORKERS, workers.num_workers or 0)
+    size = re.search(r"-(\d+)$", workers.machine_type or "")
+    needed = {"CPUS": int(size[1]) if size else _DEFAULT_CPUS}
+    if not workers.no_public_ips:
+        needed["IN_USE_ADDRESSES"] = 1
+    quotas = {each["metric"]: each for each in found.get("quotas", ())}
+    told, room = [], math.inf
+    for metric, each in needed.items():
+        if metric not in quotas:
+            raise Unknown(f"the quota {metric} is not told")
+        free = quotas[metric]["limit"] - quotas[metric]["usage"]
+        room = min(room, free // each)
+        told.append(f"{metric} {free:g} free, {most} workers take {most * each}")
+    if room >= most:
+        return passed("; ".join(told))
+    if room < 1:
+        quotas_of = ("beta", "quotas", "info", "list", "--service=compute.googleapis.com")
+        return failed("; ".join(told), setup.gcloud.shown(quotas_of))
+    return failed("; ".join(told), setup.deploy(f"--max-workers={room:g}"))

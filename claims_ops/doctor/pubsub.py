@@ -1,0 +1,176 @@
+"""Checks of Pub/Sub: what the job reads, and where what it cannot take is kept."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from claims_ops.deploy import plan
+from claims_ops.deploy.gcloud import Command
+from claims_ops.doctor.finding import Check, Once, Unknown, Verdict, failed, of_look, passed
+from claims_ops.doctor.setup import Setup, described
+
+DELETED = "_deleted-topic_"
+_SUBSCRIPTIONS: Command = ("pubsub", "subscriptions")
+_DAY_SECONDS = 24 * 60 * 60
+_RETENTION_DAYS = int(plan.RETENTION.removesuffix("d"))
+
+
+def checks(setup: Setup) -> Iterator[Check]:
+    """Those of the source that the job has."""
+    if setup.to.subscription:
+        yield from _Subscription(setup, setup.to.subscription).checks()
+    elif setup.launch.input_topic:
+        yield _topic(setup, setup.launch.input_topic)
+
+
+class _Subscription:
+    def __init__(self, setup: Setup, name: str) -> None:
+        self._setup = setup
+        self._name = name
+        self._found = Once(lambda: _get(setup, name))
+        self._describe = setup.shown("pubsub", (*_SUBSCRIPTIONS, "describe", name))
+        self._ours = list(plan.pubsub(setup.to, setup.gcloud)) if setup.to.own_source else []
+
+    def checks(self) -> Iterator[Check]:
+        for name, ask in (
+            ("subscription", self._exists),
+            ("dead-letter", self._dead_letter),
+            ("retention", self._retention),
+        ):
+            yield Check(name, self._name, ask, self._describe)
+
+    def _exists(self) -> Verdict:
+        found = self._found()
+        if found is None:
+            return failed("does not exist", self._create())
+        if _is_cut_off(found):
+            anew = f"{self._update('delete')} && {self._create()}"
+            lost = "read what is left in it before: made anew, it is empty"
+            return failed(
+                f"gets no messages: its topic was deleted, or it was detached; {lost}", anew
+            )
+        if found.get("pushConfig", {}).get("pushEndpoint"):
+            pull = self._update("modify-push-config", "--push-endpoint=")
+            return failed("pushes its messages, and so cannot be read", pull)
+        if self._ours:
+            return of_look(self._ours[-1].compare(found))
+        return passed(f"exists, of {found['topic']}")
+
+    def _dead_letter(self) -> Verdict:
+        found = self._there()
+        topic = found.get("deadLetterPolicy", {}).get("deadLetterTopic")
+        topic = None if topic == DELETED else topic
+        wanted = topic or self._setup.to.dead_letter_topic
+        told, mends = [], []
+        exists, kept = _kept(self._setup, wanted)
+        if not topic:
+            told.append("no dead letter policy: what ends its worker comes again for ever")
+        elif not exists:
+            told.append(f"its topic {topic} does not exist")
+        elif not kept:
+            told.append("no subscription keeps the dead letters")
+        if not exists:
+            mends.append(self._setup.shown("pubsub", ("pubsub", "topics", "create", wanted)))
+        if not kept:
+            mends.append(self._setup.shown("pubsub", self._keeper(wanted)))
+        if not topic:
+            attempts = f"--max-delivery-attempts={plan.DELIVERY_ATTEMPTS}"
+            mends.append(self._update("update", f"--dead-letter-topic={wanted}", attempts))
+        if mends:
+            return failed("; ".join(told), " && ".join(mends))
+        attempts = found["deadLetterPolicy"].get("maxDeliveryAttempts", 5)
+        return passed(f"after {attempts} deliveries to {topic}")
+
+    def _retention(self) -> Verdict:
+        found = self._there()
+        days = float(found["messageRetentionDuration"].removesuffix("s")) / _DAY_SECONDS
+        expires = found.get("expirationPolicy", {}).get("ttl")
+        told, flags = [], []
+        if days < _RETENTION_DAYS:
+            told.append(f"unread messages are kept for {days:.3g} days only")
+            flags.append(f"--message-retention-duration={plan.RETENTION}")
+        if expires:
+            idle = float(expires.removesuffix("s")) / _DAY_SECONDS
+            told.append(f"it is deleted when nobody reads it for {idle:.3g} days")
+            flags.append("--expiration-period=never")
+        if told:
+            return failed("; ".join(told), self._update("update", *flags))
+        return passed(f"unread messages are kept for {days:.3g} days")
+
+    def _there(self) -> Mapping[str, Any]:
+        found = self._found()
+        if found is None or _is_cut_off(found):
+            raise Unknown("there is no subscription that gets messages")
+        return found
+
+    def _create(self) -> str:
+        """The command that makes it, and what it rests on."""
+        if not self._ours:
+            create = (*_SUBSCRIPTIONS, "create", self._name, "--topic=TOPIC")
+            return self._setup.shown("pubsub", create)
+        to = self._setup.to
+        topic, dead_topic, _, subscription = (each.create for each in self._ours)
+        commands = [] if _has_topic(self._setup, to.topic) else [topic]
+        exists, kept = _kept(self._setup, to.dead_letter_topic)
+        commands += [] if exists else [dead_topic]
+        commands += [] if kept else [self._keeper(to.dead_letter_topic)]
+        return " && ".join(self._setup.shown("pubsub", each) for each in (*commands, subscription))
+
+    def _keeper(self, topic: str) -> Command:
+        """Creates a subscription that keeps dead letters."""
+        name = topic.replace("/topics/", "/subscriptions/")
+        if _get(self._setup, name):  # left of a topic that was deleted
+            name += "-again"
+        return plan.keeper(topic, name, self._setup.gcloud).create
+
+    def _update(self, verb: str, *flags: str) -> str:
+        return self._setup.shown("pubsub", (*_SUBSCRIPTIONS, verb, self._name, *flags))
+
+
+def _is_cut_off(found: Mapping[str, Any]) -> bool:
+    return found.get("topic") == DELETED or bool(found.get("detached"))
+
+
+def _topic(setup: Setup, name: str) -> Check:
+    def exists() -> Verdict:
+        if _has_topic(setup, name):
+            return passed("exists")
+        return failed("does not exist", setup.shown("pubsub", ("pubsub", "topics", "create", name)))
+
+    describe = ("pubsub", "topics", "describe", name)
+    return Check("subscription", name, exists, setup.shown("pubsub", describe))
+
+
+def _get(setup: Setup, name: str) -> Mapping[str, Any] | None:
+    from google.api_core.exceptions import NotFound
+    from google.pubsub_v1 import SubscriberClient
+
+    client = SubscriberClient(credentials=setup.credentials("pubsub"))
+    try:
+        found = client.get_subscription(subscription=name, timeout=setup.seconds, retry=None)
+    except NotFound:
+        return None
+    return described(found)
+
+
+def _has_topic(setup: Setup, name: str) -> bool:
+    from google.api_core.exceptions import NotFound
+
+    try:
+        _publisher(setup).get_topic(topic=name, timeout=setup.seconds, retry=None)
+    except NotFound:
+        return False
+    return True
+
+
+def _kept(setup: Setup, topic: str) -> tuple[bool, bool]:
+    """Whether a topic exists, and whether it has a subscription."""
+    if not _has_topic(setup, topic):
+        return False, False
+    listed = _publisher(setup).list_topic_subscriptions
+    return True, any(listed(topic=topic, timeout=setup.seconds, retry=None))
+
+
+def _publisher(setup: Setup) -> Any:
+    from google.pubsub_v1 import PublisherClient
+
+    return PublisherClient(credentials=setup.credentials("pubsub"))

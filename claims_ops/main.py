@@ -1,0 +1,151 @@
+"""The `claims` command: one subcommand a package, imported only when it is called.
+
+Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted, 141 nobody reads the output.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+COMMANDS: dict[str, EntryPoint] = {
+    entry.name: entry for entry in sorted(entry_points(group="claims.commands"))
+}
+"""Commands by name: those of the packages that are installed, declared in entry_points.txt."""
+
+
+def summary(name: str) -> str:
+    """The first line of a command's help: what its package says of itself. Imports no more."""
+    package = COMMANDS[name].module.rpartition(".")[0]
+    return (importlib.import_module(package).__doc__ or "").partition("\n")[0]
+
+
+EPILOG = """\b
+Completion of commands and options with Tab, in ~/.bashrc or ~/.zshrc:
+  eval "$(_CLAIMS_COMPLETE=bash_source claims)"
+  eval "$(_CLAIMS_COMPLETE=zsh_source claims)"
+
+\b
+Colours and progress bars are for terminals; NO_COLOR=1 turns colours off there too.
+Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted.
+"""
+
+INTERRUPTED = 130
+NOBODY_READS = 141
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are those of `COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = COMMANDS[cmd_name].load()
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # which click would make an ordinary failure
+            _silence_stdout()
+            ctx.exit(NOBODY_READS)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = [
+            CompletionItem(name, help=summary(name))
+            for name in COMMANDS
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary(name)) for name in COMMANDS])
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    try:
+        click.echo(f"claims {version('claims-pipeline')}")
+    except PackageNotFoundError:
+        raise click.ClickException("the package claims-pipeline is not installed") from None
+    ctx.exit()
+
+
+@click.group(
+    cls=_LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EPILOG,
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+@click.pass_context
+def claims(ctx: click.Context) -> None:
+    """Healthcare claims from Pub/Sub to BigQuery: what people run around the pipeline.
+
+    \b
+    Examples:
+      claims demo
+      claims doctor --project my-project
+      claims generate --help
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (default: the process's own) and return the exit code.
+
+    What goes wrong is said in one line on stderr.
+    """
+    try:
+        result = claims.main(
+            arguments,
+            prog_name="claims",
+            standalone_mode=False,
+            color=False if os.environ.get("NO_COLOR") else None,  # None: on a terminal only
+        )
+        sys.stdout.flush()
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except click.Abort:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return NOBODY_READS
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{place}{error.strerror or error}", 1)
+    return result if isinstance(result, int) else 0
+
+
+def _silence_stdout() -> None:
+    """Python flushes stdout once more at its end, which must not fail again."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _fail(message: str, exit_code: int) -> int:
+    click.echo(f"claims: {' '.join(message.split())}", err=True)
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

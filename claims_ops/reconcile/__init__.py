@@ -1,0 +1,1 @@
+"""Prove that no message is lost."""

@@ -1,0 +1,178 @@
+"""Messages in against rows out, by message id: what is missing, and what came more than once."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
+
+from claims_ops.replay.record import record_of
+from claims_ops.shared.balance import Balance
+from claims_ops.shared.queries import Parameters, Queries
+from pipeline.claims.tables import TableName
+
+IDS_A_QUERY = 10_000
+MISSING_SHOWN = 20
+_AMONG = r"message_id IN UNNEST(SPLIT(@ids, '\n'))"
+
+
+class Figures(NamedTuple):
+    """What became of messages. A message and its replays are one message here."""
+
+    claims: int = 0
+    """Messages with a row in the claims table, perhaps after a replay."""
+    errors: int = 0
+    """Messages with rows in the error table only."""
+    twice_in_claims: int = 0
+    """Rows of the claims table beyond the first one of their message id."""
+    twice_in_errors: int = 0
+    """The same of the error table."""
+    in_both: int = 0
+    """Message ids in both tables."""
+    accepted_twice: int = 0
+    """Messages of which the original and a replay, or two replays, are in the claims table."""
+    replays: int = 0
+    """Replays that are on record."""
+    replays_missing: int = 0
+    """Those of them without a row."""
+    replays_unrecorded: int = 0
+    """Replays that have rows and are not on record: `claims replay` was killed."""
+
+    def plus(self, other: "Figures") -> "Figures":
+        """The figures of both."""
+        return Figures(*map(sum, zip(self, other, strict=True)))
+
+    @property
+    def duplicates(self) -> int:
+        """Rows and messages that came more than once."""
+        twice = self.twice_in_claims + self.twice_in_errors
+        return twice + self.in_both + self.accepted_twice
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """The outcome."""
+
+    balance: Balance
+    figures: Figures
+    missing: tuple[str, ...] = ()
+    """The first ids without a row, where ids were given."""
+
+    @property
+    def closes(self) -> bool:
+        """Whether every message has a row, every replay too, and there are none besides."""
+        return self.balance.closes and not self.figures.replays_missing
+
+
+class Books:
+    """The two tables and the record of replays, for one range of time."""
+
+    def __init__(
+        self,
+        queries: Queries,
+        claims: TableName,
+        errors: TableName,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        """Messages whose rows were made from `since` on and before `until`; replays whenever."""
+        self._queries = queries
+        bounds = {"since": since, "until": until}
+        self._parameters: Parameters = {name: at for name, at in bounds.items() if at}
+        record = record_of(errors)
+        self._sql = _sql(claims, errors, record if queries.has(record) else None, since, until)
+
+    def by_count(self, published: int) -> Reconciliation:
+        """All messages of Pub/Sub, against how many were published."""
+        figures = self._figures("publish_time IS NOT NULL", self._parameters)
+        return Reconciliation(Balance(published, figures.claims, figures.errors), figures)
+
+    def by_ids(self, ids: Iterable[str]) -> Reconciliation:
+        """The messages of these ids, each of them once."""
+        figures, published, missing = Figures(), 0, list[str]()
+        for some in _batches(ids):
+            parameters = {**self._parameters, "ids": "\n".join(some)}
+            found = self._figures(_AMONG, parameters)
+            if len(missing) < MISSING_SHOWN and found.claims + found.errors < len(some):
+                missing += self._missing(some, parameters)
+            figures, published = figures.plus(found), published + len(some)
+        balance = Balance(published, figures.claims, figures.errors)
+        return Reconciliation(balance, figures, tuple(missing[:MISSING_SHOWN]))
+
+    def _figures(self, condition: str, parameters: Parameters) -> Figures:
+        rows = self._queries.rows(self._sql.format(condition=condition) + _FIGURES, parameters)
+        return Figures(*(value or 0 for row in self._queries.read(rows) for value in row.values()))
+
+    def _missing(self, ids: Sequence[str], parameters: Parameters) -> list[str]:
+        sql = f"{self._sql.format(condition=_AMONG)}SELECT id FROM originals"  # noqa: S608 - as below
+        found = {row["id"] for row in self._queries.read(self._queries.rows(sql, parameters))}
+        return [each for each in ids if each not in found]
+
+
+def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while some := list(islice(rest, IDS_A_QUERY)):
+        yield some
+
+
+def _sql(
+    claims: TableName,
+    errors: TableName,
+    record: TableName | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> str:
+    """CTEs; `{condition}` is to tell which messages are meant.
+
+    originals: a message that came in, and how many ids of it are in the claims table.
+    written: an id of such a message, and how many rows of each table it has.
+    recorded: a replay of such a message that is on record.
+    """
+
+    def rows(table: TableName, timestamp: str, counted: str) -> str:
+        bounds = [f"{timestamp} >= @since"] if since else []
+        # A replay belongs to its original, however late it is.
+        bounds += [f"({timestamp} < @until OR original_message_id IS NOT NULL)"] if until else []
+        return f"""
+              SELECT message_id, original_message_id, publish_time, {counted} FROM `{table}`
+              WHERE {" AND ".join(["message_id IS NOT NULL", *bounds])}"""  # noqa: S608 - as below
+
+    recorded = f"`{record}`" if record else "(SELECT '' AS original_message_id, '' AS"
+    recorded += "" if record else " replayed_message_id FROM UNNEST([1]) WHERE FALSE)"
+    return f"""
+        WITH ids AS (
+          SELECT message_id, original_message_id,
+            LOGICAL_OR(original_message_id IS NULL AND {{condition}}) AS is_meant,
+            SUM(claims) AS claims, SUM(errors) AS errors
+          FROM ({rows(claims, "processing_timestamp", "1 AS claims, 0 AS errors")}
+            UNION ALL {rows(errors, "error_timestamp", "0 AS claims, 1 AS errors")})
+          GROUP BY message_id, original_message_id
+        ),
+        originals AS (
+          SELECT COALESCE(original_message_id, message_id) AS id, COUNTIF(claims > 0) AS accepted
+          FROM ids GROUP BY id HAVING LOGICAL_OR(is_meant)
+        ),
+        written AS (
+          SELECT ids.* FROM ids
+          JOIN originals ON originals.id = COALESCE(ids.original_message_id, ids.message_id)
+        ),
+        recorded AS (
+          SELECT DISTINCT replayed_message_id AS id FROM {recorded} AS record
+          JOIN originals ON originals.id = record.original_message_id
+        )
+        """  # noqa: S608 - checked names; every value is a parameter
+
+
+_FIGURES = """
+SELECT
+  (SELECT COUNTIF(accepted > 0) FROM originals),
+  (SELECT COUNTIF(accepted = 0) FROM originals),
+  (SELECT SUM(GREATEST(claims - 1, 0)) FROM written),
+  (SELECT SUM(GREATEST(errors - 1, 0)) FROM written),
+  (SELECT COUNTIF(claims > 0 AND errors > 0) FROM written),
+  (SELECT SUM(GREATEST(accepted - 1, 0)) FROM originals),
+  (SELECT COUNT(*) FROM recorded),
+  (SELECT COUNT(*) FROM recorded WHERE id NOT IN (SELECT message_id FROM written)),
+  (SELECT COUNT(*) FROM written
+   WHERE original_message_id IS NOT NULL AND message_id NOT IN (SELECT id FROM recorded))
+"""

@@ -1,0 +1,1 @@
+"""Publish rejected messages again."""

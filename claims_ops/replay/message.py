@@ -1,0 +1,92 @@
+"""From a row of the error table to the message that is published again."""
+
+import zlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pipeline.claims.error_row import REDACTED, TRUNCATED, message_data
+from pipeline.claims.history import (
+    MAX_REPLAY_COUNT,
+    ORIGINAL_MESSAGE_ID,
+    ORIGINAL_PUBLISH_TIME,
+    REPLAY_COUNT,
+)
+
+MAX_REQUEST_BYTES = 10_000_000
+"""Pub/Sub refuses a larger publish request. This and what follows: "Pub/Sub quotas and limits"."""
+MAX_REQUEST_MESSAGES = 1_000
+_MAX_ATTRIBUTES = 100
+_MAX_VALUE_BYTES = 1_024
+_REQUEST_OVERHEAD_BYTES = 1_000
+"""More than a request has beside its messages: the name of the topic, at most 255 characters."""
+_FIELD_OVERHEAD_BYTES = 6
+"""At most: tag and length of a field of protobuf."""
+
+COLUMNS = (
+    *("message_id", "original_message_id", "publish_time", "stage", "error_code", "replay_count"),
+    *("raw_message", "raw_bytes", "raw_encoding", "raw_size", "attributes"),
+)
+"""What `replay_of` reads of a row."""
+
+
+class Replay(NamedTuple):
+    """A message to publish, and where it comes from."""
+
+    data: bytes
+    attributes: dict[str, str]
+    message_id: str
+    """That of the row."""
+    original_message_id: str
+    replay_count: int
+    stage: str
+    error_code: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of a publish request that it takes, at most."""
+        fields = [len(self.data)]
+        for key, value in self.attributes.items():
+            fields += (len(key.encode()), len(value.encode()), _FIELD_OVERHEAD_BYTES)
+        return sum(fields) + _FIELD_OVERHEAD_BYTES * (len(fields) + 1)
+
+
+ROOM_BYTES = MAX_REQUEST_BYTES - _REQUEST_OVERHEAD_BYTES
+"""What the messages of a request may take together, by `Replay.size`."""
+
+
+def replay_of(row: Mapping[str, Any]) -> Replay | str:
+    """The original message, to the byte, with its attributes and its history; or why not.
+
+    The reasons: `truncated`, when the row holds only the beginning; `redacted`, when it holds no
+    values; `damaged`, when the row does
+    not give as many bytes as it says; `too_large`, when Pub/Sub would refuse it.
+    """
+    if row["raw_encoding"] in (TRUNCATED, REDACTED):
+        return str(row["raw_encoding"])
+    size = row["raw_size"]
+    if size is not None and size > MAX_REQUEST_BYTES:  # before it is unpacked
+        return "too_large"
+    try:
+        data = message_data(row)
+    except (zlib.error, EOFError, OSError, TypeError):
+        return "damaged"
+    if data is None or len(data) != size:
+        return "damaged"
+    original = row["original_message_id"] or row["message_id"]
+    count = min((row["replay_count"] or 0) + 1, MAX_REPLAY_COUNT)  # it may be forged
+    history = {REPLAY_COUNT: str(count), ORIGINAL_MESSAGE_ID: original}
+    if row["publish_time"]:
+        history[ORIGINAL_PUBLISH_TIME] = row["publish_time"].isoformat()
+    attributes = {each["key"]: each["value"] for each in row["attributes"]} | history
+    place = (row["message_id"], original, count, row["stage"], row["error_code"])
+    replay = Replay(data, attributes, *place)
+    return replay if _fits(replay) else "too_large"
+
+
+def _fits(replay: Replay) -> bool:
+    values = replay.attributes.values()
+    return (
+        replay.size <= ROOM_BYTES
+        and len(values) <= _MAX_ATTRIBUTES
+        and all(len(value.encode()) <= _MAX_VALUE_BYTES for value in values)
+    )

@@ -1,0 +1,104 @@
+"""Publishes messages again, a batch at a time, and has each batch recorded before the next."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from claims_ops.replay.message import MAX_REQUEST_MESSAGES, ROOM_BYTES, Replay, replay_of
+from claims_ops.replay.record import ReplayRecord
+from claims_ops.shared.interruption import shielded
+
+GIVE_UP_SECONDS = 30.0
+"""How long a batch is tried again that Pub/Sub does not take."""
+
+
+class Republication:
+    """Sends rows of the error table to a topic; counts what became of them."""
+
+    def __init__(self, topic: str, record: ReplayRecord, rate: float) -> None:
+        """`rate` is messages a second.
+
+        Raises:
+            click.ClickException: there are no credentials.
+        """
+        from google.auth.credentials import AnonymousCredentials
+        from google.auth.exceptions import GoogleAuthError
+        from google.pubsub_v1 import PublisherClient
+
+        self._topic = topic
+        self._record = record
+        self._rate = rate
+        try:
+            # The client below the usual one: that one takes attributes as keywords, beside
+            # its own, and tells the ids of a batch one by one.
+            self._client = PublisherClient(
+                credentials=AnonymousCredentials() if "PUBSUB_EMULATOR_HOST" in os.environ else None
+            )
+        except GoogleAuthError as error:
+            raise self._failure(error) from None
+        self.outcomes: Counter[str] = Counter()
+        """Messages by outcome; `ready` are those that were published and recorded."""
+
+    def send(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[int]:
+        """Publish the messages; yields how many rows are done, now and then.
+
+        Raises:
+            click.ClickException: Pub/Sub or BigQuery does not take a batch.
+        """
+        began = time.monotonic()
+        for batch in self._batches(rows):
+            with shielded():
+                self._send(batch)
+            yield self.outcomes.total()
+            time.sleep(max(0.0, began + self.outcomes["ready"] / self._rate - time.monotonic()))
+
+    def _batches(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Replay]]:
+        most = max(1, min(MAX_REQUEST_MESSAGES, int(self._rate)))
+        batch: list[Replay] = []
+        size = 0
+        for row in rows:
+            replay = replay_of(row)
+            if isinstance(replay, str):
+                self.outcomes[replay] += 1
+                continue
+            if batch and (len(batch) >= most or size + replay.size > ROOM_BYTES):
+                yield batch
+                batch, size = [], 0
+            batch.append(replay)
+            size += replay.size
+        if batch:
+            yield batch
+
+    def _send(self, batch: list[Replay]) -> None:
+        from google.api_core.exceptions import GoogleAPIError
+        from google.api_core.retry import Retry
+        from google.auth.exceptions import GoogleAuthError
+        from google.pubsub_v1 import PubsubMessage
+
+        messages = [PubsubMessage(data=one.data, attributes=one.attributes) for one in batch]
+        try:
+            answer = self._client.publish(
+                topic=self._topic,
+                messages=messages,
+                retry=Retry(initial=0.1, maximum=2.0, timeout=GIVE_UP_SECONDS),
+                timeout=GIVE_UP_SECONDS,
+            )
+        except (GoogleAPIError, GoogleAuthError) as error:
+            raise self._failure(error) from None
+        try:
+            self._record.add(batch, answer.message_ids, datetime.now(UTC))
+        except click.ClickException as failure:
+            raise click.ClickException(
+                f"{len(batch)} messages were published but not recorded, and would be published"
+                f" again: {failure.message}"
+            ) from None
+        self.outcomes["ready"] += len(batch)
+
+    def _failure(self, error: Exception) -> click.ClickException:
+        reason = str(error).partition("\n")[0]
+        return click.ClickException(f"cannot publish to {self._topic}: {reason}")

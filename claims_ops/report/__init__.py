@@ -1,0 +1,1 @@
+"""Write a page about the claims of a time range."""

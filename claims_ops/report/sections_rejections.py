@@ -1,0 +1,85 @@
+"""The sections about rejected messages."""
+
+from claims_ops.report.measures import Measures
+from claims_ops.report.plot_ranking import Bar, ranking
+from claims_ops.report.section import Section, Table
+from claims_ops.report.svg import draw
+from claims_ops.report.text import NONE, count, instant, part_of, share
+
+BARS = 12
+"""How many a plot shows; its table has all that the query returns."""
+
+
+def rejections(measures: Measures) -> Section:
+    """Why messages were rejected."""
+    rows, total = measures.answers["rejections"], measures.rejected
+    bars = [
+        Bar(row["error_code"], row["messages"], part_of(row["messages"], total))
+        for row in rows[:BARS]
+    ]
+    causes = [
+        (
+            row["error_code"],
+            row["stage"],
+            count(row["messages"]),
+            share(row["messages"], total),
+            instant(row["first_seen"]),
+            instant(row["last_seen"]),
+        )
+        for row in rows
+    ]
+    errors = [
+        (row["error"], row["error_code"], count(row["messages"]))
+        for row in measures.answers["rejection_errors"]
+    ]
+    return Section(
+        id="rejections",
+        short="Rejections",
+        title="Why messages were rejected",
+        lead="Rejected messages by error code. The second table has the line that each row says.",
+        query="rejections",
+        empty="No message was rejected.",
+        plot=draw(ranking(bars, "var(--rejected)"), "Rejected messages by code") if bars else None,
+        tables=[
+            Table(
+                "by code and step of the pipeline",
+                ("code ", "step ", "messages", "share", "first (UTC)", "last (UTC)"),
+                causes,
+            ),
+            Table("by error, the most frequent", ("error ", "code ", "messages"), errors),
+        ],
+    )
+
+
+def violations(measures: Measures) -> Section:
+    """Which rules of the contract were broken."""
+    rows = measures.answers["violations"]
+    bars = [
+        Bar(f"{row['field']}: {row['rule']}", row["messages"], count(row["messages"]))
+        for row in rows[:BARS]
+    ]
+    return Section(
+        id="violations",
+        short="Broken rules",
+        title="What in the claim was wrong",
+        lead="Fields and the rules of the claim schema that they broke, in rejected messages. A"
+        " message that breaks several counts for each.",
+        query="violations",
+        empty="No rejected message broke a rule of the claim schema.",
+        plot=draw(ranking(bars, "var(--rejected)"), "Broken rules by field") if bars else None,
+        tables=[
+            Table(
+                "by field and rule, the most frequent",
+                ("field ", "rule ", "messages", "share of the rejected"),
+                [
+                    (
+                        row["field"] or NONE,
+                        row["rule"] or NONE,
+                        count(row["messages"]),
+                        share(row["messages"], measures.rejected),
+                    )
+                    for row in rows
+                ],
+            )
+        ],
+    )

@@ -1,0 +1,135 @@
+"""BigQuery for the commands: queries with parameters, and each failure in one line."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.claims.tables import Table, TableName
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
+    from google.cloud.bigquery.table import RowIterator
+
+PATIENCE_SECONDS = 60.0
+"""How long a query is tried again where BigQuery does not answer."""
+_TYPES = {str: "STRING", int: "INT64", bool: "BOOL", datetime: "TIMESTAMP"}
+
+Value = str | int | bool | datetime
+Parameters = Mapping[str, Value | Sequence[str] | Sequence[Mapping[str, Value]]]
+"""By name; a sequence is an array, of texts or of records that all have the same keys."""
+
+
+class Queries:
+    """Asks BigQuery. A value only ever comes in as a parameter, a table as a checked name."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def rows(self, sql: str, parameters: Parameters, page_rows: int | None = None) -> "RowIterator":
+        """The result, read page by page.
+
+        Raises:
+            click.ClickException: BigQuery refuses, or does not answer within `PATIENCE_SECONDS`.
+        """
+        from google.cloud.bigquery import QueryJobConfig
+        from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
+
+        with _failures():
+            return self._client.query_and_wait(
+                sql,
+                job_config=QueryJobConfig(query_parameters=_parameters(parameters)),
+                retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS),
+                job_retry=DEFAULT_JOB_RETRY.with_timeout(PATIENCE_SECONDS),
+                page_size=page_rows,
+            )
+
+    def read(self, rows: "RowIterator") -> Iterator[Mapping[str, Any]]:
+        """The rows of a result, whose further pages are asked for on the way."""
+        pages = iter(rows)
+        while True:
+            with _failures():
+                row = next(pages, None)
+            if row is None:
+                return
+            yield row
+
+    def has(self, table: TableName) -> bool:
+        """Whether a table exists."""
+        from google.api_core.exceptions import NotFound
+
+        with _failures():
+            try:
+                self._client.get_table(str(table))
+            except NotFound:
+                return False
+            return True
+
+    def ensure(self, name: TableName, table: Table) -> None:
+        """Create a table where it does not exist."""
+        from pipeline.sinks.bigquery.table_fit import TableError
+        from pipeline.sinks.bigquery.table_setup import TableSetup
+
+        try:
+            TableSetup(self._client, create=True).ensure(name, table)
+        except TableError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def connect(project: str) -> Iterator[Queries]:
+    """Queries that `project` pays for; in the emulator, where the environment names one.
+
+    Raises:
+        click.ClickException: there are no credentials.
+    """
+    from google.auth.exceptions import GoogleAuthError
+
+    from pipeline import clients
+
+    try:
+        client = clients.bigquery_client(project)
+    except GoogleAuthError as error:
+        raise click.ClickException(f"BigQuery: {_line(error)}") from None
+    with client:
+        yield Queries(client)
+
+
+def _parameters(given: Parameters) -> list[Any]:
+    from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter
+
+    return [
+        ScalarQueryParameter(name, _TYPES[type(value)], value)
+        if isinstance(value, Value)
+        else ArrayQueryParameter(name, "STRUCT", [_record(each) for each in value])
+        if value and isinstance(value[0], Mapping)
+        else ArrayQueryParameter(name, "STRING", value)
+        for name, value in given.items()
+    ]
+
+
+def _record(values: Any) -> Any:
+    from google.cloud.bigquery import ScalarQueryParameter, StructQueryParameter
+
+    return StructQueryParameter(
+        None,
+        *(ScalarQueryParameter(name, _TYPES[type(each)], each) for name, each in values.items()),
+    )
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+    from requests import RequestException
+
+    try:
+        yield
+    except (GoogleAPIError, GoogleAuthError, RequestException) as error:
+        raise click.ClickException(f"BigQuery: {_line(error)}") from None
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,1 @@
+"""Make the tables, or add the columns that they lack."""

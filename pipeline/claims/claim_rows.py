@@ -1,0 +1,81 @@
+"""The row of the claims table: a claim with its signals, score, reasons and evidence."""
+
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from pipeline.claims.basis import BasisSource
+from pipeline.claims.columns import Rows
+from pipeline.claims.contract import Contract
+from pipeline.claims.history import histories
+from pipeline.claims.judgement import Judgement, RuleColumns
+from pipeline.claims.message import Message
+from pipeline.claims.storable import decimal_text, json_column
+from pipeline.claims.validate import ADDITIONAL_FIELDS
+
+
+class ClaimRows:
+    """Turns valid claims into rows of the claims table."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        basis: BasisSource,
+        high_risk_threshold: float,
+        pipeline_version: str,
+    ) -> None:
+        """Each batch is judged by what `basis` has then.
+
+        Raises:
+            ValueError: a condition of the rules does not compile.
+        """
+        self._basis = basis
+        self._threshold = high_risk_threshold
+        self._judgement = Judgement(basis.now(), high_risk_threshold)
+        self._counted: list[tuple[RuleColumns, int]] = []
+        self._names = (*contract.blank, ADDITIONAL_FIELDS)
+        self._values_of = itemgetter(*self._names)
+        self._numerics = contract.names("NUMERIC", "BIGNUMERIC")
+        self._objects = [column.name for column in contract.columns if column.type == "JSON"]
+        self._same_for_all: Mapping[str, Any] = {
+            "contract_version": contract.version,
+            "pipeline_version": pipeline_version,
+        }
+
+    def rows(
+        self,
+        messages: Sequence[Message],
+        claims: Sequence[dict[str, Any]],
+        processing_timestamp: str,
+    ) -> Rows:
+        """The row of each claim, which came in the message at the same place.
+
+        `processing_timestamp` is RFC 3339, UTC.
+        """
+        values = zip(*map(self._values_of, claims), strict=True)
+        columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=True))
+        columns |= self._judgement_now().columns(columns)
+        originals, published = histories(messages)
+        columns["message_id"] = [message.message_id for message in messages]
+        columns["original_message_id"] = originals
+        columns["publish_time"] = published
+        columns["processing_timestamp"] = [processing_timestamp] * len(claims)
+        for name, value in self._same_for_all.items():
+            columns[name] = [value] * len(claims)
+        for name in self._numerics:
+            columns[name] = list(map(decimal_text, columns[name]))
+        for name in self._objects:
+            columns[name] = list(map(json_column, columns[name]))
+        return Rows(columns)
+
+    def take_rule_counts(self) -> list[tuple[RuleColumns, int]]:
+        """What the rules filled in, and in how many rows, since the last call."""
+        counted, self._counted = self._counted, []
+        return counted + self._judgement.take_counts()
+
+    def _judgement_now(self) -> Judgement:
+        basis = self._basis.now()
+        if basis is not self._judgement.basis:
+            self._counted += self._judgement.take_counts()
+            self._judgement = Judgement(basis, self._threshold)
+        return self._judgement

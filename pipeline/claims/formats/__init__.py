@@ -1,0 +1,1 @@
+"""How bytes become documents: one file a format."""

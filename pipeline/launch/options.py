@@ -1,0 +1,411 @@
+"""Every launch parameter, declared once; metadata.json and the docs are made from here."""
+
+import argparse
+import difflib
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, get_args, get_type_hints
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline.claims.signals.table import SOURCES as SOURCES_OF_SIGNALS
+from pipeline.claims.tables import PROJECT_PATTERN, TABLE_PATTERN
+from pipeline.launch.parameter import Choice, Parameter, as_text
+
+_RESOURCE = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
+_TABLE = rf"^{TABLE_PATTERN}$"
+_FIELD = r"[A-Za-z_][A-Za-z0-9_]*"
+_FRACTION = r"^(?:0(?:\.[0-9]+)?|1(?:\.0+)?|\.[0-9]+)$"
+
+
+class ParameterError(Exception):
+    """A launch parameter that is wrong: which, and why, in one line."""
+
+    def __init__(self, parameter: str, reason: str) -> None:
+        super().__init__(f"{parameter}: {' '.join(reason.split())}")
+
+
+def _parameter(label: str, text: str, group: str, param_type: str = "TEXT", **more: Any) -> Any:
+    """Declare an attribute of `Launch` as a launch parameter."""
+    return field(metadata={"parameter": Parameter(label, text, group, param_type, **more)})
+
+
+_KINDS = (bool, int, float, str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """The parameters of one launch, each of its own type, which `check` makes of Beam's options."""
+
+    input_subscription: str | None = _parameter(
+        "Pub/Sub input subscription",
+        "Subscription to read claims from. Exactly one of input_subscription, input_topic and"
+        " input_files is needed.",
+        "Source",
+        "PUBSUB_SUBSCRIPTION",
+        example="projects/my-project/subscriptions/claims",
+        regex=rf"^projects/{PROJECT_PATTERN}/subscriptions/{_RESOURCE}$",
+    )
+    input_topic: str | None = _parameter(
+        "Pub/Sub input topic",
+        "Topic to read claims from, through a subscription that Dataflow makes and that ends with"
+        " the job.",
+        "Source",
+        "PUBSUB_TOPIC",
+        example="projects/my-project/topics/claims",
+        regex=rf"^projects/{PROJECT_PATTERN}/topics/{_RESOURCE}$",
+    )
+    input_files: str | None = _parameter(
+        "Input files for a backfill",
+        "Files of newline-delimited JSON, one claim a line, .gz too, read once as a batch job: a"
+        " path or glob, gs:// or, without Dataflow, local.",
+        "Source",
+        "GCS_READ_FILE",
+        example="gs://my-bucket/claims/2026-*.ndjson.gz",
+    )
+    message_id_attribute: str | None = _parameter(
+        "Attribute with the message id",
+        "Pub/Sub message attribute that holds the producer's own id of a message, for which"
+        " Dataflow drops a second copy that comes within 10 minutes; not in at-least-once mode.",
+        "Source",
+        example="event_id",
+        regex=r"^\S(?:.{0,254}\S)?$",
+    )
+    output_table: str = _parameter(
+        "Claims table",
+        "BigQuery table for scored claims, as project:dataset.table or project.dataset.table.",
+        "Output",
+        "BIGQUERY_TABLE",
+        example="my-project:claims.claims",
+        required=True,
+        regex=_TABLE,
+    )
+    error_table: str = _parameter(
+        "Error table",
+        "BigQuery table for rejected messages, whole and replayable, as project:dataset.table or"
+        " project.dataset.table. It holds health data.",
+        "Output",
+        "BIGQUERY_TABLE",
+        example="my-project:claims.errors",
+        required=True,
+        regex=_TABLE,
+    )
+    error_payload: str = _parameter(
+        "Payload of the error table",
+        "What the error table keeps of a rejected message.",
+        "Output",
+        "ENUM",
+        default="FULL",
+        choices=(
+            Choice("FULL", "The message", "the message to the byte, which can be replayed"),
+            Choice(
+                "REDACTED",
+                "Its structure",
+                "field names and types without a value, which cannot be replayed",
+            ),
+        ),
+    )
+    pseudonymise: str | None = _parameter(
+        "Fields to pseudonymise",
+        "Text fields of the claim schema, separated by commas, whose values both tables hold as"
+        " pseudonyms (keyed HMAC-SHA-256), the same in every job with the same key. Rules see the"
+        " values, but not those of a replay. Unknown fields stay as they are. Needs pseudonym_key.",
+        "Output",
+        example="patient_id,claim_id",
+        regex=rf"^{_FIELD}(?: *, *{_FIELD})*$",
+    )
+    pseudonym_key: str | None = _parameter(
+        "Key of the pseudonyms",
+        "Where the key is, 32 bytes or more: a version of a secret in Secret Manager, by number, or"
+        " a file, gs:// or, without Dataflow, local. Never the key itself.",
+        "Output",
+        example="projects/my-project/secrets/claims-pseudonyms/versions/1",
+    )
+    write_method: str = _parameter(
+        "Write method",
+        "How rows go to BigQuery.",
+        "Output",
+        "ENUM",
+        default="STORAGE_WRITE_API",
+        choices=(
+            Choice("STORAGE_WRITE_API", "Storage Write API", "fast, half the price"),
+            Choice(
+                "STREAMING_INSERTS",
+                "Streaming inserts",
+                "the older insertAll API, through Beam's own sink",
+            ),
+        ),
+    )
+    create_tables: bool = _parameter(
+        "Create and extend tables",
+        "Whether the launch creates missing tables and adds new columns to existing ones: true or"
+        " false.",
+        "Output",
+        "BOOLEAN",
+        default=True,
+    )
+    dataset_location: str | None = _parameter(
+        "Location of new datasets",
+        "Location in which the launch creates a missing dataset; without it a missing dataset"
+        " stops the launch.",
+        "Output",
+        example="US",
+        regex=r"^[A-Za-z][A-Za-z0-9-]{1,40}$",
+        parent="create_tables",
+        parent_value="true",
+    )
+    error_retention_days: int | None = _parameter(
+        "Retention of the error table",
+        "Days after which a partition of the error table is deleted; 0 keeps it for ever."
+        " Without a value a new table keeps it, and an existing one stays as it is.",
+        "Output",
+        "NUMBER",
+        example="90",
+        regex=r"^[0-9]{1,4}$",
+        parent="create_tables",
+        parent_value="true",
+    )
+    bigquery_kms_key: str | None = _parameter(
+        "KMS key of new tables",
+        "Cloud KMS key that protects the tables that the launch creates.",
+        "Output",
+        "KMS_KEY_NAME",
+        example="projects/my-project/locations/us/keyRings/claims/cryptoKeys/bigquery",
+        regex=rf"^projects/{PROJECT_PATTERN}/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+$",
+        parent="create_tables",
+        parent_value="true",
+    )
+    high_risk_threshold: float = _parameter(
+        "High risk threshold",
+        "Score above which a claim is flagged as high risk, 0 to 1.",
+        "Scoring",
+        "NUMBER",
+        example="0.7",
+        default=0.5,
+        regex=_FRACTION,
+    )
+    rules: str | None = _parameter(
+        "Rules document",
+        "File with the risk and quality rules, gs:// or, without Dataflow, local; without it those"
+        " of the package. Workers read it again when it changes.",
+        "Scoring",
+        "GCS_READ_FILE",
+        example="gs://my-bucket/rules.json",
+    )
+    claim_schema: str | None = _parameter(
+        "Claim schema",
+        "File with the JSON Schema of a claim, gs:// or, without Dataflow, local; without it that"
+        " of the package.",
+        "Scoring",
+        "GCS_READ_FILE",
+        example="gs://my-bucket/claim.schema.json",
+    )
+    excluded_providers: str | None = _parameter(
+        "Excluded providers",
+        "File with the providers excluded from federal programs, as the OIG publishes it (LEIE,"
+        " UPDATED.csv), matched by NPI. Workers read it again when it changes.",
+        "Signals",
+        "GCS_READ_FILE",
+        example="gs://my-bucket/reference/UPDATED.csv",
+    )
+    mue_table: str | None = _parameter(
+        "Medically unlikely edits",
+        "File with the most units of each procedure, as CMS publishes it (NCCI MUE, CSV). Workers"
+        " read it again when it changes.",
+        "Signals",
+        "GCS_READ_FILE",
+        example="gs://my-bucket/reference/MCR_MUE_PractitionerServices.csv",
+    )
+    ptp_edits: str | None = _parameter(
+        "Procedure-to-procedure edits",
+        "File, or pattern for its parts, with the procedures that may not be billed together, as"
+        " CMS publishes it (NCCI PTP, text). Workers read it again when it changes.",
+        "Signals",
+        "GCS_READ_FILE",
+        example="gs://my-bucket/reference/ccipra-*.txt",
+    )
+    provider_profile: str | None = _parameter(
+        "Provider profiles",
+        "File, or pattern for its parts, with the profile of each provider, as claims profiles and"
+        " its scheduled query write it. Workers read it again when it changes.",
+        "Signals",
+        "GCS_READ_FILE",
+        example="gs://my-bucket/reference/provider_profile-*.csv",
+    )
+    claim_percentiles: str | None = _parameter(
+        "Percentiles of amounts",
+        "File, or pattern for its parts, with the percentiles of claim amounts, as claims profiles"
+        " and its scheduled query write it. Workers read it again when it changes.",
+        "Signals",
+        "GCS_READ_FILE",
+        example="gs://my-bucket/reference/claim_percentiles-*.csv",
+    )
+    reference_refresh_minutes: float = _parameter(
+        "Minutes between two looks at the files",
+        "Minutes after which workers look whether the rules and the files of signals have changed;"
+        " 0 reads them once.",
+        "Signals",
+        "NUMBER",
+        example="5",
+        default=10.0,
+        regex=r"^[0-9]{1,4}(?:\.[0-9]{1,3})?$",
+    )
+    bigquery_storage_endpoint: str | None = _parameter(
+        "BigQuery Storage endpoint",
+        "host:port of the BigQuery Storage API, for private endpoints and tests.",
+        "Advanced",
+        example="bigquerystorage.example.p.googleapis.com:443",
+        regex=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$",
+        hidden=True,
+    )
+
+    @property
+    def reference_files(self) -> tuple[tuple[str, str], ...]:
+        """The files that workers read again, by parameter."""
+        named = ((name, getattr(self, name)) for name in ("rules", *SOURCES_OF_SIGNALS))
+        return tuple((name, path) for name, path in named if path)
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the source is Pub/Sub, and the job a streaming one."""
+        return self.input_files is None
+
+
+def _declared() -> Iterator[Parameter]:
+    types = get_type_hints(Launch)
+    for each in fields(Launch):
+        declared: Parameter = each.metadata["parameter"]
+        kind = next(
+            kind for kind in _KINDS if kind in (types[each.name], *get_args(types[each.name]))
+        )
+        yield replace(declared, name=each.name, type=kind)
+
+
+PARAMETERS = tuple(_declared())
+"""The declarations, in the order of the console."""
+DESCRIPTION = (
+    "Reads healthcare claims (JSON) from Pub/Sub or files, scores them, and writes them to"
+    " BigQuery; what fails goes to an error table."
+)
+_EXAMPLES = """\
+Beam's own options pass through, as --runner, --project, --region, --temp_location,
+--staging_location, --max_num_workers, --job_name and --update.
+
+examples:
+  on this machine, with the emulators' or your own credentials:
+    python -m pipeline.main --runner=DirectRunner \\
+      --input_subscription=projects/my-project/subscriptions/claims \\
+      --output_table=my-project:claims.claims --error_table=my-project:claims.errors
+
+  on Dataflow:
+    python -m pipeline.main --runner=DataflowRunner --project=my-project --region=us-central1 \\
+      --temp_location=gs://my-bucket/temp --staging_location=gs://my-bucket/staging \\
+      --max_num_workers=5 --input_subscription=projects/my-project/subscriptions/claims \\
+      --output_table=my-project:claims.claims --error_table=my-project:claims.errors
+"""
+SOURCES = ("input_subscription", "input_topic", "input_files")
+
+
+class ClaimsOptions(PipelineOptions):
+    """The parameters as Beam options.
+
+    None is `required` for argparse: Beam parses every option class of the process for every
+    pipeline in it, and ours must not end another one's.
+    """
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        for parameter in PARAMETERS:
+            _add_argument(parser, parameter)
+
+
+def _add_argument(parser: argparse._ActionsContainer, parameter: Parameter) -> None:
+    text = parameter.text.replace("%", "%%")  # a percent sign is argparse's own
+    if parameter.default_text:
+        text += f" Default: {parameter.default_text}."
+    parser.add_argument(
+        f"--{parameter.name}",
+        default=parameter.default,
+        metavar="VALUE",
+        help=argparse.SUPPRESS if parameter.hidden else text,
+    )
+
+
+def _value(parameter: Parameter, given: Any) -> Any:
+    """The checked value of one parameter; empty text counts as not given."""
+    if given is None or given == "":
+        if parameter.required:
+            raise ParameterError(parameter.name, "is required")
+        return parameter.default
+    text = as_text(given)
+    values = [choice.value for choice in parameter.choices]
+    if values and text not in values:
+        raise ParameterError(parameter.name, f"must be one of {', '.join(values)}")
+    if parameter.regex and not re.fullmatch(parameter.regex.strip("^$"), text):
+        raise ParameterError(parameter.name, f"{text!r} is not valid. {parameter.text}")
+    if parameter.type is bool:
+        if text.lower() not in ("true", "false"):
+            raise ParameterError(parameter.name, "must be true or false")
+        return text.lower() == "true"
+    return parameter.type(text)
+
+
+def check(options: PipelineOptions) -> Launch:
+    """The launch that the options ask for.
+
+    Raises:
+        ParameterError: a value is wrong, or not exactly one source is given.
+    """
+    given = options.view_as(ClaimsOptions)
+    launch = Launch(**{each.name: _value(each, getattr(given, each.name)) for each in PARAMETERS})
+    sources = [name for name in SOURCES if getattr(launch, name)]
+    if len(sources) != 1:
+        names = ", ".join(SOURCES)
+        told = f"not {' and '.join(sources)}" if sources else "none is given"
+        raise ParameterError(sources[0] if sources else SOURCES[0], f"give one of {names}; {told}")
+    if launch.output_table.replace(":", ".") == launch.error_table.replace(":", "."):
+        raise ParameterError("error_table", "must not be the output_table")
+    for name, other in itertools.permutations(("pseudonymise", "pseudonym_key")):
+        if getattr(launch, name) and not getattr(launch, other):
+            raise ParameterError(other, f"is required with {name}")
+    return launch
+
+
+def refuse_misspelt(arguments: Sequence[str]) -> None:
+    """Refuse a flag that resembles one of ours, or is one and has no value.
+
+    Beam would pass over the first with a warning, and end on the second with a page of usage.
+
+    Raises:
+        ParameterError: names the flag and what it resembles.
+    """
+    names = [parameter.name for parameter in PARAMETERS]
+    for argument, following in zip(arguments, [*arguments, "--"][1:], strict=True):
+        flag = argument.partition("=")[0].removeprefix("--")
+        if not argument.startswith("--"):
+            continue
+        if flag in names:
+            if "=" not in argument and following.startswith("--"):
+                raise ParameterError(flag, "has no value")
+            continue
+        for near in difflib.get_close_matches(flag.replace("-", "_"), names, n=1, cutoff=0.85):
+            raise ParameterError(flag, f"is not a parameter; did you mean --{near}?")
+
+
+def help_text() -> str:
+    """What `--help` prints: our parameters by section, and how to launch."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.main",
+        description=DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    for section in dict.fromkeys(each.group for each in PARAMETERS if not each.hidden):
+        group = parser.add_argument_group(section)
+        for each in PARAMETERS:
+            if each.group == section and not each.hidden:
+                _add_argument(group, each)
+    return parser.format_help()

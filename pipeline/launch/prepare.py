@@ -1,0 +1,173 @@
+"""From the checked parameters to the parts of the graph: settings, tables, source and sinks."""
+
+import logging
+from importlib.metadata import version
+
+import apache_beam as beam
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from google.auth.exceptions import GoogleAuthError
+
+from pipeline import clients, graph
+from pipeline.claims.contract import Contract, DocumentError, default_contract_text
+from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.score import default_rules_text
+from pipeline.claims.signals.published_table import InvalidReference
+from pipeline.claims.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
+from pipeline.graph import Sinks
+from pipeline.launch.options import Launch, ParameterError
+from pipeline.privacy import pseudonymisation
+from pipeline.reference.files import FileUnusable, look
+from pipeline.reference.watch import RULES, ReferenceFiles, load, source_of
+from pipeline.settings import Settings
+from pipeline.sinks.bigquery.storage_write import StorageWrite
+from pipeline.sinks.bigquery.streaming_insert import StreamingInsert
+from pipeline.sinks.bigquery.table_fit import TableError
+from pipeline.sinks.bigquery.table_setup import TableSetup
+from pipeline.transforms.sources import ReadFiles, ReadPubSub
+
+PIPELINE_VERSION = version("claims-pipeline")
+
+_log = logging.getLogger(__name__)
+
+
+class Unreadable(ParameterError):
+    """Nothing is known of the files that a parameter names: they cannot be read."""
+
+
+def _document(parameter: str, path: str | None, default: str) -> str:
+    if path is None:
+        return default
+    try:
+        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            return str(file.read().decode())
+    except UnicodeDecodeError:
+        raise ParameterError(parameter, f"{path} is not UTF-8 text") from None
+    except FileNotFoundError:
+        raise ParameterError(parameter, f"{path} cannot be read: no such file") from None
+    except Exception as error:  # each file system has its own
+        raise Unreadable(parameter, f"{path} cannot be read: {error}") from None
+
+
+def settings(launch: Launch) -> Settings:
+    """The documents of a launch, read and checked.
+
+    Raises:
+        ParameterError: names the parameter, the file and the place in it.
+    """
+    contract_text = _document("claim_schema", launch.claim_schema, default_contract_text())
+    rules_text = _document("rules", launch.rules, default_rules_text())
+    try:
+        contract = check_contract(contract_text, [column.name for column in CLAIM_OUTCOME])
+    except DocumentError as error:
+        raise ParameterError("claim_schema", f"{launch.claim_schema}: {error}") from None
+    try:
+        rules = check_rules(rules_text, contract)
+    except DocumentError as error:
+        raise ParameterError("rules", f"{launch.rules or 'default rules'}: {error}") from None
+    names, key = launch.pseudonymise, launch.pseudonym_key
+    return Settings(
+        contract,
+        rules,
+        launch.high_risk_threshold,
+        PIPELINE_VERSION,
+        launch.error_payload,
+        pseudonymisation.check(names, key, contract, rules),
+        _reference_files(launch, contract),
+    )
+
+
+def _reference_files(launch: Launch, contract: Contract) -> ReferenceFiles:
+    """The files that workers will read again, each of which can be used now."""
+    for parameter, path in launch.reference_files:
+        if parameter == RULES:
+            continue  # it was read above
+        try:
+            load(look(path), source_of(parameter, contract))
+        except (FileUnusable, InvalidReference) as error:
+            raise ParameterError(parameter, f"{path}: {error}") from None
+    return ReferenceFiles(launch.reference_files, launch.reference_refresh_minutes)
+
+
+def targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]]:
+    """The tables by their parameters: name, and what each must look like."""
+    return {
+        "output_table": (TableName.parse(launch.output_table), claims_table(made.contract)),
+        "error_table": (TableName.parse(launch.error_table), errors_table()),
+    }
+
+
+def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[str, str]:
+    """Create and extend the two tables; what was done, by table.
+
+    `project` pays for the calls; None means the project of each table.
+
+    Raises:
+        ParameterError: names the parameter of a table that cannot take the rows, and why.
+    """
+    done = {}
+    for parameter, (name, table) in targets(launch, made).items():
+        retention = launch.error_retention_days if parameter == "error_table" else None
+        try:
+            with clients.bigquery_client(project or name.project) as client:
+                setup = TableSetup(
+                    client,
+                    create=launch.create_tables,
+                    dataset_location=launch.dataset_location,
+                    kms_key=launch.bigquery_kms_key,
+                )
+                done[str(name)] = setup.ensure(name, table, retention)
+                _log.info("%s %s: %s", parameter, name, done[str(name)])
+        except TableError as error:
+            raise ParameterError(parameter, str(error)) from None
+        except GoogleAuthError as error:  # no client without credentials
+            raise ParameterError(parameter, f"{name}: {error}") from None
+    return done
+
+
+def source(launch: Launch) -> beam.PTransform:
+    """The transform that reads the messages.
+
+    Raises:
+        ParameterError: there are no such files.
+    """
+    if launch.input_files is None:
+        return ReadPubSub(
+            launch.input_subscription, launch.input_topic, launch.message_id_attribute
+        )
+    try:
+        matches = FileSystems.match([launch.input_files], limits=[1])[0].metadata_list
+    except Exception as error:  # each file system has its own
+        raise Unreadable("input_files", f"cannot be listed: {error}") from None
+    if not matches:
+        raise ParameterError("input_files", f"no file matches {launch.input_files}")
+    return ReadFiles(launch.input_files)
+
+
+def sinks(launch: Launch, made: Settings) -> Sinks:
+    """The transforms that write the two tables."""
+
+    def sink(name: TableName, table: Table) -> beam.PTransform:
+        if launch.write_method == "STREAMING_INSERTS":
+            return StreamingInsert(name, table.columns)
+        return StorageWrite(name, table.columns, endpoint=launch.bigquery_storage_endpoint)
+
+    return Sinks(*(sink(name, table) for name, table in targets(launch, made).values()))
+
+
+def pipeline(launch: Launch, made: Settings, options: PipelineOptions) -> beam.Pipeline:
+    """The whole pipeline, ready to run; streaming is set as the source asks for.
+
+    Raises:
+        ParameterError: there are no such files, or Beam refuses one of its own options.
+    """
+    reader = source(launch)
+    # Beam itself infers it too late for the Pub/Sub source.
+    options.view_as(StandardOptions).streaming = launch.streaming
+    try:
+        assembled = beam.Pipeline(options=options)
+    except ValueError as error:  # a check of Beam's own options, which it names
+        raise ParameterError("Beam", str(error)) from None
+    graph.build(assembled | "ReadMessages" >> reader, made, sinks(launch, made))
+    return assembled

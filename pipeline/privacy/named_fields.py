@@ -1,0 +1,173 @@
+"""The fields that `pseudonymise` names: found in messages, rejections and rows, and replaced there.
+
+A message is rebuilt with pseudonyms before any step passes it on. Where that cannot be done without
+a doubt, nothing but its structure is kept: it is `StructureOnly`.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from pipeline.claims.columns import Columns
+from pipeline.claims.contract import Contract, DocumentError
+from pipeline.claims.message import Message
+from pipeline.claims.normalise import Normaliser
+from pipeline.claims.rejection import Rejection, Violation
+from pipeline.claims.validate import ADDITIONAL_FIELDS, STAGE
+from pipeline.privacy.pseudonyms import PREFIX, PSEUDONYM_LENGTH, Pseudonyms
+from pipeline.privacy.redaction import structure_only
+from pipeline.privacy.resembling_keys import Number, ResemblingKeys
+
+FOREIGN = "foreign_pseudonym"
+_ANOTHER_KEY = "a pseudonym that the key of this job has not made"
+_SHARED = ("$schema", "$id", "$defs", "definitions")
+"""What properties of a JSON Schema may refer to."""
+
+
+def check_names(text: str, contract: Contract) -> tuple[str, ...]:
+    """The field names of a comma-separated list, each of which can hold a pseudonym.
+
+    Raises:
+        DocumentError: names the field, and why it cannot.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    texts = contract.names("STRING")
+    for name in names:
+        if name not in contract.properties:
+            raise DocumentError(name, "no field of the claim schema")
+        if name not in texts:
+            raise DocumentError(name, "its column is no STRING, which a pseudonym is")
+        sample = PREFIX + "A" * (PSEUDONYM_LENGTH - len(PREFIX))
+        if part_of(contract, (name,)).accept([{name: sample}]) != [True]:
+            reason = f"the claim schema refuses a pseudonym: {PSEUDONYM_LENGTH} of A-Z a-z 0-9 - _"
+            raise DocumentError(name, reason)
+    return names
+
+
+def part_of(contract: Contract, names: Collection[str]) -> Contract:
+    """What a contract says of some fields, each for itself."""
+    document = {key: contract.document[key] for key in _SHARED if key in contract.document}
+    properties = {name: contract.properties[name] for name in names}
+    return Contract(json.dumps({**document, "type": "object", "properties": properties}))
+
+
+class NamedFields:
+    """Replaces the values of named fields of one contract."""
+
+    def __init__(self, contract: Contract, names: tuple[str, ...], pseudonyms: Pseudonyms) -> None:
+        self.names = names
+        self.of = pseudonyms.of
+        self._is_foreign = pseudonyms.is_foreign
+        self.is_pseudonym = pseudonyms.is_own
+        self._known = frozenset(contract.properties)
+        self._numbers = contract.names("NUMERIC", "BIGNUMERIC", "INTEGER", "FLOAT")
+        self._texts = (*contract.names("JSON"), ADDITIONAL_FIELDS)
+        objects = {column.name for column in contract.columns if column.type == "JSON"}
+        self._lists = objects.difference(self._texts)
+        self._part = part_of(contract, names)
+        self._normaliser = Normaliser(self._part)
+        self._resembling = ResemblingKeys(names, pseudonyms.of)
+
+    def message(self, message: Message, fields: dict[str, Any] | Any) -> Message:
+        """The message with pseudonyms in place of values. Never raises.
+
+        `fields` is what the message was decoded to. Unless that is a dict, only the structure of
+        the message is kept. The same goes for a value that the contract refuses, whose pseudonym
+        would pass for that of a valid one.
+        """
+        message = message._replace(attributes=self._resembling.replaced(message.attributes))
+        data = None
+        if type(fields) is dict:
+            try:
+                data = self._data(message.data, fields)
+            except Exception:  # whatever it is, the message must not travel on as it came
+                data = None
+        if data is None:
+            return structure_only(message, self._known)
+        return message._replace(data=data)
+
+    def _data(self, data: bytes, fields: dict[str, Any]) -> bytes | None:
+        values = self._values(fields)
+        if self._part.accept([values]) != [True] or self._foreign(values):
+            return None
+        document = dict(fields) if self._is_plain(fields) else self._exact_document(data)
+        for name, value in values.items():
+            if value is not None:
+                document[name] = self.of(name, value)
+        return orjson.dumps(document, _as_number, orjson.OPT_PASSTHROUGH_SUBCLASS)
+
+    def _is_plain(self, fields: Mapping[str, Any]) -> bool:
+        """Whether all there is are known fields that hold no key and no digit beyond a double."""
+        for name, value in fields.items():
+            kind = type(value)
+            if kind is list:
+                if not all(type(item) is str for item in value):
+                    return False
+            elif kind is dict or (kind is float and name not in self._numbers):
+                return False
+        return fields.keys() <= self._known
+
+    def _exact_document(self, data: bytes) -> dict[str, Any]:
+        """The JSON object of a message: numbers to the digit, named fields within it replaced."""
+        document: dict[str, Any] = json.loads(
+            data.decode("utf-8-sig"), parse_int=Number, parse_float=Number
+        )
+        unknown = {name: value for name, value in document.items() if name not in self._known}
+        self._resembling.replace_within(unknown)
+        self._resembling.replace_within(
+            [document[name] for name in document if name in self._known]
+        )
+        return {**document, **unknown}
+
+    def _values(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The named fields that are there, normalised."""
+        return self._normaliser.normalise({n: fields[n] for n in self.names if n in fields})
+
+    def _foreign(self, values: Mapping[str, Any]) -> list[str]:
+        return [
+            name
+            for name, value in values.items()
+            if type(value) is str and self._is_foreign(name, value)
+        ]
+
+    def foreign(self, fields: Mapping[str, Any]) -> Rejection | None:
+        """The rejection of a message with pseudonyms of another key; None without one."""
+        names = self._foreign({n: fields[n] for n in self.names if n in fields})
+        if not names:
+            return None
+        found = tuple(Violation(name, FOREIGN, _ANOTHER_KEY) for name in names)
+        return Rejection(STAGE, FOREIGN, f"{names[0]}: {_ANOTHER_KEY}", found)
+
+    def rejection(self, rejection: Rejection) -> Rejection:
+        """The rejection with a pseudonym for its claim id, where that is a named field."""
+        if rejection.claim_id and "claim_id" in self.names:
+            return rejection._replace(claim_id=self.of("claim_id", rejection.claim_id))
+        return rejection
+
+    def replaced(self, columns: Columns) -> dict[str, Sequence[Any]]:
+        """The columns of rows of the claims table, with pseudonyms."""
+        new = dict(columns)
+        for name in self.names:
+            new[name] = [None if text is None else self.of(name, text) for text in columns[name]]
+        for name in self._texts:
+            new[name] = [text if text is None else self._json_text(text) for text in columns[name]]
+        for name in self._lists:
+            new[name] = [list(map(self._json_text, items)) for items in columns[name]]
+        return new
+
+    def _json_text(self, text: str) -> str:
+        document = orjson.loads(text)
+        self._resembling.replace_within(document)
+        try:
+            return orjson.dumps(document).decode()
+        except orjson.JSONEncodeError:  # from 255 levels on
+            return json.dumps(document, ensure_ascii=False)
+
+
+def _as_number(value: Any) -> orjson.Fragment:
+    if isinstance(value, (Number, Decimal)):
+        return orjson.Fragment(str(value))
+    raise TypeError

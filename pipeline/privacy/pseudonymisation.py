@@ -1,0 +1,114 @@
+"""What a launch says of pseudonyms, and the key: read where it is needed, and never passed on."""
+
+import logging
+import re
+from dataclasses import dataclass
+from threading import Lock
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from google.api_core.exceptions import GoogleAPICallError, RetryError
+from google.api_core.retry import Retry
+from google.auth.exceptions import GoogleAuthError
+
+from pipeline import clients
+from pipeline.claims.contract import Contract, DocumentError
+from pipeline.claims.score import Rules
+from pipeline.launch.options import ParameterError
+from pipeline.privacy.named_fields import check_names
+from pipeline.privacy.pseudonymous_rows import rules_into
+from pipeline.privacy.pseudonyms import MIN_KEY_BYTES, Pseudonyms
+
+SECRET = re.compile(r"projects/[^/\s]+/secrets/[A-Za-z0-9_-]{1,255}/versions/[0-9]+")
+_RETRY = Retry(initial=0.2, maximum=2.0, timeout=8.0)  # seconds
+
+_log = logging.getLogger(__name__)
+_lock = Lock()
+_known: dict[str, Pseudonyms] = {}
+
+
+class KeyUnusable(Exception):
+    """The key cannot be used: why, in one line without a byte of it."""
+
+
+def read_key(source: str) -> bytes:
+    """The key that a secret version or file holds, without the line break at its end.
+
+    Raises:
+        KeyUnusable: it cannot be read, or is too short.
+    """
+    key = (_of_secret if source.startswith("projects/") else _of_file)(source).rstrip(b"\r\n")
+    if len(key) < MIN_KEY_BYTES:
+        raise KeyUnusable(f"the key has {len(key)} bytes, and needs {MIN_KEY_BYTES} or more")
+    return key
+
+
+def _of_secret(name: str) -> bytes:
+    if not SECRET.fullmatch(name):
+        raise KeyUnusable(
+            "a secret is projects/P/secrets/S/versions/V, V a number: the latest of one worker need"
+            " not be that of another"
+        )
+    try:
+        with clients.secret_manager_client() as client:
+            answer = client.access_secret_version(name=name, timeout=5, retry=_RETRY)
+    except GoogleAPICallError as error:
+        raise KeyUnusable(f"{name} cannot be read: {error.code} {error.message}") from None
+    except (GoogleAuthError, RetryError) as error:
+        raise KeyUnusable(f"{name} cannot be read: {error}") from None
+    return bytes(answer.payload.data)
+
+
+def _of_file(path: str) -> bytes:
+    try:
+        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            return bytes(file.read())
+    except Exception as error:  # each file system has its own
+        # Without the path: somebody might have put the key itself there.
+        raise KeyUnusable(f"the file cannot be read: {type(error).__name__}") from None
+
+
+@dataclass(frozen=True)
+class Pseudonymisation:
+    """Which fields are replaced, and where the key is. Pickled with the graph: without the key."""
+
+    names: tuple[str, ...]
+    key: str
+    """A secret version, or a file."""
+
+    def pseudonyms(self) -> Pseudonyms:
+        """The pseudonyms of the key, which this process reads once.
+
+        Raises:
+            KeyUnusable: it cannot be read, or is too short.
+        """
+        with _lock:
+            if self.key not in _known:
+                _known[self.key] = Pseudonyms(read_key(self.key))
+            return _known[self.key]
+
+
+def check(
+    names: str | None, key: str | None, contract: Contract, rules: Rules
+) -> Pseudonymisation | None:
+    """What the two parameters ask for; None for nothing.
+
+    Raises:
+        ParameterError: a field cannot hold a pseudonym, or the key cannot be used.
+    """
+    if names is None or key is None:
+        return None
+    try:
+        checked = Pseudonymisation(check_names(names, contract), key)
+    except DocumentError as error:
+        raise ParameterError("pseudonymise", str(error)) from None
+    try:
+        key_now = read_key(key)
+    except KeyUnusable as error:
+        raise ParameterError("pseudonym_key", str(error)) from None
+    with _lock:
+        _known[key] = Pseudonyms(key_now)
+    unfit = rules_into(rules, checked.names)
+    if unfit:
+        _log.info("not applied to replays, which have pseudonyms: %s", ", ".join(unfit))
+    return checked

@@ -1,0 +1,1 @@
+"""Where rows go: each sink prepares a table and gives a transform."""

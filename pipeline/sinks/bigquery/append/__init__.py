@@ -1,0 +1,1 @@
+"""Appends to one table over one connection, answered, retried and counted."""

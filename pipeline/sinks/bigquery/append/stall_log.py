@@ -1,0 +1,36 @@
+"""Says what keeps a table from taking rows: once a minute, however many threads find it out."""
+
+import logging
+import threading
+import time
+from typing import Final
+
+from pipeline.sinks.bigquery.append.answers import ADVICE
+
+_LOGGER = logging.getLogger(__name__)
+INTERVAL_SECONDS: Final = 60.0
+
+
+class StallLog:
+    """The log of one table."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._lock = threading.Lock()
+        self._logged_at: dict[str, float] = {}
+
+    def warn(self, reason: str, failing_seconds: float) -> None:
+        """Tell that appends fail and are tried again; no row and no value is told."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._logged_at.get(reason, -INTERVAL_SECONDS) < INTERVAL_SECONDS:
+                return
+            self._logged_at[reason] = now
+        advice = ADVICE.get(reason)
+        _LOGGER.warning(
+            "appends to %s fail, and are tried again: %s%s; for %.0f s so far",
+            self._table,
+            reason,
+            f" ({advice})" if advice else "",
+            failing_seconds,
+        )

@@ -1,0 +1,106 @@
+"""How a table that exists fits the rows: what it lacks, and what it cannot take."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from google.cloud import bigquery
+
+from pipeline.claims.contract import Column
+from pipeline.claims.tables import Table, TableName
+
+DAY_MS = 24 * 60 * 60 * 1000
+ALIASES = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
+"""Types that standard SQL spells otherwise than the table API."""
+
+
+class TableError(Exception):
+    """A table that cannot take the rows, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A table beside what it should be."""
+
+    table: bigquery.Table
+    """As it was found."""
+    schema: list[bigquery.SchemaField]
+    """Its fields, followed by those that it lacks."""
+    lacks: tuple[str, ...]
+    """Names of these; `outer.inner` within a record."""
+    is_partitioned: bool
+    """Whether by the column that it should be."""
+
+    def keeps(self, retention_days: int | None) -> bool:
+        """Whether it keeps its partitions so long, 0 for ever; whatever it does for None."""
+        if retention_days is None or not self.is_partitioned:
+            return True
+        expiration_ms = retention_days * DAY_MS if retention_days else None
+        return bool(self.table.time_partitioning.expiration_ms == expiration_ms)
+
+
+def fit_of(found: bigquery.Table, name: TableName, table: Table) -> Fit:
+    """How a table fits.
+
+    Raises:
+        TableError: it is no table, or a column has a type or mode that cannot take our values.
+    """
+    if found.table_type not in (None, "TABLE"):
+        raise TableError(f"{name} is a {found.table_type}, not a table")
+    schema, lacks = _merged(found.schema, table.columns, str(name))
+    by = found.time_partitioning
+    return Fit(found, schema, tuple(lacks), by is not None and by.field == table.partition_column)
+
+
+def field_of(column: Column) -> bigquery.SchemaField:
+    """The field that a column is in BigQuery."""
+    return bigquery.SchemaField(
+        column.name,
+        column.type,
+        column.mode,
+        description=column.description,
+        fields=[field_of(inner) for inner in column.fields],
+    )
+
+
+def _merged(
+    found: Iterable[bigquery.SchemaField], columns: Iterable[Column], place: str
+) -> tuple[list[bigquery.SchemaField], list[str]]:
+    """The found fields followed by the missing ones, and the names of these.
+
+    Raises:
+        TableError: a found field cannot take our values.
+    """
+    fields = {field.name.lower(): field for field in found}
+    wanted = {column.name.lower(): column for column in columns}
+    merged, added = [], []
+    for key, field in fields.items():
+        column = wanted.get(key)
+        if column is None:
+            if field.mode == "REQUIRED":
+                raise TableError(f"{place}: the column {field.name} is REQUIRED and never filled")
+            merged.append(field)
+            continue
+        _check_field(field, column, place)
+        inner, inner_added = _merged(field.fields, column.fields, f"{place}: {field.name}")
+        if inner_added:
+            resource = field.to_api_repr() | {"fields": [part.to_api_repr() for part in inner]}
+            field = bigquery.SchemaField.from_api_repr(resource)
+            added += [f"{field.name}.{name}" for name in inner_added]
+        merged.append(field)
+    for key, column in wanted.items():
+        if key not in fields:
+            # A table that has rows cannot get a REQUIRED column.
+            nullable = replace(column, mode="NULLABLE") if column.mode == "REQUIRED" else column
+            merged.append(field_of(nullable))
+            added.append(column.name)
+    return merged, added
+
+
+def _check_field(field: bigquery.SchemaField, column: Column, place: str) -> None:
+    found_type = ALIASES.get(field.field_type, field.field_type)
+    if found_type != column.type:
+        raise TableError(f"{place}: the column {field.name} is {found_type}, not {column.type}")
+    if (field.mode == "REPEATED") != (column.mode == "REPEATED"):
+        raise TableError(f"{place}: the column {field.name} is {field.mode}, not {column.mode}")
+    if field.mode == "REQUIRED" and column.mode != "REQUIRED":
+        raise TableError(f"{place}: the column {field.name} is REQUIRED and may get no value")

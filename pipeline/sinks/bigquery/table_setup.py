@@ -1,0 +1,167 @@
+"""The tables at launch: create a missing one, add new columns, refuse one that cannot serve."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import requests
+from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import bigquery
+from google.cloud.bigquery.retry import DEFAULT_RETRY
+
+from pipeline import clients
+from pipeline.claims.tables import Table, TableName
+from pipeline.sinks.bigquery.table_fit import ALIASES, DAY_MS, Fit, TableError, field_of, fit_of
+
+_RETRY = DEFAULT_RETRY.with_timeout(5)  # a launch fails in seconds
+_SQL_TYPES = {legacy: standard for standard, legacy in ALIASES.items()}
+
+_log = logging.getLogger(__name__)
+
+
+class NoAnswer(TableError):
+    """Nothing is known of a table: BigQuery refuses to tell, or cannot be reached."""
+
+
+class TableSetup:
+    """Makes sure that tables can take our rows."""
+
+    def __init__(
+        self,
+        client: bigquery.Client,
+        *,
+        create: bool,
+        dataset_location: str | None = None,
+        kms_key: str | None = None,
+        timeout_seconds: float = 30,
+    ) -> None:
+        """`dataset_location` creates a missing dataset there; None refuses to.
+
+        `timeout_seconds` is for one call.
+        """
+        self._client = client
+        self._create = create
+        self._dataset_location = dataset_location
+        self._kms_key = kms_key
+        self._timeout = timeout_seconds
+
+    def ensure(self, name: TableName, table: Table, retention_days: int | None = None) -> str:
+        """Create the table, or add the columns that it lacks, and say which was done.
+
+        `retention_days` is the partition expiry, 0 for none; None leaves it as it is.
+
+        Raises:
+            TableError: the table or its dataset is missing and may not be created, or a column
+                has a type or mode that cannot take our values, or BigQuery refuses.
+        """
+        with _answers(name):
+            found = self._get(name)
+            if found is None:
+                return self._create_table(name, table, retention_days)
+            return self._evolve(fit_of(found, name, table), name, table, retention_days)
+
+    def look(self, name: TableName, table: Table) -> Fit | None:
+        """How the table fits, without any change to it; None if it does not exist.
+
+        Raises:
+            TableError: it cannot take the rows.
+            NoAnswer: BigQuery does not tell.
+        """
+        with _answers(name):
+            found = self._get(name)
+            return None if found is None else fit_of(found, name, table)
+
+    def has_dataset(self, name: TableName) -> bool:
+        """Whether the dataset of a table exists.
+
+        Raises:
+            NoAnswer: BigQuery does not tell.
+        """
+        with _answers(name):
+            dataset = bigquery.DatasetReference(name.project, name.dataset)
+            try:
+                self._client.get_dataset(dataset, retry=_RETRY, timeout=self._timeout)
+            except NotFound:
+                return False
+            return True
+
+    def _get(self, name: TableName) -> bigquery.Table | None:
+        try:
+            return self._client.get_table(str(name), retry=_RETRY, timeout=self._timeout)
+        except NotFound:
+            return None
+
+    def _create_table(self, name: TableName, table: Table, retention_days: int | None) -> str:
+        if not self._create:
+            raise TableError(f"{name} does not exist, and create_tables is false")
+        self._ensure_dataset(name)
+        wanted = bigquery.Table(str(name), [field_of(column) for column in table.columns])
+        wanted.description = table.description
+        wanted.clustering_fields = list(table.clustering)
+        wanted.time_partitioning = bigquery.TimePartitioning(
+            field=table.partition_column,
+            expiration_ms=retention_days * DAY_MS if retention_days else None,
+        )
+        if self._kms_key:
+            wanted.encryption_configuration = bigquery.EncryptionConfiguration(self._kms_key)
+        # Another launch may have created it meanwhile.
+        self._client.create_table(wanted, exists_ok=True, timeout=self._timeout)
+        return "created"
+
+    def _ensure_dataset(self, name: TableName) -> None:
+        if self.has_dataset(name):
+            return
+        if not self._dataset_location:
+            raise TableError(
+                f"the dataset {name.project}.{name.dataset} does not exist: create it with"
+                f" `bq mk --dataset {name.project}:{name.dataset}`, or set dataset_location"
+            )
+        wanted = bigquery.Dataset(bigquery.DatasetReference(name.project, name.dataset))
+        wanted.location = self._dataset_location
+        self._client.create_dataset(wanted, exists_ok=True, timeout=self._timeout)
+
+    def _evolve(self, fit: Fit, name: TableName, table: Table, retention_days: int | None) -> str:
+        found, changed = fit.table, []
+        if fit.lacks:
+            if not self._create:
+                raise TableError(f"{name} lacks {', '.join(fit.lacks)}, and create_tables is false")
+            found.schema = fit.schema
+            changed.append("schema")
+        if not fit.is_partitioned:
+            _log.warning("%s is not partitioned by %s", name, table.partition_column)
+        elif self._create and not fit.keeps(retention_days):
+            partitioning = found.time_partitioning
+            partitioning.expiration_ms = retention_days * DAY_MS if retention_days else None
+            found.time_partitioning = partitioning
+            changed.append("time_partitioning")
+        if not changed:
+            return "unchanged"
+        self._client.update_table(found, changed, retry=_RETRY, timeout=self._timeout)
+        if clients.is_emulated():
+            self._add_to_emulator_storage(name, table, fit.lacks)
+        return (
+            f"added {', '.join(fit.lacks)}"
+            if fit.lacks
+            else f"set retention to {retention_days} days"
+        )
+
+    def _add_to_emulator_storage(self, name: TableName, table: Table, added: Sequence[str]) -> None:
+        # bqemulator's update changes its catalogue only, its DDL the storage only.
+        for column in table.columns:
+            if column.name in added:
+                sql_type = _SQL_TYPES.get(column.type, column.type)
+                sql_type = f"ARRAY<{sql_type}>" if column.mode == "REPEATED" else sql_type
+                self._client.query_and_wait(
+                    f"ALTER TABLE `{name}` ADD COLUMN IF NOT EXISTS {column.name} {sql_type}"
+                )
+
+
+@contextmanager
+def _answers(name: TableName) -> Iterator[None]:
+    try:
+        yield
+    except GoogleAPICallError as error:
+        raise NoAnswer(f"{name}: BigQuery answers {error.code}: {error.message}") from None
+    except (GoogleAuthError, RetryError, requests.RequestException) as error:
+        raise NoAnswer(f"{name}: BigQuery cannot be reached: {error}") from None

@@ -1,0 +1,1 @@
+"""What tries the pipeline out on this machine: emulators, synthetic claims, the demo."""

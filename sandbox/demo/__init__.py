@@ -1,0 +1,1 @@
+"""Run the whole pipeline on local emulators."""

@@ -1,0 +1,200 @@
+"""`claims demo`: the whole pipeline on local emulators, until every message is accounted for."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+
+import click
+
+from claims_ops.shared import analyst_queries
+from claims_ops.shared.balance import Balance, Ledger
+from claims_ops.shared.interruption import unwinding
+from sandbox.demo import summary
+from sandbox.demo.local_pipeline import LocalPipeline, Route
+from sandbox.demo.progress import DemoProgress, console
+from sandbox.emulators.emulators import PROJECT, create_source, local_servers
+from sandbox.emulators.local_server import ServerError
+from sandbox.generate.publication import Publication
+from sandbox.synthetic.samples import messages
+
+POLL_SECONDS = 1.0
+STALL_SECONDS = 60.0
+NAME = "claims-demo"
+"""As in `claims doctor --name`: it names all that the demo makes."""
+_DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
+
+
+@click.command()
+@click.option(
+    "--claims",
+    "count",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    help="Messages to publish.",
+)
+@click.option(
+    "--bad-share",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    show_default=True,
+    help="Share of malformed messages, every kind in turn.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed: same claims.")
+@click.option(
+    "--write-method",
+    type=click.Choice(["STORAGE_WRITE_API", "STREAMING_INSERTS"]),
+    help="How rows go to BigQuery.  [default: the pipeline's own]",
+)
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Risk and quality rules of your own (docs/rules.md).  [default: the pipeline's own]",
+)
+@click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C, to look around.")
+@click.option(
+    "--report",
+    "report_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=analyst_queries.DIRECTORY.parent / "build/report.html",
+    show_default="build/report.html of the checkout",
+    metavar="FILE",
+    help="The page about the run, as claims report writes it.",
+)
+@click.option("--quiet", is_flag=True, help="Only the balance: no progress, no queries, no report.")
+@click.argument(
+    "parameters", nargs=-1, type=click.UNPROCESSED, metavar="[-- PIPELINE_PARAMETER...]"
+)
+def demo(
+    count: int,
+    bad_share: float,
+    seed: int,
+    write_method: str | None,
+    rules: str | None,
+    keep: bool,
+    report_path: Path,
+    quiet: bool,
+    parameters: tuple[str, ...],
+) -> None:
+    """Run the whole pipeline on local emulators.
+
+    Publishes synthetic claims to a Pub/Sub emulator, runs the streaming pipeline into a BigQuery
+    emulator until every message is a row, asks the analysts' queries, and writes a report. Needs
+    no account, and leaves nothing behind but the report.
+
+    \b
+    Examples:
+      claims demo
+      claims demo --claims 500 --bad-share 0.2 --keep
+      claims demo --rules my_rules.json
+      claims demo -- --claim_schema=my_schema.json --high_risk_threshold=0.3
+    """
+    started = time.monotonic()
+    queries = analyst_queries.load()
+    say = (lambda text: None) if quiet else click.echo
+    plain = not parameters
+    if write_method:
+        parameters = (f"--write_method={write_method}", *parameters)
+    if rules:
+        parameters = (f"--rules={rules}", *parameters)
+    with unwinding(), _log() as log, ExitStack() as running:
+        imports = Thread(target=_import_clients, daemon=True)
+        imports.start()
+        say("Starting the Pub/Sub and BigQuery emulators ...")
+        try:
+            servers = running.enter_context(local_servers())
+            names = create_source(servers.pubsub, NAME)
+        except ServerError as error:
+            raise click.ClickException(str(error)) from None
+        os.environ.update(servers.environment)
+        route = Route(*names, f"{_DATASET}.claims", f"{_DATASET}.errors")
+        say("Starting the pipeline on Beam's DirectRunner ...")
+        pipeline = running.enter_context(LocalPipeline([*route.parameters(), *parameters], log))
+        imports.join()
+        client = running.enter_context(servers.bigquery.client())
+        ledger = Ledger(client, route.claims_table, route.error_table)
+        publication = Publication(messages(count, bad_share, seed, datetime.now(UTC)), route.topic)
+        publication.start()
+        out = console()
+        with DemoProgress(out, count, quiet=quiet) as progress:
+            balance = _watch(ledger, publication, pipeline, progress)
+        for query in () if quiet else queries:
+            out.print(analyst_queries.answer(client, query, route.tables()))
+        click.echo(summary.summary(balance, publication.sent, time.monotonic() - started))
+        if plain and balance.claims != publication.sent["accepted"]:
+            raise click.ClickException("the pipeline judged claims otherwise than generated")
+        if not quiet:
+            click.echo(summary.page(client, route, report_path))
+        if keep:
+            _stay(pipeline, summary.addresses(servers.environment, route, NAME))
+        elif not quiet:
+            click.echo(summary.next_steps())
+
+
+def _watch(
+    ledger: Ledger, publication: Publication, pipeline: LocalPipeline, progress: DemoProgress
+) -> Balance:
+    """Wait until there is a row for every message.
+
+    Raises:
+        click.ClickException: the pipeline ended or stands still, or rows came twice.
+    """
+    last, moved = None, time.monotonic()
+    while True:
+        pipeline.check()
+        publication.check()
+        complete = publication.complete
+        balance = ledger.balance(publication.sent.total())
+        progress.show(balance)
+        if complete and balance.closes:
+            return balance
+        if complete and balance.rows > balance.published:
+            raise click.ClickException(f"more rows than messages: {balance}")
+        now = time.monotonic()
+        if balance != last:
+            last, moved = balance, now
+        elif now - moved > STALL_SECONDS:
+            raise click.ClickException(f"no progress for {STALL_SECONDS:g} s: {balance}")
+        time.sleep(POLL_SECONDS)
+
+
+def _stay(pipeline: LocalPipeline, text: str) -> None:
+    """Show the text; return on Ctrl-C."""
+    try:
+        click.echo(text)
+        while True:
+            pipeline.check()
+            time.sleep(POLL_SECONDS)
+    except KeyboardInterrupt:
+        click.echo("Stopping ...", err=True)
+
+
+def _import_clients() -> None:
+    """What takes seconds to import, while the servers start."""
+    import google.cloud.bigquery
+    import google.cloud.pubsub_v1  # noqa: F401 - loads it in time
+
+
+@contextmanager
+def _log() -> Iterator[Path]:
+    """The pipeline's log; it stays when the demo fails."""
+    directory = Path(tempfile.mkdtemp(prefix="claims-demo-"))
+    log = directory / "pipeline.log"
+    failed = False
+    try:
+        yield log
+    except click.ClickException:
+        failed = log.exists()
+        raise
+    finally:
+        if failed:
+            click.echo(f"The pipeline's log is kept in {log}", err=True)
+        else:
+            shutil.rmtree(directory)

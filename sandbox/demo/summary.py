@@ -1,0 +1,84 @@
+"""What the demo says at its end."""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from claims_ops.report.command import write
+from claims_ops.report.measures import Scope
+from claims_ops.shared.balance import Balance
+from claims_ops.shared.queries import Queries
+from pipeline.claims.tables import TableName
+from sandbox.demo.local_pipeline import Route
+from sandbox.emulators.emulators import PROJECT
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
+
+_NEXT = """
+How to go on:
+  claims demo --keep        the same, and leaves it all running to look around
+  claims demo --rules FILE  with rules of your own (docs/rules.md)
+  claims report --help      the report of your own tables
+  claims generate --help    more claims, faster, to a file or a topic
+  make test                 the tests
+  README.md                 all the rest"""
+_ACTIVATE = """
+The shell does not find `claims` yet:
+  . .venv/bin/activate"""
+
+
+def next_steps() -> str:
+    """What to do after the demo; first, where needed, how the shell finds the command."""
+    return _NEXT if shutil.which("claims") else _ACTIVATE + _NEXT
+
+
+def summary(balance: Balance, expected: Mapping[str, int], seconds: float) -> str:
+    """The balance, beside what the generator meant its messages to become."""
+    if (balance.claims, balance.errors) == (expected["accepted"], expected["rejected"]):
+        split = "as generated"
+    else:
+        split = f"but generated {expected['accepted']} good and {expected['rejected']} malformed"
+    return f"{balance}, {split}, in {seconds:.1f} s"
+
+
+def page(client: "Client", route: Route, path: Path) -> str:
+    """Write the report of the run, and say where it is.
+
+    Raises:
+        click.ClickException: BigQuery does not answer.
+        OSError: the file cannot be written.
+    """
+    tables = TableName.parse(route.claims_table), TableName.parse(route.error_table)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(Queries(client), Scope(*tables), path)
+    here = Path.cwd()
+    near = path.relative_to(here) if path.is_relative_to(here) else path
+    return f"The report, for a browser: {near}"
+
+
+def addresses(environment: Mapping[str, str], route: Route, name: str) -> str:
+    """How to reach what is running: the environment for clients, names, examples."""
+    exports = "\n".join(f"  export {name}={value}" for name, value in environment.items())
+    query = f"SELECT stage, COUNT(*) AS n FROM `{route.error_table}` GROUP BY stage"  # noqa: S608 - our own name
+    return f"""
+It keeps running until Ctrl-C. In another terminal:
+{exports}
+
+  topic         {route.topic}
+  subscription  {route.subscription}
+  claims        {route.claims_table}
+  errors        {route.error_table}
+
+Whether all is well:
+  claims doctor --project {PROJECT} --name {name}
+
+More claims:
+  claims generate --count 500 --rate 50 --topic {route.topic}
+
+A query:
+  {sys.executable} -c 'from google.cloud import bigquery; \\
+    print(*bigquery.Client().query_and_wait("{query}"), sep="\\n")'
+"""

@@ -1,0 +1,1 @@
+"""Pub/Sub and BigQuery on this machine."""

@@ -1,0 +1,169 @@
+"""`claims generate`: synthetic claims, some of them bad on purpose, to a file or a topic."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from claims_ops.shared.option_types import Duration, Instant, TopicName
+from claims_ops.shared.progress import ProgressLine
+from sandbox.generate import outputs
+from sandbox.synthetic.samples import Sample, messages
+
+__all__ = ["Sample", "generate", "messages"]
+
+DEFAULT_COUNT = 1000
+
+
+@click.command()
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    help="Messages to make.  [default: 1000, or no limit with --duration]",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="PER_SECOND",
+    help="Messages a second.  [default: as fast as possible]",
+)
+@click.option("--duration", type=Duration(), metavar="TIME", help="Stop after 30s, 5m, 2h.")
+@click.option(
+    "--bad-share",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of malformed messages, every kind in turn.",
+)
+@click.option(
+    "--variants",
+    type=click.FloatRange(0, 1),
+    default=0.02,
+    show_default=True,
+    help="Share of good claims in an unusual spelling, such as amounts as strings.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Same seed and same --now: same messages.",
+)
+@click.option(
+    "--now",
+    type=Instant(),
+    metavar="ISO_TIME",
+    help="The time that all dates are relative to.  [default: the current time]",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="NDJSON file, compressed if it ends in .gz; - is stdout.  [default: -]",
+)
+@click.option(
+    "--topic",
+    type=TopicName(),
+    metavar="projects/P/topics/T",
+    help="Publish to Pub/Sub, or to its emulator at PUBSUB_EMULATOR_HOST.",
+)
+@click.option("--quiet", is_flag=True, help="Neither progress bar nor summary.")
+def generate(
+    count: int | None,
+    rate: float | None,
+    duration: timedelta | None,
+    bad_share: float,
+    variants: float,
+    seed: int,
+    now: datetime | None,
+    output: str | None,
+    topic: str | None,
+    quiet: bool,
+) -> None:
+    """Make synthetic claims.
+
+    They look like those of a US claim system: related codes, realistic amounts, missing values,
+    duplicates, late submissions, 3% labelled fraud. Nobody's health data.
+
+    \b
+    Examples:
+      claims generate --count 5
+      claims generate --count 1000000 --bad-share 0.05 --output claims.ndjson.gz
+      claims generate --rate 200 --duration 5m --topic projects/my-project/topics/claims
+    """
+    if output and topic:
+        raise click.UsageError("--output and --topic exclude each other.")
+    if count is None and duration is None:
+        count = DEFAULT_COUNT
+    samples = messages(count, bad_share, seed, now or datetime.now(UTC), variants)
+    destination = outputs.topic(topic) if topic else outputs.lines(output or "-")
+    # Claims on the terminal leave no place for a bar.
+    crowded = topic is None and output is None and sys.stdout.isatty()
+    line = ProgressLine("messages", hidden=quiet or crowded)
+    tally = _Tally(count, duration, rate)
+    try:
+        with closing(line), destination as out:
+            tally.send(samples, out, line)
+    except KeyboardInterrupt:
+        tally.tell(quiet)
+        raise
+    tally.tell(quiet)
+
+
+class _Tally:
+    """Sends messages at a rate, for a time, and counts them."""
+
+    def __init__(self, count: int | None, duration: timedelta | None, rate: float | None) -> None:
+        self._count = count
+        self._seconds = duration.total_seconds() if duration else None
+        self._rate = rate
+        self._start = time.monotonic()
+        self.sent = 0
+        self.malformed = 0
+
+    def send(self, samples: Iterator[Sample], out: outputs.Output, line: ProgressLine) -> None:
+        """Send all samples, or those that the duration leaves time for."""
+        for sample in samples:
+            elapsed = self._wait(out, line)
+            if self._seconds is not None and elapsed >= self._seconds:
+                break
+            out.write(sample.data)
+            self.sent += 1
+            self.malformed += sample.expected == "rejected"
+            line.update(self.sent, self._fraction(elapsed))
+
+    def tell(self, quiet: bool) -> None:
+        """Say the summary, or not."""
+        if not quiet:
+            click.echo(self.summary(), err=True)
+
+    def summary(self) -> str:
+        """One line: what was sent, and how fast."""
+        seconds = time.monotonic() - self._start
+        return (
+            f"{self.sent:,} messages ({self.malformed:,} malformed) in {seconds:.1f} s, "
+            f"{self.sent / max(seconds, 1e-9):,.0f} a second"
+        )
+
+    def _wait(self, out: outputs.Output, line: ProgressLine) -> float:
+        """Wait until the next message is due; seconds since the start."""
+        elapsed = time.monotonic() - self._start
+        if self._rate is None:
+            return elapsed
+        due = self.sent / self._rate
+        if self._seconds is not None:
+            due = min(due, self._seconds)
+        while elapsed < due:
+            out.flush()
+            time.sleep(min(due - elapsed, 0.2))
+            elapsed = time.monotonic() - self._start
+            line.update(self.sent, self._fraction(elapsed))
+        return elapsed
+
+    def _fraction(self, elapsed: float) -> float:
+        """How much of the work is done, 0 to 1."""
+        by_count = self.sent / self._count if self._count else 0.0
+        return max(by_count, elapsed / self._seconds if self._seconds else 0.0)

@@ -1,0 +1,1 @@
+"""Synthetic claims, good ones and bad ones."""

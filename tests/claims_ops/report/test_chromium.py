@@ -1,0 +1,165 @@
+"""A report in Chromium: light, dark, narrow, on paper, with hostile texts, without rows."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from claims_ops.report.plot_heatmap import SHADES
+from tests.support.browser import View, opened
+from tests.support.report_rows import Tables, tiles
+
+pytestmark = pytest.mark.usefixtures("emulated")
+
+HOSTILE = (
+    "</script><img src=x onerror=alert(1)>",
+    "\"'><svg/onload=alert(1)>",
+    '=HYPERLINK("http://127.0.0.1/","here")',
+    "{{ 7*7 }}${7*7}<!--]]>&amp;&lt;",
+    "PRV\u202e54321\u0007\u200b",
+    "V" * 300,
+    "' OR 1=1; --",
+)
+SHOWN = tuple(
+    text.replace("\u202e", "\\u202e").replace("\u0007", "\\u0007").replace("\u200b", "\\u200b")
+    if len(text) < 200
+    else f"{text[:128]}…"
+    for text in HOSTILE
+)
+SCHEMES: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "narrow": {"viewport": {"width": 400, "height": 800}},
+}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_chromium_shows_it(scheme: str, browser: Browser, tables: Tables, tmp_path: Path):
+    path = tmp_path / "report.html"
+    tables.add(
+        [
+            tables.claim(n, fraud_risk_score=n % 11 / 10, high_risk_flag=n % 11 > 5)
+            for n in range(60)
+        ],
+        [tables.error(n, error_code=f"code_{n % 4}") for n in range(60)],
+    )
+    assert tables.report(path, "--include-claims") == 0
+    with opened(browser, path, **SCHEMES[scheme]) as view:
+        assert shown_in_full(view) == []
+        assert (view.requests, view.complaints) == ([path.as_uri()], [])
+        assert view.page.locator("svg").count() == 9
+        view.page.locator("details").evaluate_all("all => all.forEach(each => each.open = true)")
+        assert view.barriers() == []
+        assert (view.requests, view.complaints) == ([path.as_uri()], [])
+
+
+def shown_in_full(view: View) -> list[str]:
+    """Sections that are wider than the window, plots without a size or without a table."""
+    page = view.page
+    wrong = [] if page.evaluate("innerWidth >= document.documentElement.scrollWidth") else ["wide"]
+    for section in page.locator("main .sections > section").all():
+        name = section.get_attribute("id") or "?"
+        for plot in section.locator("svg").all():
+            box = plot.bounding_box()
+            assert plot.get_attribute("aria-label")
+            if not box or min(box["width"], box["height"]) < 20:
+                wrong.append(f"{name}: the plot has no size")
+        if not section.locator("table").count():
+            wrong.append(f"{name}: no table")
+    return wrong
+
+
+def test_light_and_dark_differ_and_paper_is_light(browser: Browser, tables: Tables, tmp_path: Path):
+    path = tmp_path / "report.html"
+    tables.add([tables.claim(1)], [tables.error(1)])
+    assert tables.report(path) == 0
+    probe = """() => [document.body, document.querySelector('svg [fill^="var"]')].map(
+        (each, text) => getComputedStyle(each)[text ? 'fill' : 'backgroundColor'])"""
+    colors = {}
+    for scheme in ("light", "dark"):
+        with opened(browser, path, color_scheme=scheme) as view:
+            colors[scheme] = view.page.evaluate(probe)
+            view.page.emulate_media(media="print")
+            colors[f"{scheme} print"] = view.page.evaluate(probe)
+            folded = view.page.locator("details table").first
+            height = folded.evaluate("each => each.getBoundingClientRect().height")
+            assert height > 20 and folded.evaluate("each => each.checkVisibility()")
+            assert view.page.pdf().startswith(b"%PDF")
+            assert (view.requests, view.complaints) == ([path.as_uri()], [])
+    assert all(a != b for a, b in zip(colors["light"], colors["dark"], strict=True))
+    assert colors["light print"] == colors["dark print"]
+    assert colors["dark print"][0] == "rgb(255, 255, 255)"
+
+
+def test_numbers_in_cells_and_bars_stand_out(browser: Browser, tables: Tables, tmp_path: Path):
+    path = tmp_path / "report.html"
+    assert tables.report(path) == 0
+    least = {(f"on-{n}", f"shade-{n}"): 4.5 for n in range(1, SHADES + 1)}
+    least |= {("ink", "card"): 4.5, ("muted", "card"): 4.5, ("muted", "paper"): 4.5}
+    least |= {(bar, "card"): 3.0 for bar in ("claims", "risk", "rejected")}
+    for look in ({"color_scheme": "light"}, {"color_scheme": "dark"}):
+        with opened(browser, path, **look) as view:
+            for media in ("screen", "print"):
+                view.page.emulate_media(media=media)
+                weak = {pair for pair, ratio in least.items() if view.contrast(*pair) < ratio}
+                assert weak == set(), (look, media)
+
+
+def test_hostile_texts_are_shown_as_texts(browser: Browser, tables: Tables, tmp_path: Path):
+    path = tmp_path / "report.html"
+    claims = [
+        tables.claim(
+            number,
+            provider_id=text,
+            provider_region=text,
+            risk_reasons=[text],
+            quality_issues=[text],
+            rules_version=text,
+        )
+        for number, text in enumerate(HOSTILE)
+    ]
+    errors = [
+        tables.error(
+            number,
+            stage=text,
+            error_code=text,
+            error=text,
+            violations=[{"field": text, "rule": text, "message": text}],
+        )
+        for number, text in enumerate(HOSTILE)
+    ]
+    tables.add(claims, errors)
+    assert tables.report(path, "--include-claims") == 0
+    with opened(browser, path) as view:
+        for section, column in (
+            ("providers", 0),
+            ("regions", 0),
+            ("reasons", 0),
+            ("quality", 0),
+            ("rejections", 0),
+            ("violations", 0),
+            ("claims", 2),
+        ):
+            cells = view.page.locator(f"#{section} table").first.locator(
+                f"tbody tr > :nth-child({column + 1})"
+            )
+            assert sorted(cells.all_text_contents()) == sorted(SHOWN), section
+        plotted = view.page.locator("#regions svg text").all_text_contents()
+        whole = {text for text in SHOWN if len(text) < 30}  # a longer one ends in an ellipsis
+        assert len(whole) > 2 and whole <= {*plotted}
+        assert view.page.locator("img, script, iframe, object, a[href*=http], svg svg").count() == 0
+        assert view.page.evaluate("document.querySelectorAll('[onload], [onerror]').length") == 0
+        assert (view.requests, view.complaints) == ([path.as_uri()], [])
+
+
+def test_no_rows(browser: Browser, tables: Tables, tmp_path: Path):
+    path = tmp_path / "report.html"
+    assert tables.report(path, "--include-claims") == 0
+    shown = tiles(path.read_text())
+    assert (shown["Messages"], shown["Claims scored"], shown["Rejected"]) == ("0", "0", "0")
+    with opened(browser, path) as view:
+        sections = view.page.locator("main .sections > section")
+        assert sections.count() == 11 == view.page.locator(".empty").count()
+        assert view.barriers() == []
+        assert (view.requests, view.complaints) == ([path.as_uri()], [])

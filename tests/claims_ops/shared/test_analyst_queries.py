@@ -1,0 +1,106 @@
+"""The queries of `sql/`: rows in, answers out, on the emulator."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import pytest
+from google.cloud import bigquery
+
+from claims_ops.shared.analyst_queries import DIRECTORY, NAMES, load
+from pipeline.claims.contract import Contract
+from pipeline.claims.tables import TableName, claims_table, errors_table
+from pipeline.sinks.bigquery.table_setup import TableSetup
+from tests.claims_ops.shared.test_views import VIEWS
+
+CASES = Path(__file__).parents[2] / "cases/queries"
+TODAY = datetime.now(UTC).date()
+DAYS = {
+    "TODAY": TODAY.isoformat(),
+    "YESTERDAY": (TODAY - timedelta(days=1)).isoformat(),
+    "LONG_AGO": (TODAY - timedelta(days=40)).isoformat(),
+}
+PARAMETERS: dict[str, datetime | int] = {
+    "since": datetime.fromisoformat(f"{DAYS['YESTERDAY']}T00:00:00Z"),
+    "until": datetime.fromisoformat(f"{DAYS['TODAY']}T00:00:05Z"),
+    "step_seconds": 3600,
+}
+"""Of the queries of `sql/report/`; those of the demo have none."""
+
+
+def names(directory: Path, suffix: str) -> list[str]:
+    """Of files, without their suffix, as seen from the directory."""
+    files = directory.rglob(f"*{suffix}")
+    return sorted(path.relative_to(directory).with_suffix("").as_posix() for path in files)
+
+
+QUERIES = names(CASES / "expected", ".json")
+
+
+def case(name: str) -> Any:
+    return json.loads(Template((CASES / f"{name}.json").read_text()).substitute(DAYS))
+
+
+def ask(client: bigquery.Client, name: str, tables: Mapping[str, str]) -> list[Any]:
+    """The answer as JSON, in an order of our own where the query has none."""
+    sql = (DIRECTORY / f"{name}.sql").read_text()
+    given = [
+        bigquery.ScalarQueryParameter(
+            key, "INT64" if isinstance(value, int) else "TIMESTAMP", value
+        )
+        for key, value in PARAMETERS.items()
+        if f"@{key}" in sql
+    ]
+    answer = client.query_and_wait(
+        Template(sql).substitute(tables), job_config=bigquery.QueryJobConfig(query_parameters=given)
+    )
+    rows = [json.loads(json.dumps(dict(row), default=as_json)) for row in answer]
+    return rows if "ORDER BY" in sql else sorted(rows, key=lambda row: row.get("claim_id", ""))
+
+
+@pytest.fixture(scope="module")
+def tables(bigquery_client: bigquery.Client) -> Mapping[str, str]:
+    """Both tables, filled, by their placeholders."""
+    dataset = f"{bigquery_client.project}.analyst_queries"
+    bigquery_client.create_dataset(dataset)
+    claims, errors = (TableName.parse(f"{dataset}.{name}") for name in ("claims", "errors"))
+    setup = TableSetup(bigquery_client, create=True)
+    setup.ensure(claims, claims_table(Contract.default()))
+    setup.ensure(errors, errors_table())
+    assert not bigquery_client.insert_rows_json(str(claims), case("claims"))
+    assert not bigquery_client.insert_rows_json(str(errors), case("errors"))
+    return {"CLAIMS_TABLE": str(claims), "ERROR_TABLE": str(errors)}
+
+
+def as_json(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value.isoformat()
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_answer(name: str, bigquery_client: bigquery.Client, tables: Mapping[str, str]):
+    assert ask(bigquery_client, name, tables) == case(f"expected/{name}")
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_no_rows_are_no_error(name: str, bigquery_client: bigquery.Client, dataset: str):
+    setup = TableSetup(bigquery_client, create=True)
+    empty = {"CLAIMS_TABLE": f"{dataset}.claims", "ERROR_TABLE": f"{dataset}.errors"}
+    setup.ensure(TableName.parse(empty["CLAIMS_TABLE"]), claims_table(Contract.default()))
+    setup.ensure(TableName.parse(empty["ERROR_TABLE"]), errors_table())
+    assert ask(bigquery_client, name, empty) == case("of_no_rows").get(name, [])
+
+
+def test_each_file_has_a_case_and_is_documented():
+    files = names(DIRECTORY, ".sql")
+    assert {*files} == {*QUERIES, *VIEWS}
+    documented = (DIRECTORY.parent / "docs/queries.md").read_text()
+    assert [name for name in files if f"(../sql/{name}.sql)" not in documented] == []
+
+
+def test_the_demo_shows_queries_with_titles():
+    assert {*NAMES} <= {*QUERIES}
+    assert all(query.title for query in load())

@@ -1,0 +1,231 @@
+"""Launches that fail: one line that names parameter and reason, soon, and without a traceback."""
+
+import json
+import re
+import resource
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.cloud import bigquery
+
+from pipeline import main
+from pipeline.claims.contract import default_contract_text
+from pipeline.claims.score import default_rules_text
+from pipeline.claims.signals.provider_profile import COLUMNS as PROFILE
+from sandbox.emulators.emulators import PROJECT
+
+SOON_SECONDS = 10
+CLAIM = Path(__file__).parents[1] / "cases/graph/input.ndjson"
+
+
+@pytest.fixture
+def emulator(bigquery_server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in bigquery_server.environment.items():
+        monkeypatch.setenv(name, value)
+    yield
+
+
+@pytest.fixture
+def closed_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A BigQuery that nobody serves."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", address)
+
+
+def arguments(**given: str | None) -> list[str]:
+    """Those of a launch in which nothing is wrong but what is given; None leaves one out."""
+    right = {
+        "runner": "FnApiRunner",
+        "input_files": str(CLAIM),
+        "output_table": f"{PROJECT}:claims.claims",
+        "error_table": f"{PROJECT}:claims.errors",
+    }
+    return [f"--{name}={value}" for name, value in (right | given).items() if value is not None]
+
+
+def refusal(capsys: pytest.CaptureFixture[str], given: list[str]) -> str:
+    """The line with which a launch fails."""
+    started = time.monotonic()
+    assert main.main(given) == main.EXIT_USAGE
+    assert time.monotonic() - started < SOON_SECONDS
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+WRONG_ARGUMENTS = {
+    "table": ({"output_table": "claims"}, r"output_table: 'claims' is not valid"),
+    "no table": ({"error_table": None}, r"error_table: is required"),
+    "both sources": (
+        {"input_topic": "projects/my-project/topics/claims"},
+        r"input_topic: .* not input_topic and input_files",
+    ),
+    "no source": ({"input_files": None}, r"input_subscription: give one of .* none is given"),
+    "no such files": ({"input_files": "/nowhere/*.ndjson"}, r"input_files: no file matches /now"),
+    "no such rules": ({"rules": "/nowhere/rules.json"}, r"rules: /nowhere/rules.json cannot be"),
+    "no such schema": (
+        {"claim_schema": "/nowhere/claim.json"},
+        r"claim_schema: /nowhere/claim.json cannot be",
+    ),
+    "runner": ({"runner": "Nonsense"}, r"Beam: Unexpected pipeline runner: Nonsense"),
+    "no bucket": ({"runner": "DataflowRunner"}, r"temp_location: is required on Dataflow"),
+    "no folder": (
+        {"runner": "dataflow", "staging_location": "gs://my-bucket"},
+        r"staging_location: 'gs://my-bucket' is not of the form gs://bucket/folder",
+    ),
+    "not Runner v2": (
+        {"runner": "apache_beam.runners.DataflowRunner", "experiments": "disable_runner_v2"},
+        r"experiments: disable_runner_v2: Python jobs need Runner v2",
+    ),
+    "threshold": ({"high_risk_threshold": "50"}, r"high_risk_threshold: '50' is not valid"),
+    "misspelt": ({"eror_table": "x"}, r"eror_table: is not a parameter; did you mean --error_tab"),
+}
+
+
+@pytest.mark.parametrize("given, said", WRONG_ARGUMENTS.values(), ids=WRONG_ARGUMENTS)
+def test_wrong_argument(given: dict[str, str | None], said: str, capsys):
+    assert re.match(rf"error: {said}", refusal(capsys, arguments(**given)))
+
+
+def document(text: str, *path: str | int, value: Any) -> str:
+    """A document with another value, or none, at a path."""
+    whole = json.loads(text)
+    place = whole
+    for step in path[:-1]:
+        place = place[step]
+    if value is None:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return json.dumps(whole)
+
+
+RULES, SCHEMA = default_rules_text(), default_contract_text()
+BROKEN = {
+    "rules: not JSON": ("rules", "{", "not JSON"),
+    "rules: not text": ("rules", b"\xff", "is not UTF-8 text"),
+    "rules: an array": ("rules", "[]", "an object with risk_rules and quality_rules"),
+    "rules: weight": (
+        "rules",
+        document(RULES, "risk_rules", 0, "weight", value=2),
+        r"risk_rules\[0\].weight: must be 0 to 1",
+    ),
+    "rules: no condition": (
+        "rules",
+        document(RULES, "risk_rules", 1, "when", value=None),
+        r"risk_rules\[1\]: exactly id, description, when, weight are needed",
+    ),
+    "rules: no JSON Schema": (
+        "rules",
+        document(RULES, "quality_rules", 0, "when", value={"properties": {"notes": {"type": 1}}}),
+        r"quality_rules\[0\].when.properties.notes.type: no JSON Schema",
+    ),
+    "rules: unknown field": (
+        "rules",
+        document(RULES, "risk_rules", 0, "when", value={"properties": {"amount": {}}}),
+        r"risk_rules\[0\].when: amount is neither a field nor a signal",
+    ),
+    "rules: ground truth": (
+        "rules",
+        document(
+            RULES,
+            *("risk_rules", 0, "when"),
+            value={"properties": {"synthetic_label_is_fraud": {"const": 1}}},
+        ),
+        r"risk_rules\[0\].when: synthetic_label_is_fraud is ground truth",
+    ),
+    "schema: not JSON": ("claim_schema", "nonsense", "not JSON"),
+    "schema: no fields": ("claim_schema", "{}", "properties: "),
+    "schema: no JSON Schema": (
+        "claim_schema",
+        document(SCHEMA, "properties", "notes", "maxLength", value="long"),
+        "properties.notes.maxLength: no JSON Schema",
+    ),
+    "schema: core field": (
+        "claim_schema",
+        document(SCHEMA, "properties", "claim_id", value=None),
+        "the required field claim_id is missing",
+    ),
+    "list: another layout": ("excluded_providers", "a,b,c\n", "the column 'NPI' is missing"),
+    "list: empty": ("ptp_edits", "", "the column 'Column 1' is missing"),
+    "profile: no providers": ("provider_profile", f"{','.join(PROFILE)}\n", "has no entries"),
+    "schema: reserved column": (
+        "claim_schema",
+        document(SCHEMA, "properties", "risk_reasons", value={"type": "string"}),
+        "properties.risk_reasons: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("parameter, text, said", BROKEN.values(), ids=BROKEN)
+def test_broken_document_is_named_with_the_place_in_it(
+    parameter: str, text: str | bytes, said: str, tmp_path: Path, capsys
+):
+    path = tmp_path / "document.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    line = refusal(capsys, arguments(**{parameter: str(path)}))
+    assert line.startswith(f"error: {parameter}: {path}")
+    assert re.search(said, line)
+
+
+def test_unreachable_bigquery(closed_port: None, capsys):
+    line = refusal(capsys, arguments())
+    assert re.match(rf"error: output_table: {PROJECT}.claims.claims: BigQuery cannot be rea", line)
+
+
+def test_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    line = refusal(capsys, arguments())
+    assert re.match(rf"error: output_table: {PROJECT}.claims.claims: .*none.json", line)
+
+
+@pytest.mark.usefixtures("emulator")
+def test_missing_dataset(capsys):
+    line = refusal(capsys, arguments(output_table=f"{PROJECT}:nowhere.claims"))
+    assert re.match(rf"error: output_table: .*bq mk --dataset {PROJECT}:nowhere", line)
+
+
+@pytest.mark.usefixtures("emulator")
+def test_table_that_cannot_take_the_rows(bigquery_client: bigquery.Client, dataset: str, capsys):
+    field = bigquery.SchemaField("stage", "INTEGER")
+    bigquery_client.create_table(bigquery.Table(f"{dataset}.errors", [field]))
+    tables = {"output_table": f"{dataset}.claims", "error_table": f"{dataset}.errors"}
+    line = refusal(capsys, arguments(**tables))
+    assert re.match(r"error: error_table: .*the column stage is INTEGER, not STRING", line)
+
+
+@pytest.mark.usefixtures("emulator")
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        (arguments(output_table="claims"), "output_table: 'claims' is not valid"),
+        (arguments(output_table=f"{PROJECT}:nowhere.claims"), "output_table: the dataset "),
+    ],
+    ids=["table", "dataset"],
+)
+def test_as_a_program(given: list[str], said: str):
+    before = processor_seconds()
+    program = [sys.executable, "-m", "pipeline.main", *given]
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    # Its processor time: other tests of a busy machine may take the rest.
+    assert processor_seconds() - before < SOON_SECONDS
+    assert ended.returncode == main.EXIT_USAGE
+    assert ended.stdout == ""
+    assert ended.stderr.startswith(f"error: {said}")
+    assert ended.stderr.count("\n") == 1
+
+
+def processor_seconds() -> float:
+    """What the programs that have ended took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

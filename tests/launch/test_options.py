@@ -1,0 +1,224 @@
+"""Launch parameters: what is taken, what is refused and how, and that Beam's own pass through."""
+
+import argparse
+import itertools
+import json
+import re
+from pathlib import Path
+
+import pytest
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+    WorkerOptions,
+)
+
+from pipeline.launch.options import (
+    PARAMETERS,
+    SOURCES,
+    ClaimsOptions,
+    Launch,
+    Parameter,
+    ParameterError,
+    check,
+    help_text,
+    refuse_misspelt,
+)
+
+CASES = json.loads((Path(__file__).parents[1] / "cases/options/parameters.json").read_text())
+BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
+TABLES = {"output_table": "my-project:claims.claims", "error_table": "my-project:claims.errors"}
+PSEUDONYMS = {"pseudonymise": "patient_id", "pseudonym_key": "key"}
+LEAST = TABLES | {"input_files": "claims.ndjson"}
+
+
+def launch(**given: str) -> Launch:
+    return check(PipelineOptions([f"--{name}={value}" for name, value in given.items()]))
+
+
+def with_source(name: str, value: str) -> dict[str, str]:
+    """The least that a launch needs, with one parameter set, and what that one needs."""
+    both = PSEUDONYMS if name in PSEUDONYMS else {}
+    return {**TABLES, name: value} if name in SOURCES else {**LEAST, **both, name: value}
+
+
+def test_every_parameter_has_cases():
+    assert set(CASES) == set(BY_NAME)
+    for name, cases in CASES.items():
+        assert set(cases) == {"accepted", "rejected"}
+        assert cases["accepted"]
+        checked = BY_NAME[name].regex or BY_NAME[name].choices or BY_NAME[name].type is bool
+        assert bool(cases["rejected"]) == bool(checked), name
+
+
+@pytest.mark.parametrize(
+    "name, text, value",
+    [(name, text, value) for name in CASES for text, value in CASES[name]["accepted"].items()],
+)
+def test_accepted(name: str, text: str, value: object):
+    found = getattr(launch(**with_source(name, text)), name)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    "name, text", [(name, text) for name in CASES for text in CASES[name]["rejected"]]
+)
+def test_rejected(name: str, text: str):
+    with pytest.raises(ParameterError) as raised:
+        launch(**with_source(name, text))
+    assert str(raised.value).startswith(f"{name}: ")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_empty_counts_as_not_given(name: str):
+    others = {key: value for key, value in LEAST.items() if key != name}
+    if name == "input_files":
+        others["input_topic"] = "projects/my-project/topics/claims"
+    arguments = [f"--{key}={value}" for key, value in others.items()] + [f"--{name}="]
+    if BY_NAME[name].required:
+        with pytest.raises(ParameterError, match=f"^{name}: is required$"):
+            check(PipelineOptions(arguments))
+    else:
+        assert getattr(check(PipelineOptions(arguments)), name) == BY_NAME[name].default
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_required(name: str):
+    with pytest.raises(ParameterError, match=f"^{name}: is required$"):
+        launch(**{key: value for key, value in LEAST.items() if key != name})
+
+
+def test_no_source_names_all_three():
+    with pytest.raises(ParameterError, match=f"^input_subscription: .*{', '.join(SOURCES)}"):
+        launch(**TABLES)
+
+
+@pytest.mark.parametrize("first, second", list(itertools.combinations(SOURCES, 2)))
+def test_two_sources_are_named(first: str, second: str):
+    given = {name: next(iter(CASES[name]["accepted"])) for name in (first, second)}
+    with pytest.raises(ParameterError, match=f"^{first}: .*{first} and {second}$"):
+        launch(**TABLES, **given)
+
+
+def test_only_files_make_a_batch_job():
+    for name in SOURCES:
+        given = {name: next(iter(CASES[name]["accepted"]))}
+        assert launch(**TABLES, **given).streaming == (name != "input_files")
+
+
+@pytest.mark.parametrize("name", PSEUDONYMS)
+def test_fields_and_key_of_pseudonyms_need_each_other(name: str):
+    [other] = PSEUDONYMS.keys() - {name}
+    with pytest.raises(ParameterError, match=f"^{other}: is required with {name}$"):
+        launch(**LEAST, **{name: PSEUDONYMS[name]})
+
+
+@pytest.mark.parametrize("separator", ":.")
+def test_one_table_cannot_be_both(separator: str):
+    same = f"my-project{separator}claims.claims"
+    with pytest.raises(ParameterError, match="^error_table: "):
+        launch(**LEAST | {"error_table": same})
+
+
+@pytest.mark.parametrize(
+    "flag, meant",
+    [
+        ("--output_tabel=my-project:claims.claims", "output_table"),
+        ("--input-subscription=projects/p/subscriptions/s", "input_subscription"),
+        ("--input_subscriptions", "input_subscription"),
+        ("--high_risk_treshold=0.4", "high_risk_threshold"),
+        ("--rule=rules.json", "rules"),
+    ],
+)
+def test_misspelt_flag_is_refused(flag: str, meant: str):
+    with pytest.raises(ParameterError, match=rf"did you mean --{meant}\?$"):
+        refuse_misspelt(["--runner=DirectRunner", flag])
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("after", [[], ["--runner=DirectRunner"]])
+def test_flag_without_a_value_is_refused(name: str, after: list[str]):
+    with pytest.raises(ParameterError, match=f"^{name}: has no value$"):
+        refuse_misspelt([f"--{name}", *after])
+    refuse_misspelt([f"--{name}", "value", *after])
+
+
+def test_no_flag_of_beam_is_taken_for_a_misspelt_one():
+    parser = argparse.ArgumentParser(conflict_handler="resolve")
+    parser.add_value_provider_argument = parser.add_argument
+    for kind in PipelineOptions.__subclasses__():
+        if kind.__module__.startswith("apache_beam."):
+            kind._add_argparse_args(parser)
+    flags = [flag for action in parser._actions for flag in action.option_strings]
+    assert len(flags) > 100
+    refuse_misspelt([f"{flag}=1" for flag in flags])
+
+
+def test_no_flags_at_all_are_none_misspelt():
+    refuse_misspelt([])
+
+
+def test_beam_options_pass_through():
+    options = PipelineOptions(
+        [f"--{name}={value}" for name, value in LEAST.items()]
+        + ["--runner=DataflowRunner", "--project=my-project", "--max_num_workers=5"]
+    )
+    assert check(options).output_table == LEAST["output_table"]
+    assert options.view_as(StandardOptions).runner == "DataflowRunner"
+    assert options.view_as(GoogleCloudOptions).project == "my-project"
+    assert options.view_as(WorkerOptions).max_num_workers == 5
+
+
+def test_another_pipeline_of_the_process_is_not_disturbed():
+    """Beam parses every option class of the process for every pipeline in it."""
+    assert ClaimsOptions in PipelineOptions.__subclasses__()
+    unrelated = PipelineOptions(["--runner=DirectRunner", "--job_name=unrelated"])
+    assert unrelated.get_all_options(drop_default=True) == {
+        "runner": "DirectRunner",
+        "job_name": "unrelated",
+    }
+
+
+def documented(parameter: Parameter) -> re.Match[str] | None:
+    return re.search(
+        rf"^  --{parameter.name} VALUE\s+(.+?)(?=\n  --|\n\n)", help_text(), re.M | re.S
+    )
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
+def test_help_documents_each_parameter(parameter: Parameter):
+    found = documented(parameter)
+    if parameter.hidden:
+        assert not found
+        return
+    assert found
+    # argparse breaks lines at blanks and hyphens, and long words anywhere.
+    assert "".join(parameter.text.split()) in "".join(found[1].split())
+    assert (parameter.default is None) or "Default:" in found[1]
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
+def test_example_is_taken(parameter: Parameter):
+    assert bool(parameter.example) != bool(parameter.choices or parameter.type is bool)
+    if parameter.example:
+        launch(**with_source(parameter.name, parameter.example))
+        assert parameter.text.endswith(f"Example: {parameter.example}")
+
+
+def test_declarations_are_complete():
+    assert [parameter.name for parameter in PARAMETERS] == list(Launch.__dataclass_fields__)
+    for parameter in PARAMETERS:
+        assert parameter.label and parameter.help.endswith(".")
+        assert "Example:" not in parameter.help
+        assert parameter.default is None or not parameter.required
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
+def test_dependence_is_on_a_value_that_the_other_can_have(parameter: Parameter):
+    assert bool(parameter.parent) == bool(parameter.parent_value)
+    if parameter.parent:
+        assert parameter.parent_value in CASES[parameter.parent]["accepted"]
+        assert not parameter.required

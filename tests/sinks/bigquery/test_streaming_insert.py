@@ -1,0 +1,248 @@
+"""Beam's own sink, against a server that refuses: the message stays with its row."""
+
+import base64
+import json
+import logging
+import os
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.testing.util import assert_that, equal_to
+from objsize import get_deep_size
+
+from pipeline import clients
+from pipeline.claims.contract import Column, Contract
+from pipeline.claims.error_row import error_row
+from pipeline.claims.message import Message
+from pipeline.claims.rejection import Rejection
+from pipeline.claims.tables import TableName, claims_table, errors_table
+from pipeline.sinks.bigquery.streaming_insert import (
+    InsertRow,
+    StreamingInsert,
+    ToInsertRowFn,
+    ToRejectionFn,
+)
+from pipeline.transforms.metrics import NAMESPACE
+from tests.support.bigquery.insert_server import (
+    LARGEST_REQUEST,
+    InsertServer,
+    RowError,
+    insert_server,
+)
+
+CLAIMS = TableName("local-project", "claims", "claims")
+COLUMNS = claims_table(Contract.default()).columns
+CANARY = "Canary-7f3a"
+"""Stands for a value of a claim: nobody but the table may see it."""
+MESSAGE = Message(b'{"notes": "Canary-7f3a"}', "17", "2026-11-23T00:00:00+00:00", {"k": "v"})
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InsertServer]:
+    with insert_server() as server:
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", server.url)
+        monkeypatch.setenv(
+            "GOOGLE_APPLICATION_CREDENTIALS", str(clients.write_credentials(tmp_path))
+        )
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "local-project")
+        yield server
+
+
+def row(claim_id: str, **values: Any) -> dict[str, Any]:
+    return {"claim_id": claim_id, "claim_amount": "1.5", "notes": CANARY, **values}
+
+
+_given: list[tuple[Message, dict[str, Any]]] = []  # in the graph itself they would be compressed
+_refused: list[tuple[Message, Rejection]] = []
+
+
+def _give(place: int) -> tuple[Message, dict[str, Any]]:
+    return _given[place]
+
+
+def _keep(element: tuple[Message, Rejection]) -> None:
+    _refused.append(element)
+
+
+def write(
+    *rows: dict[str, Any], columns: tuple[Column, ...] = COLUMNS
+) -> tuple[list[tuple[Message, Rejection]], dict[str, int]]:
+    """The rows that were refused, each with its message, and the counters of the job."""
+    _given[:] = [(MESSAGE._replace(message_id=str(n)), row) for n, row in enumerate(rows)]
+    _refused.clear()
+    with beam.Pipeline("FnApiRunner") as pipeline:
+        (
+            pipeline
+            | beam.Create(range(len(rows)), reshuffle=False)
+            | "Give" >> beam.Map(_give)
+            | "Write" >> StreamingInsert(CLAIMS, columns)
+            | "Keep" >> beam.Map(_keep)
+        )
+    counters = pipeline.result.metrics().query()["counters"]
+    return list(_refused), {
+        found.key.metric.name: found.result
+        for found in counters
+        if found.key.metric.namespace == NAMESPACE
+    }
+
+
+def test_rows_arrive_without_nulls_and_with_bytes_as_base64(server: InsertServer):
+    columns = errors_table().columns
+    given = error_row(MESSAGE._replace(data=b"\xff\x00"), Rejection("parse", "c", "e"), "t")
+    refused, _ = write(given, columns=columns)
+    assert refused == []
+    [found] = server.rows[str(CLAIMS)]
+    assert base64.b64decode(found.pop("raw_bytes")) == given.pop("raw_bytes")
+    assert found == {name: value for name, value in given.items() if value is not None}
+    assert "raw_message" not in found and "claim_id" not in found
+
+
+def test_refused_rows_come_back_with_their_messages(server: InsertServer, caplog):
+    errors = {
+        "bad": RowError("invalid", "claim_amount", f"Cannot convert value: {CANARY}"),
+        "odd": RowError(CANARY, CANARY, CANARY),
+    }
+    server.refuse = lambda row: errors.get(row["claim_id"])
+    with caplog.at_level(logging.INFO):
+        refused, counters = write(*map(row, ("good", "bad", "fine")))
+    assert [found["claim_id"] for found in server.rows[str(CLAIMS)]] == ["good", "fine"]
+    [(message, rejection)] = refused
+    assert message == MESSAGE._replace(message_id="1")
+    assert type(message.attributes) is dict
+    assert rejection == Rejection(
+        "write",
+        "insert_invalid",
+        "claim_amount: BigQuery refused the row: invalid",
+        (),
+        "bad",
+    )
+    assert counters == {"rejected_write_insert_invalid": 1}
+    assert "There were errors inserting to BigQuery" in caplog.text
+    assert CANARY not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "errors, code, text",
+    [
+        (
+            [{"reason": "invalid", "location": "notes", "message": CANARY}],
+            "insert_invalid",
+            "notes: BigQuery refused the row: invalid",
+        ),
+        (
+            [{"reason": "invalid", "location": CANARY, "message": CANARY}],
+            "insert_invalid",
+            "BigQuery refused the row: invalid",
+        ),
+        ([{"reason": CANARY}], "insert_unknown", "BigQuery refused the row: unknown"),
+        ([{"message": CANARY}], "insert_unknown", "BigQuery refused the row: unknown"),
+        (
+            [{"reason": "Bad Request", "message": CANARY}],
+            "insert_bad_request",
+            "BigQuery refused the row: Bad Request",
+        ),
+        (f"row with {CANARY} exceeds", "row_too_large", "the row is too large"),
+        ([], "row_too_large", "the row is too large"),
+    ],
+)
+def test_error_has_no_text_of_the_server(errors: Any, code: str, text: str):
+    convert = ToRejectionFn(COLUMNS)
+    convert.setup()
+    [(message, rejection)] = convert.process(("t", InsertRow(row("1"), MESSAGE), errors))
+    assert message is MESSAGE
+    assert rejection == Rejection("write", code, text, (), "1")
+
+
+@pytest.mark.parametrize("status", [503, 413])
+def test_transient_failure_is_tried_again(server: InsertServer, status: int, caplog):
+    server.failures = [status]
+    refused, counters = write(row("1"), row("2"))
+    assert refused == [] and counters == {}
+    assert [found["claim_id"] for found in server.rows[str(CLAIMS)]] == ["1", "2"]
+    assert len(server.requests) == 2
+    assert CANARY not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "status, code",
+    [(400, "insert_bad_request"), (403, "insert_forbidden"), (404, "insert_not_found")],
+)
+def test_request_refused_for_good_rejects_its_rows(
+    server: InsertServer, status: int, code: str, caplog
+):
+    server.failures = [status]
+    refused, counters = write(row("1"), row("2"))
+    assert [rejection.error_code for _, rejection in refused] == [code, code]
+    assert [message.message_id for message, _ in refused] == ["0", "1"]
+    assert counters == {f"rejected_write_{code}": 2}
+    assert CANARY not in caplog.text
+
+
+def test_oversize_row_is_refused_alone(server: InsertServer):
+    refused, _ = write(row("1"), row("2", notes="x" * 9_500_000), row("3"))
+    assert [found["claim_id"] for found in server.rows[str(CLAIMS)]] == ["1", "3"]
+    [(message, rejection)] = refused
+    assert (rejection.error_code, rejection.claim_id) == ("row_too_large", "2")
+    assert message.data == MESSAGE.data
+
+
+LARGE = {
+    "text": b"{" + b" " * 9_999_999,
+    "random": os.urandom(9_999_999),
+    "random-6MB": os.urandom(6 << 20),
+    "control-characters": b"\x01" * (1 << 20),
+    "one-byte-letters": "é".encode() * (1 << 19),
+    "two-byte-letters": "漢".encode() * (1 << 18),
+    "emoji": "😀".encode() * (1 << 18),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_every_error_row_fits_a_request(name: str):
+    """Pub/Sub takes messages of 10 MB; their error rows have nowhere else to go."""
+    message = Message(LARGE[name], "1", None, {f"key{n:03}": "v" * 1024 for n in range(100)})
+    values = error_row(message, Rejection("parse", "invalid_json", "e"), "t")
+    [made] = ToInsertRowFn(errors_table().columns).process((message, values))
+    estimate = get_deep_size((made, "insert-id"))
+    assert len(json.dumps(made)) <= estimate < 9 << 20  # the limit of Beam
+
+
+def test_error_rows_of_large_messages_arrive(server: InsertServer):
+    messages = [Message(data) for data in (LARGE["random"], *[LARGE["control-characters"]] * 3)]
+    rows = [error_row(each, Rejection("parse", "c", "e"), "t") for each in messages]
+    refused, _ = write(*rows, columns=errors_table().columns)
+    assert refused == []
+    assert len(server.rows[str(CLAIMS)]) == 4
+    assert max(server.requests) < LARGEST_REQUEST
+
+
+def test_row_pickles_with_its_message():
+    made = InsertRow({"claim_id": "1"}, MESSAGE)
+    copy = pickle.loads(pickle.dumps(made))
+    assert type(copy) is InsertRow
+    assert copy == {"claim_id": "1"}
+    assert copy.message == MESSAGE
+
+
+def test_row_survives_a_shuffle_with_its_message():
+    made = InsertRow({"claim_id": "1"}, MESSAGE)
+    with beam.Pipeline("FnApiRunner") as pipeline:
+        seen = (
+            pipeline
+            | beam.Create([("key", made)])
+            | beam.GroupByKey()
+            | beam.FlatMap(lambda pair: pair[1])
+            | beam.Reshuffle()
+            | beam.Map(lambda row: (type(row).__name__, dict(row), row.message))
+        )
+        assert_that(seen, equal_to([("InsertRow", {"claim_id": "1"}, MESSAGE)]))
+
+
+def test_row_is_not_changed_for_others():
+    given = row("1", raw=None)
+    [made] = ToInsertRowFn(COLUMNS).process((MESSAGE, given))
+    assert "raw" in given and "raw" not in made

@@ -1,0 +1,320 @@
+"""A Storage Write API server that keeps rows, and fails by script as the service documents it.
+
+It decodes rows by the writer schema that it is sent, and enforces REQUIRED, types and limits, which
+bqemulator does not. Its error texts quote values on purpose: none may come out of the sink.
+"""
+
+import queue
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import grpc
+from google.cloud.bigquery_storage_v1 import types
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, status_pb2
+
+from pipeline.claims.contract import Column
+from pipeline.sinks.bigquery.encode.row_schema import PROTO_TYPES, message_class
+from tests.support.bigquery.table_rules import row_dict, row_fault
+
+MAX_REQUEST_BYTES = 10_000_000
+SECRET = "the-value-of-a-patient"
+SERVICE = "google.cloud.bigquery.storage.v1.BigQueryWrite"
+Request = types.AppendRowsRequest.pb()
+Response = types.AppendRowsResponse.pb()
+_StorageError = types.StorageError.pb()
+_RECENT = 32
+_TYPE_NAMES = {"INTEGER": "INT64", "FLOAT": "DOUBLE", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one request."""
+
+    code: int = code_pb2.OK
+    """The error that it is answered with."""
+    ends_call: bool = False
+    """Whether the error ends the call, rather than being one answer of many."""
+    storage_code: int = 0
+    places: tuple[int, ...] = ()
+    """The rows that `row_errors` name."""
+    is_kept: bool = False
+    """Whether the rows are stored all the same: the answer is lost after the append took effect."""
+    closes: bool = False
+    """Whether the call is ended in peace afterwards, as after ten idle minutes."""
+    cuts: bool = False
+    """Whether the connection is cut instead of an answer, by `FaultServer.cut`."""
+
+
+@dataclass
+class TableState:
+    """A table: its columns, its rows as dicts of proto values."""
+
+    columns: Sequence[Column]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+class CallEnded(Exception):
+    """Ends a call with a status."""
+
+    def __init__(self, code: int, storage_code: int = 0) -> None:
+        self.status = _status(code, storage_code)
+
+
+@dataclass
+class FaultServer:
+    """The server. Use it as a context manager."""
+
+    script: Iterator[Fault | None] = field(default_factory=lambda: iter(()))
+    """One entry a request, in the order of arrival; None and its end mean: as it should be."""
+    latency_seconds: float = 0.0
+    """From a request to its answer; requests overlap."""
+    is_bad: Callable[[dict[str, Any]], bool] = lambda row: False
+    """Rows that `row_errors` name, whenever they come."""
+    is_poison: Callable[[dict[str, Any]], bool] = lambda row: False
+    """Rows that make a request INVALID_ARGUMENT, without a word about which."""
+    poison_ends_call: bool = False
+    mismatch_ends_call: bool = True
+    cut: Callable[[], None] = lambda: None
+    keeps_rows: bool = True
+
+    tables: dict[str, TableState] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    lost: list[dict[str, Any]] = field(default_factory=list)
+    """Rows that were stored by an append whose answer was lost, by script."""
+    maybe_lost: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of the last appends of a call that broke, whose answers were on their way."""
+    open_calls: int = 0
+    max_unanswered_bytes: int = 0
+    unanswered_bytes: int = 0
+    request_sizes: list[int] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    first_requests: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> "FaultServer":
+        handlers = {
+            "AppendRows": grpc.stream_stream_rpc_method_handler(self._append_rows),
+            "GetWriteStream": grpc.unary_unary_rpc_method_handler(
+                self._get_write_stream,
+                types.GetWriteStreamRequest.pb().FromString,
+                types.WriteStream.pb().SerializeToString,
+            ),
+        }
+        self._server = grpc.server(
+            ThreadPoolExecutor(64), options=[("grpc.max_receive_message_length", -1)]
+        )
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(SERVICE, handlers),)
+        )
+        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop(grace=None).wait()
+
+    def create(self, stream: str, columns: Sequence[Column]) -> TableState:
+        """Create a table, by the name of its default stream."""
+        self.tables[stream] = TableState(columns)
+        return self.tables[stream]
+
+    def _append_rows(self, requests: Iterable[bytes], context: Any) -> Iterator[bytes]:
+        """Answer in order; a second thread takes the requests in, so that they overlap."""
+        arrived: queue.SimpleQueue[tuple[float, bytes] | None] = queue.SimpleQueue()
+
+        def take_in() -> None:
+            try:
+                for data in requests:
+                    with self._lock:
+                        self.unanswered_bytes += len(data)
+                        self.max_unanswered_bytes = max(
+                            self.max_unanswered_bytes, self.unanswered_bytes
+                        )
+                    arrived.put((time.monotonic() + self.latency_seconds, data))
+            except Exception:  # the call has ended
+                self.counts["broken_calls"] += 1
+            arrived.put(None)
+
+        with self._lock:
+            self.counts["calls"] += 1
+            self.open_calls += 1
+            self.headers.append(dict(context.invocation_metadata()))
+        call = _Call(self)
+        threading.Thread(target=take_in, daemon=True).start()
+        try:
+            while (entry := arrived.get()) is not None:
+                due, data = entry
+                time.sleep(max(0.0, due - time.monotonic()))
+                try:
+                    with self._lock:
+                        answer, closes = call.answer(data)
+                finally:
+                    self.unanswered_bytes -= len(data)
+                if answer is not None:
+                    yield answer.SerializeToString()
+                if closes:
+                    return
+        except CallEnded as ended:
+            if ended.status.code == code_pb2.OK:
+                return
+            self._may_be_lost(call)  # gRPC may drop answers that an error overtakes
+            details = (("grpc-status-details-bin", ended.status.SerializeToString()),)
+            context.set_trailing_metadata(details)
+            codes = {code.value[0]: code for code in grpc.StatusCode}
+            context.abort(codes[ended.status.code], ended.status.message)
+        finally:
+            with self._lock:
+                self.open_calls -= 1
+            if not context.is_active():  # cut, or cancelled
+                self._may_be_lost(call)
+
+    def _may_be_lost(self, call: "_Call") -> None:
+        """Note that the last answers of a call may not have come to the client."""
+        with self._lock:
+            self.maybe_lost += chain.from_iterable(call.recent)
+
+    def _get_write_stream(self, request: Any, context: Any) -> Any:
+        table = self.tables.get(request.name)
+        if table is None:
+            context.abort(grpc.StatusCode.NOT_FOUND, request.name)
+        self.counts["look_ups"] += 1
+        return types.WriteStream.pb()(name=request.name, table_schema=table_schema(table.columns))
+
+
+class _Call:
+    """One AppendRows call: remembers stream and schema from its first request."""
+
+    def __init__(self, server: FaultServer) -> None:
+        self._server = server
+        self._stream = ""
+        self._row_class: Any = None
+        self._field_names: list[str] = []
+        self._known_columns: Sequence[Column] = ()
+        self.recent: deque[list[dict[str, Any]]] = deque(maxlen=_RECENT)
+        """The rows of the appends whose answers may still be under way."""
+
+    def answer(self, data: bytes) -> tuple[Any, bool]:
+        """The answer to a request, if one is due, and whether the call closes then."""
+        server = self._server
+        server.counts["requests"] += 1
+        server.request_sizes.append(len(data))
+        if len(data) > MAX_REQUEST_BYTES:
+            raise CallEnded(code_pb2.INVALID_ARGUMENT)
+        request = Request.FromString(data)
+        self._take_header(request)
+        table = server.tables.get(self._stream)
+        if table is None:
+            raise CallEnded(code_pb2.NOT_FOUND, _StorageError.TABLE_NOT_FOUND)
+        fault = next(server.script, None) or Fault()
+        if fault.code and not fault.is_kept and not fault.places:
+            if fault.ends_call:
+                raise CallEnded(fault.code, fault.storage_code)
+            return Response(error=_status(fault.code, fault.storage_code)), fault.closes
+        mismatch = self._check_schema(table)
+        if mismatch is not None:
+            return mismatch, False
+        messages = [
+            self._row_class.FromString(row) for row in request.proto_rows.rows.serialized_rows
+        ]
+        rows = [row_dict(message) for message in messages]
+        refused = self._refused(fault, table, messages, rows)
+        if refused is not None:
+            return refused, False
+        if fault.cuts and not fault.is_kept:
+            server.cut()
+            raise CallEnded(code_pb2.UNAVAILABLE)
+        if server.keeps_rows:
+            table.rows += rows
+        server.counts["rows"] += len(rows)
+        self.recent.append(rows)
+        if fault.is_kept:
+            server.counts["lost_answers"] += 1
+            server.lost += rows
+            if fault.cuts:
+                server.cut()
+            raise CallEnded(fault.code, fault.storage_code)
+        response = Response(write_stream=self._stream)
+        response.append_result.SetInParent()
+        if table.columns is not self._known_columns:
+            self._known_columns = table.columns
+            response.updated_schema.CopyFrom(table_schema(table.columns))
+        return response, fault.closes
+
+    def _take_header(self, request: Any) -> None:
+        if request.write_stream:
+            self._stream = request.write_stream
+            self._server.first_requests.append(request)
+        if request.proto_rows.HasField("writer_schema"):
+            descriptor = request.proto_rows.writer_schema.proto_descriptor
+            self._descriptor = descriptor
+            self._row_class = message_class(descriptor)
+            if table := self._server.tables.get(self._stream):
+                self._known_columns = table.columns
+        if not self._stream or self._row_class is None:
+            raise CallEnded(code_pb2.INVALID_ARGUMENT)
+
+    def _check_schema(self, table: TableState) -> Any:
+        """The refusal of a writer schema that the table does not go with."""
+        columns = {column.name: column for column in table.columns}
+        for sent in self._descriptor.field:
+            column = columns.get(sent.name)
+            if column is None:
+                if self._server.mismatch_ends_call:
+                    raise CallEnded(
+                        code_pb2.INVALID_ARGUMENT, _StorageError.SCHEMA_MISMATCH_EXTRA_FIELDS
+                    )
+                status = _status(
+                    code_pb2.INVALID_ARGUMENT, _StorageError.SCHEMA_MISMATCH_EXTRA_FIELDS
+                )
+                return Response(error=status)
+            is_array = sent.label == sent.LABEL_REPEATED
+            if sent.type != PROTO_TYPES[column.type] or is_array != (column.mode == "REPEATED"):
+                raise CallEnded(code_pb2.INVALID_ARGUMENT)
+        return None
+
+    def _refused(
+        self, fault: Fault, table: TableState, messages: list[Any], rows: list[dict[str, Any]]
+    ) -> Any:
+        server = self._server
+        if any(map(server.is_poison, rows)):
+            if server.poison_ends_call:
+                raise CallEnded(code_pb2.INVALID_ARGUMENT)
+            return Response(error=_status(code_pb2.INVALID_ARGUMENT))
+        response = Response(error=_status(code_pb2.INVALID_ARGUMENT))
+        for place, (message, row) in enumerate(zip(messages, rows, strict=True)):
+            problem = row_fault(table.columns, message)
+            if place in fault.places or server.is_bad(row):
+                problem = problem or f"Field notes: {SECRET} is refused"
+            if problem:
+                response.row_errors.add(index=place, code=1, message=problem)
+        return response if response.row_errors else None
+
+
+def table_schema(columns: Sequence[Column]) -> Any:
+    """Columns as the service describes them."""
+    schema = types.TableSchema.pb()()
+    for column in columns:
+        added = schema.fields.add(name=column.name)
+        type_name = _TYPE_NAMES.get(column.type, column.type)
+        added.type_ = types.TableFieldSchema.Type[type_name].value
+        added.mode = types.TableFieldSchema.Mode[column.mode].value
+        added.fields.extend(table_schema(column.fields).fields)
+    return schema
+
+
+def _status(code: int, storage_code: int = 0) -> Any:
+    status = status_pb2.Status(code=code, message=f"row 7 holds {SECRET}")
+    if storage_code:
+        detail = any_pb2.Any()
+        detail.Pack(_StorageError(code=storage_code, entity="table", error_message=SECRET))
+        status.details.append(detail)
+    return status

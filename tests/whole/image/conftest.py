@@ -1,0 +1,34 @@
+"""The image under test."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from sandbox.emulators.local_server import ServerMissing
+from tests.conftest import unavailable
+from tests.whole.image import engine
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> None:
+    """A Docker engine answers; without one the test is skipped, and fails in CI."""
+    try:
+        engine.require()
+    except ServerMissing as missing:
+        unavailable(missing)
+
+
+@pytest.fixture(scope="session")
+def image(docker_engine: None) -> str:
+    """The name of the image, built from this very source."""
+    return engine.build()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple):
+        # As if skipped at one place, so that the summary says it in one line.
+        report.longrepr = (str(Path(__file__).parent), None, report.longrepr[2])  # type: ignore[assignment]
+    return report

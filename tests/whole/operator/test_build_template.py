@@ -1,0 +1,124 @@
+"""build_template.sh where it need not build: its arguments, its dry run, its refusals.
+
+What it builds and registers, and that a second run changes nothing, is in test_operator_path.py.
+"""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.google.docker_shim import DockerShim
+from tests.support.google.gcloud import PROJECT, Gcloud
+from tests.support.google.google_apis import GoogleApis
+from tests.support.google.storage import Storage
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = ROOT / "build_template.sh"
+IMAGE = "us-central1-docker.pkg.dev/my-project/claims/claims@sha256:" + "0" * 64
+
+
+def test_help_needs_nothing(tmp_path: Path):
+    bash = shutil.which("bash")
+    assert bash
+    shown = subprocess.run(
+        [bash, SCRIPT, "--help"], env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    for flag in ("project", "region", "repository", "bucket", "tag", "cloud-build", "dry-run"):
+        assert f"  --{flag} " in shown.stdout
+
+
+WRONG = {
+    "unknown flag": (["--nonsense"], "unknown argument: --nonsense"),
+    "stray word": (["my-project"], "unknown argument: my-project"),
+    "no value": (["--project"], "--project needs a value"),
+    "tag": (["--tag=a/b"], "--tag: not a tag of an image: a/b"),
+    "image by tag": (["--image", "name:v1"], "--image: needs a digest"),
+}
+
+
+@pytest.mark.parametrize("arguments, said", WRONG.values(), ids=WRONG)
+def test_wrong_arguments_are_one_line(gcloud: Gcloud, arguments: list[str], said: str):
+    refused = gcloud.run(SCRIPT, *arguments, check=False)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"build_template.sh: {said}")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_no_project_is_one_line(gcloud: Gcloud):
+    refused = gcloud.run(SCRIPT, check=False, CLOUDSDK_CORE_PROJECT="")
+    assert refused.returncode == 2
+    assert "--project" in refused.stderr and refused.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Gcloud:
+    """gcloud to which all of Google is a closed port."""
+    return Gcloud(tmp_path)
+
+
+@pytest.mark.parametrize("builder", ["docker", "cloud-build"])
+def test_dry_run_prints_every_command_and_needs_no_network(
+    offline: Gcloud, docker: DockerShim, builder: str
+):
+    flags = ["--cloud-build"] if builder == "cloud-build" else []
+    dry = offline.run(SCRIPT, "--dry-run", "--tag", "v1", *flags, **docker.install())
+    assert dry.stderr == ""
+    assert docker.calls == []
+    printed = [line.split()[1:4] for line in dry.stdout.splitlines() if line.startswith("+ ")]
+    built = {
+        "docker": [["gcloud", "auth", "configure-docker"], ["env", "DOCKER_BUILDKIT=1", "docker"]]
+        + [["docker", "push", f"us-central1-docker.pkg.dev/{PROJECT}/claims/claims:v1"]],
+        "cloud-build": [["gcloud", "builds", "submit"]],
+    }
+    assert printed == [
+        ["gcloud", "storage", "buckets"],
+        ["gcloud", "artifacts", "repositories"],
+        *built[builder],
+        ["gcloud", "dataflow", "flex-template"],
+        ["gcloud", "storage", "cp"],
+        ["gcloud", "storage", "cp"],
+    ]
+
+
+def test_names_follow_from_flags_or_environment(offline: Gcloud):
+    flags = ("--project=example.com:my-project", "--region=europe-west3", "--repository", "r")
+    dry = offline.run(SCRIPT, "--dry-run", "--tag=v1", *flags).stdout
+    assert " europe-west3-docker.pkg.dev/example.com/my-project/r/claims:v1 " in dry
+    assert " gs://example-com-my-project-claims/templates/claims/v1.json" in dry
+    environment = {"REGION": "europe-west3", "REPOSITORY": "r", "TAG": "v1"}
+    project = {"PROJECT": "example.com:my-project"}
+    again = offline.run(SCRIPT, "--dry-run", **environment, **project).stdout
+    assert without_scratch(again) == without_scratch(dry)
+    other = offline.run(SCRIPT, "--dry-run", "--tag", "v2", **environment, **project).stdout
+    assert without_scratch(other) == without_scratch(dry).replace("v1", "v2")
+
+
+def without_scratch(printed: str) -> str:
+    """Without the names of temporary files."""
+    return "\n".join(
+        " ".join(w for w in line.split(" ") if "/tmp" not in w) for line in printed.splitlines()
+    )
+
+
+def test_a_registered_version_does_not_change(gcloud: Gcloud, storage: Storage, apis: GoogleApis):
+    bucket = storage.new_bucket()
+    other = json.dumps({"image": "another"}).encode()
+    storage.write(f"gs://{bucket}/templates/claims/v1.json", other)
+    before = storage.objects(bucket)
+    command = (SCRIPT, "--bucket", bucket, "--tag", "v1", "--image", IMAGE)
+    refused = gcloud.run(*command, check=False)
+    assert refused.returncode == 1
+    assert "v1.json exists and differs" in refused.stderr
+    assert storage.objects(bucket) == before
+
+    gcloud.run(*command, "--force")
+    assert json.loads(storage.read(f"gs://{bucket}/templates/claims/v1.json"))["image"] == IMAGE
+    assert storage.objects(bucket).keys() == {
+        "templates/claims/v1.json",
+        "templates/claims/latest.json",
+    }
+    assert apis.calls == []  # an image that is given is not asked for

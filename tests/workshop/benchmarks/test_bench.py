@@ -1,0 +1,219 @@
+"""The benchmark measures what it says: its pipelines do the same work, and no row is lost."""
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.testing.util import assert_that, equal_to
+
+from pipeline import clients
+from pipeline.claims.contract import Contract
+from sandbox.synthetic.malformed import kinds
+from tests.support.bigquery.insert_server import InsertServer, insert_server
+from workshop.benchmarks import inputs, report, stock_contract, stock_rules
+from workshop.benchmarks.contestants import CLAIMS, CONTESTANTS, ERRORS, settings
+from workshop.benchmarks.inputs import Input
+from workshop.benchmarks.measure import Inputs, Wrong, environment, measure, run_case
+from workshop.benchmarks.null_servers import NullServers, null_servers
+from workshop.benchmarks.plan import FULL, QUICK, Case, Plan
+from workshop.benchmarks.results import Result, verdicts
+from workshop.benchmarks.run import Cost, run_pipeline
+
+COUNT = 400
+"""Enough for every kind of bad message."""
+PIPELINES = ("stock", "ours, STREAMING_INSERTS", "ours, STORAGE_WRITE_API")
+MADE_ELSEWHERE = {"message_id", "publish_time", "processing_timestamp", "pipeline_version"}
+
+
+def made(directory: Path, bad_share: float) -> Input:
+    list(inputs.write_claims(directory, COUNT, bad_share))
+    inputs.write_rows(directory / "rows.pickle", settings())
+    return Input(str(directory / "*.ndjson"), str(directory / "rows.pickle"), COUNT)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Input:
+    """Claims, half of them bad."""
+    return made(tmp_path_factory.mktemp("half"), 0.5)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Input:
+    return made(tmp_path_factory.mktemp("good"), 0.0)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[NullServers]:
+    with null_servers() as started:
+        yield started
+
+
+@pytest.fixture
+def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = clients.write_credentials(tmp_path)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", CLAIMS.project)
+
+
+@pytest.fixture
+def servers_in_use(
+    credentials: None, servers: NullServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment(servers).items():
+        monkeypatch.setenv(name, value)
+
+
+def test_input_has_every_kind_of_bad_message() -> None:
+    assert len(kinds(Contract.default())) <= COUNT / 2
+
+
+@pytest.mark.usefixtures("servers_in_use")
+@pytest.mark.parametrize("contestant", PIPELINES)
+def test_every_message_is_written_once(
+    contestant: str, source: Input, servers: NullServers
+) -> None:
+    before = servers.rows()
+    run_pipeline(contestant, source)
+    came = servers.rows() - before
+    assert came == Counter({CLAIMS.table: COUNT // 2, ERRORS.table: COUNT // 2})
+
+
+def rows_of(contestant: str, source: Input, server: InsertServer) -> tuple[Any, Any]:
+    server.rows.clear()
+    run_pipeline(contestant, source)
+    return server.rows[str(CLAIMS)], server.rows[str(ERRORS)]
+
+
+def comparable(row: dict[str, Any]) -> str:
+    values = {key: value for key, value in row.items() if key not in MADE_ELSEWHERE}
+    values = {key: value for key, value in values.items() if value not in (None, [])}
+    values["claim_amount"] = str(Decimal(values["claim_amount"]).normalize())
+    values["additional_fields"] = json.loads(values.get("additional_fields", "null"))
+    return json.dumps(values, sort_keys=True)
+
+
+@pytest.mark.usefixtures("credentials")
+def test_stock_and_ours_make_the_same_rows(source: Input, monkeypatch: pytest.MonkeyPatch) -> None:
+    with insert_server() as server:
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", server.url)
+        claims, errors = rows_of("stock", source, server)
+        our_claims, our_errors = rows_of("ours, STREAMING_INSERTS", source, server)
+    assert sorted(map(comparable, claims)) == sorted(map(comparable, our_claims))
+    # Each reads a number beyond the doubles in its own way, and rejects it in a step of its own.
+    assert Counter(map(raw_of, errors)) == Counter(map(raw_of, our_errors))
+
+
+def raw_of(row: dict[str, Any]) -> tuple[str | None, str | None, int]:
+    return row.get("raw_message"), row.get("raw_bytes"), row["raw_size"]
+
+
+def test_stock_knows_the_fields_and_rules_of_the_product() -> None:
+    made = settings()
+    assert stock_contract.FIELDS == made.contract.properties.keys()
+    blank = stock_contract.validate({**EXTREME, "diagnosis_codes": [], "procedure_codes": []})
+    days = stock_rules.days_to_submission(blank)
+    assert days is not None
+    fired = {*stock_rules.risks(blank, days), *stock_rules.quality_issues(blank, days)}
+    assert fired <= {rule.id for rule in (*made.rules.risk, *made.rules.quality)}
+
+
+EXTREME = {
+    "claim_id": "1",
+    "patient_id": "2",
+    "provider_id": "3",
+    "claim_amount": 20_000,
+    "claim_status": "PAID",
+    "service_date": "2024-02-29",
+    "submission_date": "2026-03-01",
+    "patient_age": 1,
+    "billing_npi": "1",
+}
+"""Fires most of the rules."""
+
+
+@pytest.mark.parametrize("contestant", sorted(set(CONTESTANTS) - set(PIPELINES)))
+@pytest.mark.usefixtures("servers_in_use")
+def test_parts_let_every_claim_through(contestant: str, good: Input, servers: NullServers) -> None:
+    before = servers.rows()
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        out = CONTESTANTS[contestant].build(pipeline, good)
+        if not CONTESTANTS[contestant].writes:
+            claims = getattr(out, "accepted", out)
+            number = claims | "CountAll" >> beam.combiners.Count.Globally()
+            assert_that(number, equal_to([good.claims]))
+    written = (servers.rows() - before).total()
+    assert written == good.claims * CONTESTANTS[contestant].writes
+
+
+def plan_of(*cases: Case) -> Plan:
+    """A plan of one round in which all are the same."""
+    case = cases[0]
+    return QUICK._replace(
+        **dict.fromkeys(("floor", "stock", "ours_inserts", "ours"), case),
+        **dict.fromkeys(("rows", "stock_sink", "our_sink"), case),
+        **dict.fromkeys(("stages", "sizes", "processes", "bad_shares"), cases),
+        rounds=1,
+        rounds_of_rest=1,
+    )
+
+
+def test_measured_run(tmp_path: Path, servers: NullServers) -> None:
+    plan = plan_of(Case("ours, STORAGE_WRITE_API", 60, 20, bad_share=0.5))
+    files = Inputs(tmp_path)
+    told: list[int] = []
+    files.make(plan, told.append)
+    assert told == [60]
+    [(case, cost)] = measure(plan, files, servers)
+    assert case == plan.ours
+    assert cost.peak_bytes > 10_000_000
+    assert min(cost.cpu_seconds, cost.fixed_cpu_seconds, cost.wall_seconds) > 0
+
+
+def test_a_run_that_loses_rows_is_no_measurement(
+    tmp_path: Path, servers: NullServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes_nothing = subprocess.CompletedProcess([], 0, "{}", "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: writes_nothing)
+    with pytest.raises(Wrong, match="100 rows were to come"):
+        run_case(Case("stock", 60, 20), Inputs(tmp_path), servers)
+
+
+@pytest.mark.parametrize("plan", [FULL, QUICK], ids=lambda plan: plan.name)
+def test_report(plan: Plan) -> None:
+    slow = {plan.stock.contestant: 3_000, plan.stock_sink.contestant: 5_000}
+    results = {}
+    for case, rounds in plan.cases().items():
+        us = 10 + slow.get(case.contestant, 20 if case in (plan.ours, plan.our_sink) else 0)
+        us = us if case != plan.rows else 5
+        cpu = 0.5 + us * (case.claims - case.small_claims) / 1e6
+        results[case] = Result(case, [Cost(cpu, cpu, 0.5, 0.5, 10**8)] * rounds)
+    kept = {verdict.promise: verdict.is_kept for verdict in verdicts(plan, results)}
+    assert len(kept) == (5 if plan.processes else 4)
+    assert all(kept.values())
+
+    page = report.markdown(plan, results, {"cpu": "a model"})
+    assert f"({plan.name} form)" in page
+    assert "a model" in page
+    assert "FAIL" not in page
+    told = json.loads(report.document(plan, results, {"cpu": "a model"}))
+    assert len(told["cases"]) == len(plan.cases())
+
+    fast = results[plan.floor]
+    page = report.markdown(plan, {**results, plan.stock: fast._replace(case=plan.stock)}, {})
+    assert page.count("FAIL") == 1
+
+
+@pytest.mark.parametrize("plan", [FULL, QUICK], ids=lambda plan: plan.name)
+def test_plans_name_contestants(plan: Plan) -> None:
+    assert {case.contestant for case in plan.cases()} <= set(CONTESTANTS)
+
+
+def test_full_plan_measures_every_contestant() -> None:
+    assert {case.contestant for case in FULL.cases()} == set(CONTESTANTS)

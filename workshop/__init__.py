@@ -1,0 +1,1 @@
+"""What a maintainer runs: generated files, graph record, benchmarks, licences."""

@@ -1,0 +1,112 @@
+"""What was measured of a case, and what it says of the promises of the product."""
+
+from collections.abc import Iterator
+from statistics import median
+from typing import NamedTuple
+
+from workshop.benchmarks.plan import Case, Plan
+from workshop.benchmarks.run import Cost
+
+
+class Spread(NamedTuple):
+    """One figure, measured several times."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> "Spread":
+        """The spread of at least one measurement."""
+        return cls(median(values), min(values), max(values))
+
+
+class Result(NamedTuple):
+    """All that was measured of one case, round by round."""
+
+    case: Case
+    costs: list[Cost]
+
+    @property
+    def cpu_us(self) -> list[float]:
+        """CPU microseconds a claim."""
+        return [
+            1e6 * (cost.cpu_seconds - cost.fixed_cpu_seconds) / self._claims for cost in self.costs
+        ]
+
+    @property
+    def wall_us(self) -> list[float]:
+        """Wall microseconds a claim."""
+        return [
+            1e6 * (cost.wall_seconds - cost.fixed_wall_seconds) / self._claims
+            for cost in self.costs
+        ]
+
+    @property
+    def peak_mb(self) -> list[float]:
+        """Peak resident memory of the largest process, in units of 10^6 bytes."""
+        return [cost.peak_bytes / 1e6 for cost in self.costs]
+
+    @property
+    def _claims(self) -> int:
+        return self.case.claims - self.case.small_claims
+
+
+Results = dict[Case, Result]
+
+
+class Verdict(NamedTuple):
+    """One promise, and what was measured."""
+
+    promise: str
+    ratio: Spread
+    """Of the ratios within one round each."""
+    limit: float
+    at_least: bool
+    """Whether the limit is the least that will do, or the most."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the median keeps the promise."""
+        if self.at_least:
+            return self.ratio.median >= self.limit
+        return self.ratio.median <= self.limit
+
+
+def verdicts(plan: Plan, results: Results) -> Iterator[Verdict]:
+    """Every promise of which the plan measures enough."""
+    stock, ours, floor = (results[c].cpu_us for c in (plan.stock, plan.ours, plan.floor))
+    yield Verdict(
+        "whole pipeline: times less CPU a claim than stock", _ratio(stock, ours), 25, True
+    )
+    sinks = sink_cpu_us(plan, results)
+    promise = "the sink alone: times less CPU a row than WriteToBigQuery"
+    yield Verdict(promise, _ratio(*sinks), 80, True)
+    yield Verdict("whole pipeline: times the CPU of the floor", _ratio(ours, floor), 3, False)
+    fewer, most = plan.sizes[-2:]
+    yield Verdict(
+        f"peak memory of {most.claims:,} claims: times that of {fewer.claims:,}",
+        _ratio(results[most].peak_mb, results[fewer].peak_mb),
+        1.1,
+        False,
+    )
+    if plan.processes:
+        one, two = (results[case].cpu_us for case in plan.processes)
+        promise = "CPU a claim with two worker processes: times that with one"
+        yield Verdict(promise, _ratio(two, one), 1.1, False)
+
+
+def sink_cpu_us(plan: Plan, results: Results) -> tuple[list[float], list[float]]:
+    """CPU microseconds a row of WriteToBigQuery and of ours, without what the rows cost."""
+    rows = results[plan.rows].cpu_us
+    stock, ours = (
+        [cpu - before for cpu, before in zip(results[sink].cpu_us, rows, strict=True)]
+        for sink in (plan.stock_sink, plan.our_sink)
+    )
+    return stock, ours
+
+
+def _ratio(dividends: list[float], divisors: list[float]) -> Spread:
+    """Round by round, since what slows the machine for a while slows both."""
+    pairs = zip(dividends, divisors, strict=False)  # some cases have fewer rounds
+    return Spread.of([dividend / divisor for dividend, divisor in pairs])

@@ -1,0 +1,1 @@
+"""Write what is made from the code, and never edited by hand."""

@@ -1,0 +1,83 @@
+"""`claims sync`: writes what is made from the code, or checks that it is current."""
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from workshop.sync import benchmark_table, column_table, metric_table, parameter_table
+from workshop.sync.generated_block import MarkersMissing, with_block
+from workshop.sync.metadata import metadata_json
+
+_CHECKOUT = Path(__file__).parents[2]
+# Path -> what it should hold, from what it holds now.
+_GENERATED: dict[str, Callable[[str], str]] = {
+    "metadata.json": lambda _: metadata_json(),
+    "README.md": lambda text: with_block(
+        with_block(text, "pipeline/launch/options.py", parameter_table.rows()),
+        "workshop/benchmarks/results.json",
+        benchmark_table.rows(),
+    ),
+    "docs/metrics.md": lambda text: with_block(
+        text, "pipeline/transforms/metrics.py", metric_table.rows()
+    ),
+    "docs/tables.md": lambda text: with_block(
+        text, "pipeline/claims/tables.py", column_table.rows()
+    ),
+}
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 and a diff if any differs.")
+@click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=_CHECKOUT,
+    help="The checkout to work on. Default: that of this package.",
+)
+def sync(check: bool, root: Path) -> None:
+    """Write what is made from the code, and never edited by hand.
+
+    metadata.json and the README's table of parameters are made from pipeline/launch/options.py, its
+    table of promises from workshop/benchmarks/results.json, docs/metrics.md from
+    pipeline/transforms/metrics.py, docs/tables.md from pipeline/claims/tables.py and the claim
+    schema.
+
+    \b
+    Examples:
+      claims sync            after a parameter, metric or column was added or changed, or make bench
+      claims sync --check    what `make lint` does
+    """
+    found = {name: _text(root / name) for name in _GENERATED}
+    wanted = {name: _wanted(name, found[name]) for name in _GENERATED}
+    outdated = [name for name in _GENERATED if found[name] != wanted[name]]
+    for name in _GENERATED:
+        if name not in outdated:
+            click.echo(f"{name} is up to date")
+        elif check:
+            click.echo(_difference(name, found[name], wanted[name]))
+        else:
+            (root / name).write_text(wanted[name])
+            click.echo(f"{name} written")
+    if check and outdated:
+        raise click.ClickException(f"not up to date: {', '.join(outdated)}; run claims sync")
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _wanted(name: str, found: str) -> str:
+    try:
+        return _GENERATED[name](found)
+    except MarkersMissing as error:
+        raise click.ClickException(f"{name}: {error}") from None
+
+
+def _difference(name: str, found: str, wanted: str) -> str:
+    # As much context as a parameter has lines, so that its name is among them.
+    lines = difflib.unified_diff(
+        found.splitlines(), wanted.splitlines(), name, f"{name} as it should be", n=12, lineterm=""
+    )
+    return "\n".join(lines)

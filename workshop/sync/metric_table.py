@@ -1,0 +1,20 @@
+"""The table of metrics in docs/metrics.md."""
+
+from collections.abc import Iterator
+
+from pipeline.transforms import metrics
+
+
+def rows() -> Iterator[str]:
+    """Its lines, in Markdown."""
+    sections = {
+        "Of the steps": metrics.STEP_METRICS,
+        "Of each table's sink, with `STORAGE_WRITE_API`": metrics.SINK_METRICS,
+    }
+    yield "| metric | kind | what it tells |"
+    yield "|---|---|---|"
+    for section, listed in sections.items():
+        yield f"| **{section}** | | |"
+        for metric in listed:
+            kind = "distribution" if metric.is_distribution else "counter"
+            yield f"| `{metric.name}` | {kind} | {metric.meaning} |"

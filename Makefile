@@ -57,6 +57,7 @@ lint: setup ## check style, types, scripts and generated files
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 	@$(BIN)/shellcheck $(wildcard .ci/* *.sh tests/whole/*/*.sh)
 	@$(BIN)/claims sync --check
 	@$(BIN)/uv pip check --quiet --python $(BIN)/python

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import click
 from rich.console import Console
 
-from claims_ops.deploy.gcloud import StepFailed
-from claims_ops.deploy.steps import EXISTS, Step
+from claims_ops.deployment.gcloud import StepFailed
+from claims_ops.deployment.steps import EXISTS, Step
 
 
 def take(todo: Sequence[Step], again: Callable[[str], str], *, quiet: bool = False) -> int:

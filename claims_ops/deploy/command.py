@@ -5,11 +5,12 @@ from typing import Any
 import click
 
 from claims_ops.deploy import apply as run
-from claims_ops.deploy import removal, request, rerun
-from claims_ops.deploy.deployment import Deployment
-from claims_ops.deploy.gcloud import Gcloud, StepFailed
-from claims_ops.deploy.job import Job, drained
-from claims_ops.deploy.plan import STEPS, steps
+from claims_ops.deploy import removal
+from claims_ops.deployment import request, rerun
+from claims_ops.deployment.gcloud import Gcloud, StepFailed
+from claims_ops.deployment.job import Job, drained
+from claims_ops.deployment.names import Deployment
+from claims_ops.deployment.plan import STEPS, steps
 from pipeline.launch.transform_names import transform_names
 
 

@@ -1,6 +1,6 @@
 """What would undo a deployment; printed, never run: some of it deletes claims."""
 
-from claims_ops.deploy.deployment import Deployment
+from claims_ops.deployment.names import Deployment
 
 
 def commands(to: Deployment) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from claims_ops.deploy import request, rerun
+from claims_ops.deployment import request, rerun
 from claims_ops.doctor.checkup import SERVICES, checks, chosen
 from claims_ops.doctor.examination import Finding, examine
 from claims_ops.doctor.finding import Status
@@ -91,23 +91,20 @@ def doctor(ctx: click.Context, /, **said: Any) -> None:
 def _setup(ctx: click.Context, said: dict[str, Any]) -> Any:
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    from claims_ops.deploy.command import deploy
     from claims_ops.doctor.setup import Setup
-    from claims_ops.tables.command import tables
     from pipeline import clients
     from pipeline.launch import options
 
     to = request.deployment(said)
     clients.ensure_credentials()
     launch = options.check(PipelineOptions([f"--{k}={v}" for k, v in to.parameters.items()]))
-    ours = [option.name for option in deploy.params]
     return Setup(
         to=to,
         launch=launch,
         running=said["running"],
         seconds=0.8 * said["timeout"],  # so that a call ends before we do
-        words=tuple(rerun.words(ctx, ours)),
-        table_words=tuple(rerun.words(ctx, [option.name for option in tables.params])),
+        words=tuple(rerun.words(ctx, request.option_names(request.names, request.workers))),
+        table_words=tuple(rerun.words(ctx, request.option_names(request.tables))),
     )
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
-from claims_ops.deploy.steps import Look
+from claims_ops.deployment.steps import Look
 
 Answer = TypeVar("Answer")
 

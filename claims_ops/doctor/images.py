@@ -2,7 +2,7 @@
 
 import re
 
-from claims_ops.deploy.gcloud import Gcloud
+from claims_ops.deployment.gcloud import Gcloud
 from claims_ops.doctor.finding import Unknown, Verdict, failed, passed
 from claims_ops.doctor.setup import Setup
 

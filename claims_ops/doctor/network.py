@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from claims_ops.deploy.gcloud import Command
+from claims_ops.deployment.gcloud import Command
 from claims_ops.doctor.finding import Check, Once, Unknown, Verdict, failed, passed
 from claims_ops.doctor.setup import Setup
 

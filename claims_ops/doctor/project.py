@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from claims_ops.deploy import plan
-from claims_ops.deploy.datasets import DatasetGrant
-from claims_ops.deploy.job import RUNNING
-from claims_ops.deploy.steps import Grant
+from claims_ops.deployment import plan
+from claims_ops.deployment.datasets import DatasetGrant
+from claims_ops.deployment.job import RUNNING
+from claims_ops.deployment.steps import Grant
 from claims_ops.doctor.finding import Check, Once, Verdict, failed, of_look, passed
 from claims_ops.doctor.setup import LOGIN, NoCredentials, Setup
 

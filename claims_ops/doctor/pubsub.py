@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from claims_ops.deploy import plan
-from claims_ops.deploy.gcloud import Command
+from claims_ops.deployment import plan
+from claims_ops.deployment.gcloud import Command
 from claims_ops.doctor.finding import Check, Once, Unknown, Verdict, failed, of_look, passed
 from claims_ops.doctor.setup import Setup, described
 

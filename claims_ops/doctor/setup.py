@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from claims_ops.deploy import plan
-from claims_ops.deploy.deployment import Deployment
-from claims_ops.deploy.gcloud import Command, Gcloud, StepFailed, access_token
-from claims_ops.deploy.job import Job
+from claims_ops.deployment import plan
+from claims_ops.deployment.gcloud import Command, Gcloud, StepFailed, access_token
+from claims_ops.deployment.job import Job
+from claims_ops.deployment.names import Deployment
 from claims_ops.doctor.finding import Once, Unknown
 from pipeline.launch.options import Launch
 

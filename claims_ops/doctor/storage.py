@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from claims_ops.deploy import plan
-from claims_ops.deploy.steps import Resource
+from claims_ops.deployment import plan
+from claims_ops.deployment.steps import Resource
 from claims_ops.doctor.finding import Check, Once, Unknown, Verdict, failed, of_look, passed
 from claims_ops.doctor.images import image_verdict
 from claims_ops.doctor.setup import Setup

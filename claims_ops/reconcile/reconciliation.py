@@ -6,10 +6,9 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-from claims_ops.replay.record import record_of
 from claims_ops.shared.balance import Balance
 from claims_ops.shared.queries import Parameters, Queries
-from pipeline.claims.tables import TableName
+from pipeline.claims.tables import TableName, replays_name
 
 IDS_A_QUERY = 10_000
 MISSING_SHOWN = 20
@@ -79,7 +78,7 @@ class Books:
         self._queries = queries
         bounds = {"since": since, "until": until}
         self._parameters: Parameters = {name: at for name, at in bounds.items() if at}
-        record = record_of(errors)
+        record = replays_name(errors)
         self._sql = _sql(claims, errors, record if queries.has(record) else None, since, until)
 
     def by_count(self, published: int) -> Reconciliation:

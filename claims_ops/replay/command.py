@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from claims_ops.replay.record import ReplayRecord, record_of
+from claims_ops.replay.record import ReplayRecord
 from claims_ops.replay.republication import Republication
 from claims_ops.replay.selection import OUTCOMES, READY, Count, ErrorTable, Selection
 from claims_ops.shared import table_options
@@ -17,7 +17,7 @@ from claims_ops.shared.option_types import Instant, TopicName
 from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
 from claims_ops.shared.terminal import printable
-from pipeline.claims.tables import TableName
+from pipeline.claims.tables import TableName, replays_name
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -110,7 +110,7 @@ def replay(
     with unwinding(), connect(project or error_table.project) as queries:
         if not queries.has(error_table):
             raise click.ClickException(f"there is no table {error_table}")
-        record = record_of(error_table)
+        record = replays_name(error_table)
         messages = ErrorTable(
             queries, error_table, record if queries.has(record) else None, selection
         )
@@ -142,7 +142,7 @@ def _show(counts: list[Count]) -> None:
         return
     from rich.text import Text
 
-    from sandbox.demo.progress import console
+    from claims_ops.shared.terminal import console
 
     causes = dict.fromkeys((count.stage, count.error_code) for count in counts)
     found = {count[:3]: count.messages for count in counts}

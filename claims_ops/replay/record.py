@@ -15,11 +15,6 @@ from claims_ops.shared.queries import Parameters, Queries, Value
 from pipeline.claims.tables import TableName, replays_table
 
 
-def record_of(errors: TableName) -> TableName:
-    """The name of the record of an error table."""
-    return errors._replace(table=f"{errors.table}_replays")
-
-
 class ReplayRecord:
     """Writes the record.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from claims_ops.deploy import request
+from claims_ops.deployment import request
 
 
 @click.command("tables")

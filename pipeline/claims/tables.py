@@ -146,6 +146,11 @@ def errors_table() -> Table:
     )
 
 
+def replays_name(errors: TableName) -> TableName:
+    """The name of the record of replays that lies beside an error table."""
+    return errors._replace(table=f"{errors.table}_replays")
+
+
 def replays_table() -> Table:
     """The record of what `claims replay` has published."""
     return Table(

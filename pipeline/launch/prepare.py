@@ -18,6 +18,7 @@ from pipeline.claims.tables import CLAIM_OUTCOME, Table, TableName, claims_table
 from pipeline.graph import Sinks
 from pipeline.launch.options import Launch, ParameterError
 from pipeline.privacy import pseudonymisation
+from pipeline.privacy.pseudonymisation import KeyUnusable
 from pipeline.reference.files import FileUnusable, look
 from pipeline.reference.watch import RULES, ReferenceFiles, load, source_of
 from pipeline.settings import Settings
@@ -67,13 +68,19 @@ def settings(launch: Launch) -> Settings:
     except DocumentError as error:
         raise ParameterError("rules", f"{launch.rules or 'default rules'}: {error}") from None
     names, key = launch.pseudonymise, launch.pseudonym_key
+    try:
+        pseudonymised = pseudonymisation.check(names, key, contract, rules)
+    except DocumentError as error:
+        raise ParameterError("pseudonymise", str(error)) from None
+    except KeyUnusable as error:
+        raise ParameterError("pseudonym_key", str(error)) from None
     return Settings(
         contract,
         rules,
         launch.high_risk_threshold,
         PIPELINE_VERSION,
         launch.error_payload,
-        pseudonymisation.check(names, key, contract, rules),
+        pseudonymised,
         _reference_files(launch, contract),
     )
 

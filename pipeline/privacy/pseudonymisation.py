@@ -12,9 +12,8 @@ from google.api_core.retry import Retry
 from google.auth.exceptions import GoogleAuthError
 
 from pipeline import clients
-from pipeline.claims.contract import Contract, DocumentError
+from pipeline.claims.contract import Contract
 from pipeline.claims.score import Rules
-from pipeline.launch.options import ParameterError
 from pipeline.privacy.named_fields import check_names
 from pipeline.privacy.pseudonymous_rows import rules_into
 from pipeline.privacy.pseudonyms import MIN_KEY_BYTES, Pseudonyms
@@ -94,18 +93,13 @@ def check(
     """What the two parameters ask for; None for nothing.
 
     Raises:
-        ParameterError: a field cannot hold a pseudonym, or the key cannot be used.
+        DocumentError: a field cannot hold a pseudonym.
+        KeyUnusable: the key cannot be read, or is too short.
     """
     if names is None or key is None:
         return None
-    try:
-        checked = Pseudonymisation(check_names(names, contract), key)
-    except DocumentError as error:
-        raise ParameterError("pseudonymise", str(error)) from None
-    try:
-        key_now = read_key(key)
-    except KeyUnusable as error:
-        raise ParameterError("pseudonym_key", str(error)) from None
+    checked = Pseudonymisation(check_names(names, contract), key)
+    key_now = read_key(key)
     with _lock:
         _known[key] = Pseudonyms(key_now)
     unfit = rules_into(rules, checked.names)

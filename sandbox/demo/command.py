@@ -15,9 +15,10 @@ import click
 from claims_ops.shared import analyst_queries
 from claims_ops.shared.balance import Balance, Ledger
 from claims_ops.shared.interruption import unwinding
+from claims_ops.shared.terminal import console
 from sandbox.demo import summary
 from sandbox.demo.local_pipeline import LocalPipeline, Route
-from sandbox.demo.progress import DemoProgress, console
+from sandbox.demo.progress import DemoProgress
 from sandbox.emulators.emulators import PROJECT, create_source, local_servers
 from sandbox.emulators.local_server import ServerError
 from sandbox.generate.publication import Publication

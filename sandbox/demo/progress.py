@@ -13,15 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LINE_SECONDS = 3.0
-_WIDTH_WITHOUT_TERMINAL = 120
-
-
-def console() -> "Console":
-    """stdout, wide enough for the tables where it is not a terminal."""
-    from rich.console import Console
-
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
 
 
 class DemoProgress(AbstractContextManager["DemoProgress"]):

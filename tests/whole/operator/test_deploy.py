@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 from claims_ops.deploy import apply as run
-from claims_ops.deploy import gcloud as deploy_gcloud
-from claims_ops.deploy.deployment import Deployment
-from claims_ops.deploy.gcloud import Gcloud as DeployGcloud
-from claims_ops.deploy.gcloud import access_token
-from claims_ops.deploy.plan import SERVICES, STEPS, steps
-from claims_ops.deploy.steps import Resource
+from claims_ops.deployment import gcloud as deploy_gcloud
+from claims_ops.deployment.gcloud import Gcloud as DeployGcloud
+from claims_ops.deployment.gcloud import access_token
+from claims_ops.deployment.names import Deployment
+from claims_ops.deployment.plan import SERVICES, STEPS, steps
+from claims_ops.deployment.steps import Resource
 from claims_ops.main import main
 from pipeline.launch import transform_names as names
 from sandbox.emulators.emulators import BigqueryServer

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from claims_ops.deploy.plan import SERVICES
+from claims_ops.deployment.plan import SERVICES
 from claims_ops.main import main
 from tests.support.google.dataflow import Dataflow
 from tests.support.google.gcloud import PROJECT, Gcloud

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from claims_ops.deploy.gcloud import Command, Gcloud
+from claims_ops.deployment.gcloud import Command, Gcloud
 
 
 class Look(NamedTuple):

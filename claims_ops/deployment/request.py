@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
-from claims_ops.deploy import settings
-from claims_ops.deploy.deployment import Deployment, Workers
-from claims_ops.deploy.gcloud import StepFailed, configured_project
+from claims_ops.deployment import settings
+from claims_ops.deployment.gcloud import StepFailed, configured_project
+from claims_ops.deployment.names import Deployment, Workers
 from pipeline.claims.tables import PROJECT_PATTERN
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -95,6 +95,21 @@ def tables(command: Command) -> Command:
 def workers(command: Command) -> Command:
     """Options that say how the job runs."""
     return _with(command, *_WORKERS)
+
+
+def option_names(*groups: Callable[[Any], Any]) -> set[str]:
+    """The names of the options that `names`, `tables` or `workers` give a command."""
+    probe = click.command()(_all_of(groups))
+    return {option.name or "" for option in probe.params}
+
+
+def _all_of(groups: tuple[Callable[[Any], Any], ...]) -> Callable[..., None]:
+    def probe(**_: Any) -> None:
+        """Is never called."""
+
+    for group in groups:
+        group(probe)
+    return probe
 
 
 def _with(command: Command, *options: Callable[[Command], Command]) -> Command:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
-from claims_ops.deploy.datasets import DatasetGrant, DatasetStep
-from claims_ops.deploy.deployment import Deployment
-from claims_ops.deploy.gcloud import Command, Gcloud, StepFailed
-from claims_ops.deploy.launch import Launch
-from claims_ops.deploy.steps import EXISTS, Apis, Grant, Policies, Resource, Step, Target
+from claims_ops.deployment.datasets import DatasetGrant, DatasetStep
+from claims_ops.deployment.gcloud import Command, Gcloud, StepFailed
+from claims_ops.deployment.launch import Launch
+from claims_ops.deployment.names import Deployment
+from claims_ops.deployment.steps import EXISTS, Apis, Grant, Policies, Resource, Step, Target
 
 STEPS = (
     *("apis", "bucket", "template", "topic", "subscription", "datasets"),

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from claims_ops.deploy.deployment import Deployment
-from claims_ops.deploy.gcloud import Command, Gcloud
+from claims_ops.deployment.gcloud import Command, Gcloud
+from claims_ops.deployment.names import Deployment
 
 RUNNING, DRAINING = "Running", "Draining"  # as gcloud tells the state
 

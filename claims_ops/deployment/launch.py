@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from claims_ops.deploy.deployment import Deployment
-from claims_ops.deploy.gcloud import Command, Gcloud, StepFailed
-from claims_ops.deploy.job import DRAINING, RUNNING, Job
-from claims_ops.deploy.steps import EXISTS
+from claims_ops.deployment.gcloud import Command, Gcloud, StepFailed
+from claims_ops.deployment.job import DRAINING, RUNNING, Job
+from claims_ops.deployment.names import Deployment
+from claims_ops.deployment.steps import EXISTS
 from pipeline.launch.transform_names import entry_for
 
 LAUNCH_SECONDS = 600

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from claims_ops.deploy.gcloud import StepFailed, access_token, patiently
-from claims_ops.deploy.steps import EXISTS, Look
+from claims_ops.deployment.gcloud import StepFailed, access_token, patiently
+from claims_ops.deployment.steps import EXISTS, Look
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client, Dataset

@@ -1,0 +1,1 @@
+"""A deployment: its names, its steps in a project, and gcloud, for the commands about one."""

@@ -39,5 +39,5 @@ SELECT
     ARRAY(SELECT CAST(amount AS STRING) FROM UNNEST(amounts) AS amount ORDER BY amount), ' '
   ) AS percentiles
 FROM grouped
-WHERE providers >= 5
+WHERE providers >= 5 AND ARRAY_LENGTH(amounts) > 1
 ORDER BY claim_type, provider_specialty, provider_region

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import duckdb
@@ -27,8 +28,9 @@ _COLUMNS = {
     "service_end_date": pyarrow.date32(),
     "admission_date": pyarrow.date32(),
     "procedure_codes": pyarrow.list_(pyarrow.string()),
+    "submission_date": pyarrow.date32(),
 }
-"""What the queries read of a claim."""
+"""What the queries read of a claim, and the day on which it came."""
 
 
 class ClaimTable:
@@ -55,21 +57,25 @@ class ClaimTable:
         first, last = self.ask("SELECT MIN(service_date), MAX(service_date) FROM claims")[0]
         return first, last
 
-    def provider_profiles(self, as_of: date) -> ProviderProfiles:
-        """The profiles as of a day, as a worker would read them."""
-        return ProviderProfiles(self._file("provider_profile", as_of))
+    def provider_profiles(self, as_of: date, *, all_claims: bool = False) -> ProviderProfiles:
+        """The profiles as of a day, as a worker would read them.
+
+        Of the claims that had come by then, or of `all_claims` of service by then.
+        """
+        return ProviderProfiles(self._file("provider_profile", as_of, all_claims))
 
     def claim_percentiles(self, as_of: date) -> ClaimPercentiles:
         """The percentiles as of a day, as a worker would read them."""
-        return ClaimPercentiles(self._file("claim_percentiles", as_of))
+        return ClaimPercentiles(self._file("claim_percentiles", as_of, False))
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a DuckDB query."""
         return self._database.execute(sql).fetchall()
 
-    def _file(self, query: str, as_of: date) -> Sequence[str]:
-        text = (SQL / f"{query}.sql").read_text()
-        text = text.replace("${AS_OF}", f"DATE '{as_of}'").replace("${CURRENT_CLAIMS}", "claims")
+    def _file(self, query: str, as_of: date, all_claims: bool) -> Sequence[str]:
+        came = "" if all_claims else f" WHERE submission_date <= DATE '{as_of}'"
+        given = {"AS_OF": f"DATE '{as_of}'", "CURRENT_CLAIMS": f"(SELECT * FROM claims{came})"}
+        text = Template((SQL / f"{query}.sql").read_text("utf-8")).substitute(given)
         [translated] = sqlglot.transpile(text, read="bigquery", write="duckdb")
         result = self._database.execute(translated)
         written = io.StringIO()

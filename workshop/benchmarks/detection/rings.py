@@ -16,13 +16,13 @@ FIRST_DAY = date(2026, 1, 1)
 DAYS = 270
 RING_STARTS = 90
 """Days after which rings begin: before, their providers bill as all others do."""
-PROVIDERS = 1_400
+PROVIDERS = 1_000
 RING_PROVIDERS = 12
 """Of each pattern."""
 LARGE_PROVIDERS = 40
 """Honest, and ten times as large as others."""
 GUILTY_SHARE = 0.5
-"""Of the claims of a ring's provider, those that have its pattern."""
+"""Of the claims of a ring's provider, those that have its pattern; of `_ALWAYS`, all."""
 SPECIALTIES = ("cardiology", "family medicine", "orthopedics", "inpatient", "therapy", "laboratory")
 REGIONS = ("CA", "FL", "NY", "TX")
 _CODES = 12
@@ -124,6 +124,8 @@ RINGS: dict[str, Callable[[Claim, Provider, Random], None]] = {
     "billing twice": _bill_twice,
 }
 """Each pattern, and what it does to an honest claim."""
+_ALWAYS = ("excluded", "few patients")
+"""Patterns of a provider rather than of a claim."""
 _HONEST_MISTAKES = {
     "units": 0.002,
     "unbundling": 0.003,
@@ -184,7 +186,8 @@ def _claims(provider: Provider, rng: Random) -> Iterator[Claim]:
     for number in range(count):
         after = rng.randrange(DAYS)
         claim = _honest(provider, number, FIRST_DAY + timedelta(days=after), rng)
-        guilty = provider.ring and after >= RING_STARTS and rng.random() < GUILTY_SHARE
+        share = 1 if provider.ring in _ALWAYS else GUILTY_SHARE
+        guilty = provider.ring and after >= RING_STARTS and rng.random() < share
         if guilty and provider.ring:
             RINGS[provider.ring](claim, provider, rng)
         else:

@@ -16,7 +16,7 @@ FIRST_DAY = date(2026, 1, 1)
 DAYS = 270
 RING_STARTS = 90
 """Days after which rings begin: before, their providers bill as all others do."""
-PROVIDERS = 1_000
+PROVIDERS = 1_200
 RING_PROVIDERS = 12
 """Of each pattern."""
 LARGE_PROVIDERS = 40
@@ -65,7 +65,7 @@ def code(specialty: int, number: int) -> str:
 
 
 def _charge(specialty: int, number: int) -> float:
-    return 60.0 * (specialty + 1) * (1 + number % 5)
+    return 30.0 * (specialty + 1) * (1 + number % 5)
 
 
 def _line(day: date, specialty: int, number: int, units: int = 1) -> Claim:

@@ -1,4 +1,4 @@
-"""`claims tables`: the two tables, made or extended as a launch would."""
+"""`claims tables`: the two tables and their views, made or extended as a launch would."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,10 +11,11 @@ from claims_ops.deployment import request
 @click.command("tables")
 @request.tables
 def tables(**said: Any) -> None:
-    """Make the tables, or add the columns that they lack.
+    """Create the tables and their views, or add the columns that the tables lack.
 
-    Does what a launch does with its tables, without a job: for tables that shall be there
-    before, and for those that a running job misses something in. What is there stays.
+    Does what a launch does with its tables, without a job. Use it to create the tables before a
+    launch, or to add columns to those of a running job. Nothing is removed. The views (the claims
+    as they stand, their lines, Tuva's medical_claim) are made anew.
 
     \b
     Examples:
@@ -26,6 +27,7 @@ def tables(**said: Any) -> None:
     from apache_beam.options.pipeline_options import PipelineOptions
 
     from pipeline.launch import options, prepare
+    from pipeline.sinks.bigquery import views
 
     project = request.project(said)
     given = request.parameters(said, project)
@@ -33,7 +35,12 @@ def tables(**said: Any) -> None:
     location = wanted.dataset_location or said["location"]
     try:
         made = prepare.settings(wanted)
-        complete = replace(wanted, create_tables=True, dataset_location=location)
+        complete = replace(
+            wanted,
+            create_tables=True,
+            create_views=not views.lacking(made.contract.columns),
+            dataset_location=location,
+        )
         for table, done in prepare.prepare_tables(complete, made, project).items():
             click.echo(f"{table}: {done}")
     except options.ParameterError as error:

@@ -10,6 +10,7 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.history import histories
 from pipeline.claims.judgement import Judgement, RuleColumns
 from pipeline.claims.message import Message
+from pipeline.claims.records import as_columns_take_them
 from pipeline.claims.storable import decimal_text, json_column
 from pipeline.claims.validate import ADDITIONAL_FIELDS
 
@@ -36,6 +37,9 @@ class ClaimRows:
         self._names = (*contract.blank, ADDITIONAL_FIELDS)
         self._values_of = itemgetter(*self._names)
         self._numerics = contract.names("NUMERIC", "BIGNUMERIC")
+        self._records = {
+            name: fields.names("NUMERIC", "BIGNUMERIC") for name, fields in contract.records.items()
+        }
         self._objects = [column.name for column in contract.columns if column.type == "JSON"]
         self._same_for_all: Mapping[str, Any] = {
             "contract_version": contract.version,
@@ -64,6 +68,9 @@ class ClaimRows:
             columns[name] = [value] * len(claims)
         for name in self._numerics:
             columns[name] = list(map(decimal_text, columns[name]))
+        for name, numerics in self._records.items():
+            if any(columns[name]):
+                columns[name] = [as_columns_take_them(each, numerics) for each in columns[name]]
         for name in self._objects:
             columns[name] = list(map(json_column, columns[name]))
         return Rows(columns)

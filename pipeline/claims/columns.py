@@ -3,8 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
+_ARRAYS = {list, tuple}
+
 Columns = Mapping[str, Sequence[Any]]
 """Several claims or rows by field: the values of the first, the second, ..."""
+
+
+def are_empty(values: Sequence[Any]) -> bool:
+    """Whether all values of a column are null, or all are empty arrays."""
+    first = values[0]
+    if first is None:
+        return values.count(None) == len(values)
+    return type(first) in _ARRAYS and not any(values) and _ARRAYS.issuperset(map(type, values))
 
 
 class Rows(Sequence[dict[str, Any]]):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -13,8 +13,10 @@ import jsonschema_rs
 
 from pipeline.claims.rejection import Violation
 from pipeline.claims.storable import NUMERIC, PATTERNS, fit_numeric, numeric_fault
-from pipeline.claims.violations import describe
+from pipeline.claims.violations import describe, is_record
 
+ADDITIONAL_FIELDS = "additional_fields"
+"""The column that keeps, as JSON, what the contract does not know of a claim or of a record."""
 MAX_VIOLATIONS = 20
 """Violations that one rejection lists at most."""
 _EXAMINED_ITEMS = 1_000
@@ -26,6 +28,7 @@ _NUMERIC_FAULTS = {
 }
 _COLUMN_TYPES = {"integer": "INTEGER", "number": "FLOAT", "boolean": "BOOLEAN", "object": "JSON"}
 _FORMAT_TYPES = {"date": "DATE", "date-time": "TIMESTAMP"}
+_ADDITIONAL = "Fields that the contract does not know."
 
 
 class DocumentError(ValueError):
@@ -78,11 +81,24 @@ def column_of(name: str, schema: Any) -> Column:
         if not isinstance(items, dict) or types_of(items) == ("array",):
             raise DocumentError(f"properties.{name}.items", "a schema that is no array is needed")
         item = column_of(name, items)
-        column_type, mode = told.get("type", item.type), "REPEATED"
+        column_type, mode, fields = told.get("type", item.type), "REPEATED", item.fields
     else:
         derived = _COLUMN_TYPES.get(types[0]) or _FORMAT_TYPES.get(schema.get("format", ""))
         column_type, mode = told.get("type", derived or "STRING"), told.get("mode", "NULLABLE")
-    return Column(name, column_type, mode, schema.get("description", ""))
+        fields = _fields_of(name, schema) if column_type == "RECORD" else ()
+    return Column(name, column_type, mode, schema.get("description", ""), fields)
+
+
+def _fields_of(name: str, schema: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns of a record: its properties, and what is not among them as JSON."""
+    properties = schema.get("properties")
+    if not isinstance(properties, dict) or not properties:
+        raise DocumentError(f"properties.{name}", "a record needs properties")
+    try:
+        fields = tuple(column_of(inner, what) for inner, what in properties.items())
+    except DocumentError as error:
+        raise DocumentError(f"properties.{name}", str(error)) from None
+    return (*fields, Column(ADDITIONAL_FIELDS, "JSON", description=_ADDITIONAL))
 
 
 def _storable(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,8 +111,11 @@ def _storable(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _canonical(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema that a property obeys once it is normalised."""
     canonical = _storable(schema)
-    if isinstance(schema.get("items"), dict):
-        canonical["items"] = _storable(schema["items"])
+    items = schema.get("items")
+    if isinstance(items, dict):
+        canonical["items"] = _storable(items)
+        if is_record(items):
+            canonical["items"]["properties"] = _canonical_properties(items["properties"])
     if is_nullable(schema):
         if types_of(schema) == ("string",):
             canonical.setdefault("minLength", 1)  # an empty string becomes null
@@ -105,7 +124,45 @@ def _canonical(schema: Mapping[str, Any]) -> dict[str, Any]:
     return canonical
 
 
-class Contract:
+def _canonical_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _canonical(schema) for name, schema in properties.items()}
+
+
+class Fields:
+    """Properties of a schema and their columns: those of a claim, or of the records in it."""
+
+    def __init__(self, properties: dict[str, dict[str, Any]], columns: Sequence[Column]) -> None:
+        """`columns` are those of the properties, perhaps followed by others."""
+        self.properties = properties
+        self.columns = tuple(columns)
+        self.blank: dict[str, Any] = {
+            column.name: [] if column.mode == "REPEATED" else None for column in self.columns
+        }
+        """All fields null, or an empty array: what a missing field is."""
+
+    def names(self, *column_types: str) -> tuple[str, ...]:
+        """The single-valued fields whose columns have one of these types."""
+        return tuple(
+            column.name
+            for column in self.columns
+            if column.type in column_types and column.mode != "REPEATED"
+        )
+
+    @cached_property
+    def objects(self) -> tuple[str, ...]:
+        """The fields whose columns hold JSON."""
+        return tuple(column.name for column in self.columns if column.type == "JSON")
+
+    @cached_property
+    def _numerics(self) -> tuple[str, ...]:
+        return self.names("NUMERIC")
+
+    def exact_numbers(self, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """What is there for NUMERIC columns, by name."""
+        return ((name, values.get(name)) for name in self._numerics)
+
+
+class Contract(Fields):
     """A compiled claim schema.
 
     It pickles as its text, so that the workers of a job compile what the launch has checked.
@@ -125,12 +182,14 @@ class Contract:
             raise DocumentError("properties", "an object with the claim's fields is needed")
         self.text = text
         self.document: dict[str, Any] = document
-        self.properties: dict[str, dict[str, Any]] = document["properties"]
-        self.columns = tuple(column_of(name, schema) for name, schema in self.properties.items())
-        self.blank: dict[str, Any] = {
-            column.name: [] if column.mode == "REPEATED" else None for column in self.columns
+        properties: dict[str, dict[str, Any]] = document["properties"]
+        super().__init__(properties, [column_of(name, what) for name, what in properties.items()])
+        self.records: dict[str, Fields] = {
+            column.name: Fields(properties[column.name]["items"]["properties"], column.fields)
+            for column in self.columns
+            if column.mode == "REPEATED" and column.fields
         }
-        """A claim in which every field is null, or an empty array: what a missing field is."""
+        """The fields of the records in each array of records, such as service lines."""
 
     @classmethod
     def default(cls) -> Self:
@@ -146,14 +205,6 @@ class Contract:
         digest = hashlib.sha256(self.text.encode()).hexdigest()[:12]
         return str(self.document.get("x-version", digest))
 
-    def names(self, *column_types: str) -> tuple[str, ...]:
-        """The single-valued fields whose columns have one of these types."""
-        return tuple(
-            column.name
-            for column in self.columns
-            if column.type in column_types and column.mode != "REPEATED"
-        )
-
     @property
     def exact_fields(self) -> tuple[str, ...]:
         """The fields whose numbers must keep every digit from the text of a message on."""
@@ -162,12 +213,7 @@ class Contract:
     @property
     def canonical_document(self) -> dict[str, Any]:
         """The JSON Schema that normalised claims obey."""
-        properties = {name: _canonical(schema) for name, schema in self.properties.items()}
-        return {**self.document, "properties": properties}
-
-    @cached_property
-    def _numerics(self) -> tuple[str, ...]:
-        return self.names("NUMERIC")
+        return {**self.document, "properties": _canonical_properties(self.properties)}
 
     @cached_property
     def _validator(self) -> jsonschema_rs.Draft202012Validator:
@@ -182,6 +228,12 @@ class Contract:
             fit = fit_numeric([claim.get(name) for claim in claims])
             if False in fit:
                 accepted = list(map(and_, accepted, fit))
+        for name, fields in self.records.items():
+            for place, claim in enumerate(claims):
+                records = claim.get(name)
+                if records and accepted[place]:
+                    numbers = (each for one in records for _, each in fields.exact_numbers(one))
+                    accepted[place] = False not in fit_numeric(numbers)
         return accepted
 
     @cached_property
@@ -195,13 +247,22 @@ class Contract:
             ValueError: it is nested deeper than the validator looks.
         """
         found = [describe(error, self.properties) for error in self._errors(claim)]
-        for name in self._numerics:
-            fault = numeric_fault(claim.get(name))
+        for path, value in self._numbers(claim):
+            fault = numeric_fault(value)
             if fault is not None:
-                found.append(Violation(name, fault, _NUMERIC_FAULTS[fault]))
+                found.append(Violation(path, fault, _NUMERIC_FAULTS[fault]))
         order = {name: place for place, name in enumerate(self.properties)}
-        found.sort(key=lambda violation: order.get(violation.field.rstrip("[]"), len(order)))
+        found.sort(key=lambda violation: order.get(violation.field.partition("[")[0], len(order)))
         return tuple(dict.fromkeys(found))[:MAX_VIOLATIONS]
+
+    def _numbers(self, claim: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """The exact numbers of a claim and its records, by path."""
+        yield from self.exact_numbers(claim)
+        for name, fields in self.records.items():
+            records = claim.get(name)
+            for place, record in enumerate(records if isinstance(records, list) else ()):
+                for field, value in fields.exact_numbers(record if type(record) is dict else {}):
+                    yield f"{name}[{place}].{field}", value
 
     def _errors(self, claim: dict[str, Any]) -> list[jsonschema_rs.ValidationError]:
         long = {

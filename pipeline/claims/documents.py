@@ -5,14 +5,21 @@ with its place in the document.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import jsonschema
 from jsonschema.protocols import Validator
 from jsonschema_rs import ValidationError
 
-from pipeline.claims.contract import Contract, DocumentError, is_nullable
+from pipeline.claims.contract import (
+    ADDITIONAL_FIELDS,
+    Column,
+    Contract,
+    DocumentError,
+    Fields,
+    is_nullable,
+)
 from pipeline.claims.score import Rule, Rules, condition_of, fields_read
 from pipeline.claims.signals.table import SIGNALS
 
@@ -24,7 +31,7 @@ _COLUMN_TYPES = {
     "integer": {"INTEGER", "NUMERIC", "BIGNUMERIC", "FLOAT"},
     "number": {"FLOAT", "NUMERIC", "BIGNUMERIC"},
     "boolean": {"BOOLEAN"},
-    "object": {"JSON"},
+    "object": {"JSON", "RECORD"},
 }
 
 
@@ -54,44 +61,58 @@ def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
     if contract.document.get("type") != "object":
         raise DocumentError("type", "must be object")
     _check_core(contract)
-    taken = {name.lower() for name in (*reserved, *SIGNALS)}
-    for column in contract.columns:
-        place = f"properties.{column.name}"
+    _check_fields(contract, (*reserved, *SIGNALS), contract.document.get("required", ()))
+    for name, fields in contract.records.items():
+        place = f"properties.{name}.items."
+        required = contract.properties[name]["items"].get("required", ())
+        _check_fields(fields, (ADDITIONAL_FIELDS,), required, place)
+    _compile(contract)
+    return contract
+
+
+def _check_fields(
+    fields: Fields, reserved: Iterable[str], required: Collection[str], prefix: str = ""
+) -> None:
+    """Check the columns of a claim's properties, or of a record's, at a place in the document."""
+    taken = {name.lower() for name in reserved}
+    records = fields.records if isinstance(fields, Contract) else ()
+    for column in fields.columns:
+        if column.name not in fields.properties:
+            continue  # the one that every record has for what is unknown
+        place = f"{prefix}properties.{column.name}"
         if not _COLUMN_NAME.fullmatch(column.name):
             raise DocumentError(place, "not a column name: letters, digits and _ only")
         if column.name.lower() in taken:
             raise DocumentError(place, "there is a column of this name; case does not matter")
         taken.add(column.name.lower())
-        _check_column_type(contract, column.name, column.type)
-        _check_extensions(contract, column.name)
-    _compile(contract)
-    return contract
+        schema = fields.properties[column.name]
+        _check_column_type(schema, column, place)
+        if column.type == "RECORD" and column.name not in records:
+            raise DocumentError(place, "a record must be an item of an array of the claim itself")
+        _check_extensions(schema, place, is_required=column.name in required)
 
 
-def _check_column_type(contract: Contract, name: str, column_type: str) -> None:
-    schema: Mapping[str, Any] = contract.properties[name]
+def _check_column_type(schema: Mapping[str, Any], column: Column, place: str) -> None:
     if isinstance(schema.get("items"), dict):
         schema = schema["items"]
     declared = schema.get("type", "string")
     types = [declared] if isinstance(declared, str) else declared
     json_type = next((one for one in types if one != "null"), "")
-    if column_type not in _COLUMN_TYPES.get(json_type, ()):
-        raise DocumentError(
-            f"properties.{name}", f"a BigQuery {column_type} column cannot hold a JSON {json_type}"
-        )
+    if column.type not in _COLUMN_TYPES.get(json_type, ()):
+        reason = f"a BigQuery {column.type} column cannot hold a JSON {json_type}"
+        raise DocumentError(place, reason)
+    if column.type == "RECORD" and "null" in types:
+        raise DocumentError(f"{place}.items.type", "a record must not be null")
 
 
-def _check_extensions(contract: Contract, name: str) -> None:
-    schema = contract.properties[name]
+def _check_extensions(schema: Mapping[str, Any], place: str, *, is_required: bool) -> None:
     if not isinstance(schema.get("x-separator", ""), str):
-        raise DocumentError(f"properties.{name}.x-separator", "must be text")
+        raise DocumentError(f"{place}.x-separator", "must be text")
     mode = schema.get("x-bigquery", {}).get("mode", "NULLABLE")
-    place = f"properties.{name}.x-bigquery.mode"
+    place = f"{place}.x-bigquery.mode"
     if mode not in ("NULLABLE", "REQUIRED"):
         raise DocumentError(place, "must be NULLABLE or REQUIRED; an array is REPEATED by itself")
-    if mode == "REQUIRED" and (
-        name not in contract.document.get("required", ()) or is_nullable(schema)
-    ):
+    if mode == "REQUIRED" and (not is_required or is_nullable(schema)):
         raise DocumentError(place, "REQUIRED needs a field that is required and never null")
 
 
@@ -113,6 +134,11 @@ def _check_core(contract: Contract) -> None:
         place = f"properties.{wanted.name}"
         if column.type != wanted.type or (column.mode == "REPEATED") != (wanted.mode == "REPEATED"):
             raise DocumentError(place, f"its column must stay {wanted.type}")
+        inner = {field.name: field.type for field in column.fields}
+        for field in wanted.fields:
+            if inner.get(field.name, field.type) != field.type:
+                where = f"{place}.items.properties.{field.name}"
+                raise DocumentError(where, f"its column must stay {field.type}")
         wanted_format = core.properties[wanted.name].get("format")
         if wanted_format not in (None, contract.properties[wanted.name].get("format")):
             raise DocumentError(f"{place}.format", f"must stay {wanted_format}")
@@ -143,7 +169,8 @@ def check_rules(text: str, contract: Contract) -> Rules:
         for name, schema in properties.items()
         if schema.get("x-label")
     }
-    known = set(contract.properties) | set(SIGNALS)
+    # A field of the default contract that this one lacks is null for every rule.
+    known = {*contract.properties, *Contract.default().properties, *SIGNALS}
     seen: set[str] = set()
     for section, some in (("risk_rules", rules.risk), ("quality_rules", rules.quality)):
         for place, rule in enumerate(some):

@@ -1,7 +1,7 @@
 """One spelling for each claim: what producers write differently and mean alike."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -88,8 +88,31 @@ def _list_of(spell: Callable[[Any], Any], separator: str | None) -> Callable[[An
     return spell_list
 
 
+def _record(column: Column, schema: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """The same for each field of a record."""
+    properties = schema["items"]["properties"]
+    spellers = [
+        (field.name, _speller(field, properties[field.name]))
+        for field in column.fields
+        if field.name in properties
+    ]
+    return lambda value: _spelt(value, spellers) if type(value) is dict else value
+
+
+def _spelt(
+    fields: Mapping[str, Any], spellers: Sequence[tuple[str, Callable[[Any], Any]]]
+) -> dict[str, Any]:
+    spelt = dict(fields)
+    for name, spell in spellers:
+        if name in spelt:
+            spelt[name] = spell(spelt[name])
+    return spelt
+
+
 def _speller(column: Column, schema: Mapping[str, Any]) -> Callable[[Any], Any]:
     spell = _SPELLINGS.get(column.type, _as_it_is)
+    if column.type == "RECORD":
+        spell = _record(column, schema)
     if column.mode == "REPEATED":
         spell = _list_of(spell, schema.get("x-separator"))
     if not is_nullable(schema):
@@ -109,8 +132,4 @@ class Normaliser:
 
     def normalise(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of the fields with each of the contract's in its one spelling."""
-        claim = dict(fields)
-        for name, spell in self._spellers:
-            if name in claim:
-                claim[name] = spell(claim[name])
-        return claim
+        return _spelt(fields, self._spellers)

@@ -1,7 +1,7 @@
 """The fraud risk score and its reasons: rules as data, applied to enriched claims."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib import resources
@@ -9,8 +9,8 @@ from itertools import repeat
 from operator import and_, or_
 from typing import Any, NamedTuple, Self
 
-from pipeline.claims.columns import Columns
-from pipeline.claims.contract import DocumentError
+from pipeline.claims.columns import Columns, are_empty
+from pipeline.claims.contract import Contract, DocumentError
 from pipeline.claims.signals.facts import Facts, not_null
 from pipeline.claims.verdicts import Condition, Schema, condition, verdicts
 
@@ -147,6 +147,8 @@ class Scorer:
         self._rules = (*rules.risk, *rules.quality)
         self._risk_count = len(rules.risk)
         self._facts = facts
+        self._blank = Contract.default().blank
+        """What rules see of a field that the contract of a job does not have."""
         by_field: dict[str, dict[int, Schema]] = {}
         self._across: list[tuple[int, Condition]] = []
         self._read_across: frozenset[str] = frozenset()
@@ -176,13 +178,24 @@ class Scorer:
         `facts` are claims with their signals.
         """
         size = len(next(iter(facts.values())))
-        fired: Iterable[int] = repeat(self._apart, size)
+        # One verdict is enough on a field that no claim has, as most of those for hospitals.
+        same, differing = self._apart, []
         for field, judged in self._verdicts.items():
-            fired = map(and_, fired, judged.on(facts[field]))
+            values = facts.get(field) or [self._blank.get(field)]
+            if are_empty(values):
+                same &= next(iter(judged.on(values[:1])))
+            else:
+                differing.append(judged.on(values))
+        fired: Iterable[int] = repeat(same, size)
+        for verdicts_on_field in differing:
+            fired = map(and_, fired, verdicts_on_field)
         if self._across:
-            read = {name: facts[name] for name in self._read_across}
+            read = {name: self._values(facts, name, size) for name in self._read_across}
             fired = map(or_, fired, map(self._fired_across, _claim_by_claim(read, size)))
         return list(fired)
+
+    def _values(self, facts: Columns, field: str, size: int) -> Sequence[Any]:
+        return facts.get(field) or [self._blank.get(field)] * size
 
     def _fired_across(self, facts: dict[str, Any]) -> int:
         return sum(bit for bit, is_met in self._across if is_met(facts))

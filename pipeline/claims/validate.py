@@ -1,20 +1,20 @@
 """From the fields of a message to a claim: every field of the contract, in its one spelling."""
 
+import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
-from pipeline.claims.contract import Contract
+from pipeline.claims.contract import ADDITIONAL_FIELDS, Contract
 from pipeline.claims.normalise import Normaliser
+from pipeline.claims.records import MISSPELT, complete, is_misspelt
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.storable import json_column, json_text
 
+__all__ = ["ADDITIONAL_FIELDS", "STAGE", "ClaimValidator"]
+
 STAGE = "validate"
-ADDITIONAL_FIELDS = "additional_fields"
-"""The column that keeps, as JSON, what the contract does not know."""
 
-_MISSPELT: Mapping[str, set[type]] = {"INTEGER": {float, Decimal}, "FLOAT": {Decimal}}
-
+_PLACE = re.compile(r"\[\d+\]")
 _TOO_DEEP = Rejection(STAGE, "nesting_too_deep", "arrays or objects are nested too deeply")
 
 
@@ -27,9 +27,9 @@ class ClaimValidator:
         # What JSON Schema lets pass in another spelling than its column's: it takes 45.0 for an
         # integer, and a claim holds 45.
         self._misspelt = [
-            (column.name, {list} if column.mode == "REPEATED" else _MISSPELT[column.type])
+            (column.name, {list} if column.mode == "REPEATED" else MISSPELT[column.type])
             for column in contract.columns
-            if column.type in _MISSPELT
+            if column.type in MISSPELT
         ]
         self._blank = {**contract.blank, ADDITIONAL_FIELDS: None}
         self._objects = [column.name for column in contract.columns if column.type == "JSON"]
@@ -47,7 +47,10 @@ class ClaimValidator:
                 return [self._without_unknown(many[0])]
             return [outcome for fields in many for outcome in self.validate([fields])]
         claims: list[dict[str, Any] | Rejection] = [self._blank | fields for fields in many]
-        width, has_objects = len(self._blank), bool(self._objects)
+        width = len(self._blank)
+        has_objects = bool(self._objects) or any(
+            [fields.get(name) for name in self._contract.records for fields in many]
+        )
         for place, (fields, claim) in enumerate(zip(many, claims, strict=True)):
             if not canonical[place]:
                 claims[place] = self._normalised(fields)
@@ -65,6 +68,10 @@ class ClaimValidator:
                     is_canonical and its not in misspelt
                     for is_canonical, its in zip(canonical, types, strict=True)
                 ]
+        for name, of_record in self._contract.records.items():
+            for place, fields in enumerate(many):
+                if canonical[place] and fields.get(name):
+                    canonical[place] = not is_misspelt(fields[name], of_record)
         return canonical
 
     def _without_unknown(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
@@ -96,6 +103,9 @@ class ClaimValidator:
             for name in self._objects:
                 json_column(fields.get(name))  # no deeper than its column takes it
             claim = self._blank | fields
+            for name, of_record in self._contract.records.items():
+                if claim[name]:
+                    claim[name] = complete(claim[name], of_record)
             if len(claim) == len(self._blank) and ADDITIONAL_FIELDS not in fields:
                 return claim
             extra = {name: value for name, value in fields.items() if name not in known}
@@ -107,11 +117,12 @@ class ClaimValidator:
 
     def _rejection(self, claim: Mapping[str, Any], violations: tuple[Violation, ...]) -> Rejection:
         first = violations[0]
+        place = _PLACE.sub("[]", first.field)  # one text for whichever record it is
         claim_id = claim.get("claim_id")
         return Rejection(
             STAGE,
             "schema_violation",
-            f"{first.field}: {first.message}".removeprefix(": "),
+            f"{place}: {first.message}".removeprefix(": "),
             violations,
             claim_id if isinstance(claim_id, str) and len(claim_id) <= 128 else None,
         )

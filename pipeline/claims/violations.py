@@ -26,13 +26,34 @@ _TEXTS = {
 }
 
 
+def is_record(schema: Mapping[str, Any]) -> bool:
+    """Whether the items of an array are records: objects whose fields are columns."""
+    return bool(schema.get("x-bigquery", {}).get("type") == "RECORD")
+
+
 def field_path(path: Sequence[str | int], properties: Mapping[str, Any]) -> str:
-    """A path as `diagnosis_codes[]`; names that the contract does not know become `*`."""
-    parts = [
-        "[]" if isinstance(step, int) else step if depth == 0 and step in properties else ".*"
-        for depth, step in enumerate(path)
-    ]
-    return "".join(parts)
+    """A path as `diagnosis_codes[]` or `service_lines[17].units`.
+
+    A record is named by its place, from 0; names that the contract does not know become `*`.
+    """
+    schema: Mapping[str, Any] = {"properties": properties}
+    parts = []
+    for step in path:
+        schema = _within(schema, step)
+        if isinstance(step, int):
+            parts.append(f"[{step}]" if is_record(schema) else "[]")
+        else:
+            parts.append(f".{step if schema else '*'}")
+    return "".join(parts).removeprefix(".")
+
+
+def _within(schema: Mapping[str, Any], step: str | int) -> Mapping[str, Any]:
+    """What a schema says of an item or a property; nothing of what it does not know."""
+    if isinstance(step, int):
+        inner = schema.get("items", {})
+    else:
+        inner = schema.get("properties", {}).get(step, {})
+    return inner if isinstance(inner, dict) else {}
 
 
 def describe(error: ValidationError, properties: Mapping[str, Any]) -> Violation:
@@ -43,9 +64,9 @@ def describe(error: ValidationError, properties: Mapping[str, Any]) -> Violation
     if rule == "required":
         missing = f"{field}.{told['property']}" if field else str(told["property"])
         return Violation(missing, rule, "required but missing")
-    schema: Mapping[str, Any] = properties.get(field.removesuffix("[]"), {})
-    if field.endswith("[]"):
-        schema = schema.get("items", {})
+    schema: Mapping[str, Any] = {"properties": properties}
+    for step in error.instance_path:
+        schema = _within(schema, step)
     if rule == "pattern" and "format" in schema and schema.get("pattern") is None:
         rule = "format"  # the contract's own pattern for storable dates
     if rule == "format":

@@ -146,6 +146,16 @@ class Launch:
         "BOOLEAN",
         default=True,
     )
+    create_views: bool = _parameter(
+        "Create views",
+        "Whether the launch makes the views of the claims table: the claims as they stand, with"
+        " replacements and voids settled, their lines, and the input layer of the Tuva Project.",
+        "Output",
+        "BOOLEAN",
+        default=False,
+        parent="create_tables",
+        parent_value="true",
+    )
     dataset_location: str | None = _parameter(
         "Location of new datasets",
         "Location in which the launch creates a missing dataset; without it a missing dataset"

@@ -106,7 +106,7 @@ def targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]
 
 
 def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[str, str]:
-    """Create and extend the two tables; what was done, by table.
+    """Create and extend the two tables, make views if asked; what was done, by table and view.
 
     `project` pays for the calls; None means the project of each table.
 
@@ -126,6 +126,8 @@ def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[
                 )
                 done[str(name)] = setup.ensure(name, table, retention)
                 _log.info("%s %s: %s", parameter, name, done[str(name)])
+                if launch.create_views and parameter == "output_table":
+                    done |= dict.fromkeys(setup.make_views(name, table), "made")
         except TableError as error:
             raise ParameterError(parameter, str(error)) from None
         except GoogleAuthError as error:  # no client without credentials

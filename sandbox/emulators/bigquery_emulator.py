@@ -15,6 +15,7 @@ from bqemulator.api.routes import tabledata
 from bqemulator.catalog.models import TableMeta
 from bqemulator.cli import main
 from bqemulator.grpc_api import write_servicer
+from bqemulator.sql import catalog_schema
 from bqemulator.storage import engine
 from bqemulator.versioning.snapshots import SnapshotManager
 from duckdb_extensions import import_extension
@@ -124,6 +125,20 @@ def _mend_nested_fields() -> None:
     write_servicer._table_arrow_schema = table_arrow_schema
 
 
+def _mend_stars() -> None:
+    """A star is written out with the columns of the catalogue, where a RECORD has no type.
+
+    Without this, `SELECT *` loses the RECORD columns of a table as soon as a query calls a
+    function of text or time.
+    """
+    type_of = catalog_schema._safe_bq_to_duckdb
+
+    def some_type_of(bq_type: str) -> str:
+        return type_of(bq_type) or "UNKNOWN"
+
+    catalog_schema._safe_bq_to_duckdb = some_type_of
+
+
 def _mend_snapshots() -> None:
     """Every append copies its whole table, for time travel, and keeps the copy.
 
@@ -157,5 +172,6 @@ if __name__ == "__main__":
     _mend_shared_connection()
     _mend_stream_names()
     _mend_nested_fields()
+    _mend_stars()
     _mend_snapshots()
     main()

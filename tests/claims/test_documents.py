@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.basis import Unchanging
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Contract, DocumentError, default_contract_text
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.message import Message
@@ -14,7 +16,7 @@ from pipeline.claims.score import Scorer, default_rules_text
 from pipeline.claims.signals.facts import Facts
 from pipeline.claims.stages import Parse, Validate
 from tests.support.claims.case_files import Case, identity, load, text_of
-from tests.support.claims.core import CLEAN, CONTRACT, RULES, outcome_of
+from tests.support.claims.core import CLEAN, CONTRACT, NOW, RULES, outcome_of
 
 OURS = ("risk_reasons", "message_id")
 
@@ -144,11 +146,17 @@ def test_rule_may_not_read_a_field_that_is_marked_as_label() -> None:
         check_rules(json.dumps(rules), check_contract(json.dumps(document), OURS))
 
 
-def test_default_rules_need_the_fields_that_they_read() -> None:
+def test_default_rules_serve_a_schema_without_the_fields_that_they_read() -> None:
     document = json.loads(default_contract_text())
-    del document["properties"]["patient_gender"]
-    with pytest.raises(DocumentError, match=r"^quality_rules\[\d\].when: "):
-        check_rules(default_rules_text(), check_contract(json.dumps(document), OURS))
+    core = document["required"]
+    document["properties"] = {name: document["properties"][name] for name in core}
+    contract = check_contract(json.dumps(document), OURS)
+    rows = ClaimRows(contract, Unchanging(check_rules(default_rules_text(), contract)), 0.5, "test")
+    claim = outcome_of(Validate(contract), {name: CLEAN[name] for name in core})
+    assert isinstance(claim, dict)
+    row = rows.rows([Message(b"")], [claim], NOW)[0]
+    assert row["risk_reasons"] == ("no_diagnosis", "no_procedure")
+    assert "missing_patient_gender" in row["quality_issues"]
 
 
 def test_documents_survive_the_way_to_a_worker() -> None:
@@ -156,7 +164,7 @@ def test_documents_survive_the_way_to_a_worker() -> None:
     assert contract.accept([CLEAN]) == [True]
     contract, rules = pickle.loads(pickle.dumps((contract, rules)))  # compiled by now
     assert (contract.text, contract.columns) == (CONTRACT.text, CONTRACT.columns)
-    assert contract.version == CONTRACT.version == "1.0.0"
+    assert contract.version == CONTRACT.version == "2.0.0"
     assert (rules.text, rules.risk, rules.quality) == (RULES.text, RULES.risk, RULES.quality)
 
 

@@ -1,5 +1,7 @@
 """Each field of the contract: what it takes, how it is spelt afterwards, and what it refuses."""
 
+import re
+
 import pytest
 
 from pipeline.claims.rejection import Rejection
@@ -21,6 +23,21 @@ def rules_of(field: str) -> set[str]:
         rules.add("required")
     if field in CONTRACT.names("NUMERIC"):
         rules |= NUMERIC_RULES
+    return rules
+
+
+def rules_of_items(field: str) -> set[str]:
+    """The rules that the items of an array can break, as a case of the first item spells them."""
+    if field not in CONTRACT.records:
+        return {"[].type"}
+    fields, rules = CONTRACT.records[field], {"[0].type"}
+    for name, schema in fields.properties.items():
+        of_name = schema.keys() - ANNOTATIONS - {"items"}
+        if name in fields.names("NUMERIC"):
+            of_name |= NUMERIC_RULES
+        rules |= {f"[0].{name}.{rule}" for rule in of_name}
+        items = schema.get("items", {}).keys() - ANNOTATIONS
+        rules |= {f"[0].{name}[].{rule}" for rule in items}
     return rules
 
 
@@ -57,10 +74,14 @@ def test_every_rule_of_a_field_has_an_accepting_case(field: str) -> None:
 
 @pytest.mark.parametrize("field", CONTRACT.properties)
 def test_every_rule_of_a_field_has_a_rejecting_case(field: str) -> None:
-    violated = {rule for case in FIELDS[field] for rule in case.get("violates", ())}
+    violated = {
+        re.sub(r"^\[\d+\]", "[0]", rule)
+        for case in FIELDS[field]
+        for rule in case.get("violates", ())
+    }
     wanted = rules_of(field) - {SPELLING, "items"}
     if "items" in rules_of(field):
-        wanted.add("[].type")
+        wanted |= rules_of_items(field)
     assert violated == wanted
     for case in FIELDS[field]:
         assert case["rule"] in rules_of(field), "a case of a rule that the field does not have"

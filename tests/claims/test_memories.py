@@ -27,13 +27,18 @@ UNLIMITED = {
 }
 OWN = check_contract(json.dumps({**CONTRACT.document, "properties": {**UNLIMITED, **OWN_FIELDS}}))
 TEXTS = OWN.names("STRING")
-ARRAYS = [column.name for column in OWN.columns if column.mode == "REPEATED"]
+ARRAYS = [
+    column.name
+    for column in OWN.columns
+    if column.mode == "REPEATED" and column.type not in ("RECORD", "JSON")
+]
 LARGE = {
     **dict.fromkeys(TEXTS, '"%s"' % ("x" * SIZE + "{}")),
     **dict.fromkeys(ARRAYS, '["%s"]' % ("x" * SIZE + "{}")),
     "total": "0." + "1" * SIZE + "{}",
     "visits": '["2026-01-01T10:00:00.%sZ"]' % ("1" * SIZE + "{}"),
     "plan": '{{"name": "%s"}}' % ("x" * SIZE + "{}"),
+    "service_lines": '[{{"procedure_code": "%s"}}]' % ("x" * SIZE + "{}"),
     "lines": '[{{"name": "%s"}}]' % ("x" * SIZE + "{}"),
     "unknown": '"%s"' % ("x" * SIZE + "{}"),
 }

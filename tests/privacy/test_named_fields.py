@@ -247,7 +247,7 @@ def test_field_that_cannot_hold_a_pseudonym(text: str, reason: str):
 
 def test_every_text_field_of_the_default_contract_can():
     texts = CONTRACT.names("STRING")
-    assert len(texts) == 9
+    assert len(texts) == 19
     assert check_names(" , ".join((*texts, "notes")), CONTRACT) == texts
 
 

@@ -11,7 +11,9 @@ from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from pipeline import clients
+from pipeline.claims.contract import Column
 from pipeline.claims.tables import Table, TableName
+from pipeline.sinks.bigquery import views
 from pipeline.sinks.bigquery.table_fit import ALIASES, DAY_MS, Fit, TableError, field_of, fit_of
 
 _RETRY = DEFAULT_RETRY.with_timeout(5)  # a launch fails in seconds
@@ -60,6 +62,21 @@ class TableSetup:
             if found is None:
                 return self._create_table(name, table, retention_days)
             return self._evolve(fit_of(found, name, table), name, table, retention_days)
+
+    def make_views(self, claims: TableName, table: Table) -> list[str]:
+        """Make the views of a claims table, or make them anew; their names.
+
+        Raises:
+            TableError: the table lacks columns that the views read, or BigQuery refuses.
+        """
+        lacking = views.lacking(table.columns)
+        if lacking:
+            raise TableError(f"{claims}: no views without the columns {', '.join(lacking)}")
+        statements = views.statements(claims)
+        with _answers(claims):
+            for statement in statements.values():
+                self._client.query_and_wait(statement, wait_timeout=self._timeout)
+        return list(statements)
 
     def look(self, name: TableName, table: Table) -> Fit | None:
         """How the table fits, without any change to it; None if it does not exist.
@@ -150,11 +167,21 @@ class TableSetup:
         # bqemulator's update changes its catalogue only, its DDL the storage only.
         for column in table.columns:
             if column.name in added:
-                sql_type = _SQL_TYPES.get(column.type, column.type)
-                sql_type = f"ARRAY<{sql_type}>" if column.mode == "REPEATED" else sql_type
-                self._client.query_and_wait(
-                    f"ALTER TABLE `{name}` ADD COLUMN IF NOT EXISTS {column.name} {sql_type}"
-                )
+                change = f"ADD COLUMN IF NOT EXISTS {column.name} {_sql_type(column)}"
+            elif any(each.startswith(f"{column.name}.") for each in added):
+                change = f"ALTER COLUMN {column.name} SET DATA TYPE {_sql_type(column)}"
+            else:
+                continue
+            self._client.query_and_wait(f"ALTER TABLE `{name}` {change}")
+
+
+def _sql_type(column: Column) -> str:
+    """A column's type in GoogleSQL."""
+    sql_type = _SQL_TYPES.get(column.type, column.type)
+    if column.fields:
+        inner = ", ".join(f"{field.name} {_sql_type(field)}" for field in column.fields)
+        sql_type = f"STRUCT<{inner}>"
+    return f"ARRAY<{sql_type}>" if column.mode == "REPEATED" else sql_type
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from google.api_core.exceptions import NotFound
@@ -10,11 +11,23 @@ from google.cloud.bigquery import SchemaField
 
 from pipeline import clients
 from pipeline.claims.contract import Column, Contract
-from pipeline.claims.tables import Table, TableName, claims_table, errors_table
+from pipeline.claims.tables import (
+    CLAIM_OUTCOME,
+    Table,
+    TableName,
+    claims_table,
+    errors_table,
+)
 from pipeline.sinks.bigquery.table_fit import TableError
 from pipeline.sinks.bigquery.table_setup import TableSetup
 from sandbox.emulators.emulators import PROJECT, BigqueryServer
 
+FIELDS_OF_CONTRACT_1 = (
+    *("claim_id", "patient_id", "provider_id", "billing_npi", "claim_amount", "diagnosis_codes"),
+    *("procedure_codes", "service_date", "submission_date", "claim_status", "provider_region"),
+    *("patient_age", "patient_gender", "place_of_service", "notes", "ingest_ts"),
+    "synthetic_label_is_fraud",
+)
 DAY_MS = 24 * 60 * 60 * 1000
 SMALL = Table(
     (
@@ -153,6 +166,7 @@ def test_required_column_is_added_as_nullable(client, setup, name):
 
 def test_nested_field_is_added(client, setup, name):
     setup.ensure(name, SMALL)
+    insert(client, name, {"id": "a", "at": "2026-11-01T00:00:00Z", "parts": [{"key": "k"}]})
     parts = replace(SMALL.columns[3], fields=(Column("key", "STRING"), Column("value", "STRING")))
     wider = replace(SMALL, columns=(*SMALL.columns[:3], parts))
     assert setup.ensure(name, wider) == "added parts.value"
@@ -161,7 +175,40 @@ def test_nested_field_is_added(client, setup, name):
         ("key", "NULLABLE"),
         ("value", "NULLABLE"),
     ]
+    later = {"id": "b", "at": "2026-11-01T00:00:00Z", "parts": [{"key": "k", "value": "v"}]}
+    insert(client, name, later)
+    old, new = (row["parts"] for row in rows_of(client, name))
+    assert (old, new) == ([{"key": "k", "value": None}], [{"key": "k", "value": "v"}])
     assert setup.ensure(name, wider) == "unchanged"
+
+
+def test_a_table_of_contract_1_is_extended_and_its_rows_read_well(client, setup, name):
+    after = claims_table(Contract.default())
+    outcome = tuple(column.name for column in CLAIM_OUTCOME)
+    columns = tuple(c for c in after.columns if c.name in (*FIELDS_OF_CONTRACT_1, *outcome))
+    before = replace(after, columns=columns)
+    setup.ensure(name, before)
+    row = {"claim_id": "A", "patient_id": "P", "provider_id": "V", "claim_amount": "1.50"}
+    row |= {"claim_status": "PAID", "diagnosis_codes": ["I10"]}
+    insert(client, name, row | {"processing_timestamp": "2026-11-01T00:00:00Z"})
+    added = setup.ensure(name, after).removeprefix("added ").split(", ")
+    assert set(added) == set(Contract.default().properties) - set(FIELDS_OF_CONTRACT_1)
+    lines = [{"line_number": 1, "units": "2", "modifiers": ["25"], "charge_amount": "1.50"}]
+    new = {"claim_id": "B", "service_lines": lines, "processing_timestamp": "2026-11-02T00:00:00Z"}
+    insert(client, name, row | new)
+    setup.make_views(name, after)
+    query = f"SELECT * FROM `{name}_current` ORDER BY claim_id"
+    old, other = (dict(found) for found in client.query_and_wait(query))
+    assert (old["claim_amount"], old["diagnosis_codes"]) == (Decimal("1.5"), ["I10"])
+    assert (old["service_lines"], old["claim_type"], old["paid_amount"]) == ([], None, None)
+    assert other["service_lines"][0]["units"] == 2
+    assert setup.ensure(name, after) == "unchanged"
+
+
+def test_views_need_their_columns(setup, name):
+    setup.ensure(name, SMALL)
+    with pytest.raises(TableError, match="no views without the columns .*original_claim_id"):
+        setup.make_views(name, SMALL)
 
 
 def test_columns_of_others_are_kept(client, setup, name):

@@ -7,6 +7,7 @@ field, so that a row is the concatenation of what these functions give.
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache, partial
+from itertools import chain, islice, repeat
 from typing import Any, Final
 
 from pipeline.claims.contract import Column
@@ -255,5 +256,27 @@ def arrays(encode: FieldEncoder) -> ColumnEncoder:
         if not types.issuperset(map(type, values)):
             return map(encode, (tuple(v) if type(v) is list else v for v in values))
         return map(encode, map(tuple, values))
+
+    return encode_column
+
+
+def records(
+    number: int, encode_rows: Callable[[Sequence[Any]], list[bytes]], encode: FieldEncoder
+) -> ColumnEncoder:
+    """The encoder of a REPEATED column of records, all records of the rows in one go.
+
+    Args:
+        number: of the field, from 1.
+        encode_rows: encodes records.
+        encode: encodes the array of one row.
+    """
+    tag, types = _tag(number, _DELIMITED), set(EXACT_TYPES["REPEATED"][:2])
+
+    def encode_column(values: Sequence[Any]) -> Iterable[bytes]:
+        if not types.issuperset(map(type, values)):
+            return map(encode, values)
+        data = encode_rows(list(chain.from_iterable(values)))
+        fields = map(b"".join, zip(repeat(tag), map(varint, map(len, data)), data))
+        return [b"".join(islice(fields, len(items))) for items in values]
 
     return encode_column

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from pipeline.claims.columns import Rows
+from pipeline.claims.columns import Rows, are_empty
 from pipeline.claims.contract import Column
 from pipeline.claims.memory import Memory
 from pipeline.sinks.bigquery.encode.field_encoders import (
@@ -21,11 +21,12 @@ from pipeline.sinks.bigquery.encode.field_encoders import (
     arrays,
     column_encoder,
     field_encoder,
+    records,
     repeated,
 )
 from pipeline.sinks.bigquery.encode.row_refusals import RowRefused, violation, violations_of
 from pipeline.sinks.bigquery.encode.row_schema import message_class, row_descriptor
-from pipeline.sinks.bigquery.encode.wire_values import ValueRefused
+from pipeline.sinks.bigquery.encode.wire_values import EXACT_TYPES, ValueRefused
 
 _RECURRING: Final = {"STRING", "GEOGRAPHY", "JSON", "DATE", "TIME", "DATETIME", "TIMESTAMP"}
 """Types of text, whose fields are worth remembering; numbers are not, as 1 is True to a dict."""
@@ -33,6 +34,12 @@ _REMEMBERED: Final = 1024
 """Values of a column whose fields are kept."""
 _SMALL: Final = 100
 """Bytes of the largest field that is kept."""
+_EMPTY: Final[dict[str, tuple[type, ...]]] = {
+    "REQUIRED": (),
+    "NULLABLE": (type(None),),
+    "REPEATED": EXACT_TYPES["REPEATED"],
+}
+"""By mode: types of values that may stand for nothing."""
 _REFUSALS: Final = (TypeError, ValueError, AttributeError, OverflowError, struct.error)
 """What field encoders raise."""
 
@@ -75,10 +82,13 @@ class _Record:
         self._encoders: list[FieldEncoder] = []
         self._column_encoders: list[ColumnEncoder] = []
         for number, column in enumerate(columns, 1):
-            encode = field_encoder(column, number, _Record(column.fields).encode)
+            record = _Record(column.fields)
+            encode = field_encoder(column, number, record.encode)
             if column.mode == "REPEATED":
                 encode = repeated(encode)
                 encode_column: ColumnEncoder = partial(map, encode)
+                if column.type == "RECORD":
+                    encode_column = records(number, record.encode_rows, encode)
             else:
                 encode_column = column_encoder(column, number, encode)
             if column.type in _RECURRING:
@@ -88,6 +98,7 @@ class _Record:
                     encode, encode_column = _hashable(encode), arrays(encode)
             self._encoders.append(encode)
             self._column_encoders.append(encode_column)
+        self._empty_types = [_EMPTY[column.mode] for column in columns]
         self.encoded = 0
         """Rows so far."""
 
@@ -103,8 +114,14 @@ class _Record:
         while columns and _is_one_text(columns[-1]):
             same = self._encoders[len(columns) - 1](columns.pop()[0]) + same
             encoders.pop()
-        # Each column to its end, so that what it needs stays in the processor's cache.
-        fields = [list(encode(values)) for encode, values in zip(encoders, columns, strict=True)]
+        # Each column to its end, so that what it needs stays in the processor's cache. One that is
+        # empty in all rows, as most of those for hospitals are in claims of others, adds nothing.
+        empty_types = self._empty_types[: len(columns)]
+        fields = [
+            list(encode(values))
+            for encode, values, types in zip(encoders, columns, empty_types, strict=True)
+            if not (type(values[0]) in types and are_empty(values))
+        ]
         return list(map(b"".join, zip(*fields, [same] * len(rows), strict=True)))
 
     def _columns_of(self, rows: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[Any]]:

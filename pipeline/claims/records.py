@@ -1,0 +1,51 @@
+"""Records within a claim, such as service lines: every field of the contract in each of them."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from pipeline.claims.contract import ADDITIONAL_FIELDS, Fields
+from pipeline.claims.storable import decimal_text, json_column
+
+Record = dict[str, Any]
+
+MISSPELT: Mapping[str, set[type]] = {"INTEGER": {float, Decimal}, "FLOAT": {Decimal}}
+"""Types of values that JSON Schema takes for a column's, in another spelling: 45.0 for 45."""
+
+
+def is_misspelt(records: Sequence[Record], fields: Fields) -> bool:
+    """Whether a value in valid records has another spelling than its column's."""
+    for column in fields.columns:
+        types = MISSPELT.get(column.type, set())
+        for record in records if types else ():
+            value = record.get(column.name)
+            if value is not None and any(
+                type(each) in types for each in (value if type(value) is list else (value,))
+            ):
+                return True
+    return False
+
+
+def complete(records: Sequence[Record], fields: Fields) -> list[Record]:
+    """Normalised records with all fields: null where one is missing, what is unknown as JSON.
+
+    Raises:
+        RecursionError: a value for a JSON column is nested too deeply.
+    """
+    completed = []
+    for record in records:
+        whole = fields.blank | record
+        if len(whole) > len(fields.blank) or ADDITIONAL_FIELDS in record:
+            known = fields.properties
+            unknown = {name: value for name, value in record.items() if name not in known}
+            whole = {name: whole[name] for name in fields.blank}
+            whole[ADDITIONAL_FIELDS] = unknown
+        for name in fields.objects:
+            whole[name] = json_column(whole[name])
+        completed.append(whole)
+    return completed
+
+
+def as_columns_take_them(records: Sequence[Record], numerics: Sequence[str]) -> list[Record]:
+    """Complete records with their exact numbers as text."""
+    return [record | {name: decimal_text(record[name]) for name in numerics} for record in records]

@@ -1,0 +1,99 @@
+-- The claims as they stand now: each claim once, with its replacements and voids settled.
+-- Of rows that were processed in a range of time. A claim is hidden once another one names it as its
+-- original, whichever came first; of several that name the same original, the newest stands; a void
+-- stands for nothing. Newest is what was submitted last, then what Pub/Sub took and what we processed
+-- last. `superseded_claim_ids` names the claims that a row stands in for. Ids are compared without
+-- case and spaces, within a payer. An original is looked for in chains of eight.
+WITH versions AS (
+  SELECT
+    stored.*,
+    UPPER(REGEXP_REPLACE(CONCAT(IFNULL(payer_id, ''), '|', claim_id), r'\s', '')) AS _claim,
+    UPPER(REGEXP_REPLACE(CONCAT(IFNULL(payer_id, ''), '|', original_claim_id), r'\s', ''))
+      AS _original,
+    COALESCE(
+      NULLIF(TRIM(claim_frequency_code), ''),
+      IF(REGEXP_CONTAINS(bill_type, r'^0?[0-9]{3}\z'), RIGHT(bill_type, 1), NULL),
+      IF(original_claim_id IS NULL, '1', '7')
+    ) AS _frequency
+  FROM `${CLAIMS_TABLE}` AS stored
+  WHERE processing_timestamp >= @since AND processing_timestamp < @until
+),
+-- Of each replacement and void, the original that its newest row names.
+parents AS (
+  SELECT _claim AS child, _original AS parent
+  FROM versions
+  WHERE _frequency IN ('7', '8') AND _original <> _claim
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY _claim
+    ORDER BY
+      COALESCE(submission_date, DATE(publish_time), DATE(processing_timestamp)) DESC,
+      COALESCE(publish_time, processing_timestamp) DESC,
+      processing_timestamp DESC,
+      message_id DESC
+  ) = 1
+),
+chains AS (
+  SELECT
+    p1.child,
+    IF(
+      p8.parent IS NULL,
+      COALESCE(
+        p7.parent, p6.parent, p5.parent, p4.parent, p3.parent, p2.parent, p1.parent
+      ),
+      -- Claims that name each other in a circle: all of them end in the same four.
+      LEAST(p5.parent, p6.parent, p7.parent, p8.parent)
+    ) AS first,
+    IFNULL(
+      p1.child IN (p2.parent, p3.parent, p4.parent, p5.parent, p6.parent, p7.parent, p8.parent),
+      FALSE
+    ) AS is_circle
+  FROM parents AS p1
+  LEFT JOIN parents AS p2 ON p2.child = p1.parent
+  LEFT JOIN parents AS p3 ON p3.child = p2.parent
+  LEFT JOIN parents AS p4 ON p4.child = p3.parent
+  LEFT JOIN parents AS p5 ON p5.child = p4.parent
+  LEFT JOIN parents AS p6 ON p6.child = p5.parent
+  LEFT JOIN parents AS p7 ON p7.child = p6.parent
+  LEFT JOIN parents AS p8 ON p8.child = p7.parent
+),
+named AS (SELECT DISTINCT parent FROM parents),
+members AS (
+  SELECT
+    versions.*,
+    COALESCE(chains.first, versions._claim) AS _chain,
+    CASE WHEN named.parent IS NULL THEN 0 WHEN chains.is_circle THEN 1 ELSE 2 END AS _hidden
+  FROM versions
+  LEFT JOIN chains ON chains.child = versions._claim
+  LEFT JOIN named ON named.parent = versions._claim
+),
+ranked AS (
+  SELECT
+    *,
+    ROW_NUMBER() OVER newest_first AS _place,
+    FIRST_VALUE(_claim) OVER newest_first AS _standing
+  FROM members
+  WINDOW newest_first AS (
+    PARTITION BY _chain
+    ORDER BY
+      _hidden,
+      IF(_frequency IN ('7', '8'), 0, 1),
+      COALESCE(submission_date, DATE(publish_time), DATE(processing_timestamp)) DESC,
+      COALESCE(publish_time, processing_timestamp) DESC,
+      processing_timestamp DESC,
+      message_id DESC
+  )
+),
+superseded AS (
+  SELECT _chain, ARRAY_AGG(DISTINCT claim_id ORDER BY claim_id) AS superseded_claim_ids
+  FROM ranked
+  WHERE _claim <> _standing
+  GROUP BY _chain
+)
+SELECT
+  ranked.* EXCEPT (
+    _claim, _original, _frequency, _chain, _hidden, _place, _standing
+  ),
+  IFNULL(superseded.superseded_claim_ids, []) AS superseded_claim_ids
+FROM ranked
+LEFT JOIN superseded ON superseded._chain = ranked._chain
+WHERE ranked._place = 1 AND ranked._hidden < 2 AND ranked._frequency <> '8'

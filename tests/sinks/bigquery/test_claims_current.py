@@ -1,0 +1,142 @@
+"""The claims as they stand: the view on the emulator against a reference in plain Python."""
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from google.cloud import bigquery
+
+from pipeline.claims.contract import Contract
+from pipeline.claims.tables import TableName, claims_table
+from pipeline.sinks.bigquery.table_setup import TableSetup
+from tests.support.bigquery.current_reference import Row, standing
+
+CASES = Path(__file__).parents[2] / "cases/current/histories.json"
+FILLED = {"patient_id": "P", "provider_id": "V", "claim_amount": "1", "claim_status": "PAID"}
+HISTORIES = 400
+
+
+@pytest.fixture(scope="module")
+def table(bigquery_client: bigquery.Client) -> TableName:
+    """A claims table with its views: made once, so that each test has claims of its own."""
+    dataset = f"{bigquery_client.project}.claims_current"
+    bigquery_client.create_dataset(dataset)
+    name = TableName.parse(f"{dataset}.claims")
+    setup, wanted = TableSetup(bigquery_client, create=True), claims_table(Contract.default())
+    setup.ensure(name, wanted)
+    setup.make_views(name, wanted)
+    return name
+
+
+def insert(client: bigquery.Client, table: TableName, rows: Sequence[Row]) -> None:
+    assert not client.insert_rows_json(str(table), [FILLED | row for row in rows])
+
+
+def found(client: bigquery.Client, relation: str) -> dict[str, list[str]]:
+    rows = client.query_and_wait(f"SELECT message_id, superseded_claim_ids FROM {relation}")
+    return {row["message_id"]: row["superseded_claim_ids"] for row in rows}
+
+
+def history(rng: Random, seed: int, number: int) -> Iterator[Row]:
+    """1 to 6 versions of a claim, in a random order of arrival, some of them written twice."""
+    ids = [f"H{seed}.{number}-{letter}" for letter in "ABCDEF"]
+    versions = rng.randint(1, 6)
+    payer = rng.choice([None, None, None, "PAYER 1"])
+    hours = rng.sample(range(10, 24), versions)
+    for place in range(versions):
+        claim = ids[rng.randint(0, place)] if rng.random() < 0.3 else ids[place]
+        # The first of a chain, the one before, any, one that never comes, the claim itself.
+        original = rng.choice(
+            [ids[0], ids[max(place - 1, 0)], rng.choice(ids[: place + 1])] * 3
+            + [f"H{seed}.{number}-X", claim]
+        )
+        code = (
+            rng.choice(["7", "7", "7", "7", "8", "1", "5", None, " 7 "])
+            if place
+            else rng.choice(["1", None])
+        )
+        spelt = rng.choice(
+            [str, str.lower, lambda text: f" {text}", lambda text: f"{text[:2]} {text[2:]}"]
+        )
+        row: Row = {
+            "claim_id": spelt(claim) if rng.random() < 0.3 else claim,
+            "claim_frequency_code": code,
+            "original_claim_id": original if place and rng.random() < 0.85 else None,
+            "payer_id": payer,
+            "bill_type": rng.choice(["117", "0138", "131"]) if rng.random() < 0.1 else None,
+            "submission_date": f"2026-10-{rng.randint(1, 4):02d}" if rng.random() < 0.8 else None,
+            "publish_time": f"2026-11-01T{hours[place]:02d}:00:00Z" if rng.random() < 0.9 else None,
+            "processing_timestamp": f"2026-11-02T{hours[place]:02d}:{rng.randint(10, 59)}:00Z",
+            "message_id": f"{seed}.{number}.{place}",
+        }
+        yield row
+        if rng.random() < 0.1:
+            yield row | {"processing_timestamp": "2026-11-03T00:00:00Z"}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_random_histories(seed: int, bigquery_client: bigquery.Client, table: TableName) -> None:
+    rng = Random(seed)
+    histories = [list(history(rng, seed, number)) for number in range(HISTORIES)]
+    rows = [row for some in histories for row in some]
+    rng.shuffle(rows)
+    insert(bigquery_client, table, rows)
+    shown = found(bigquery_client, f"`{table}_current`")
+    for some in histories:
+        ids = {row["message_id"] for row in some}
+        assert {id: of for id, of in shown.items() if id in ids} == standing(some), some
+    hidden = {row["message_id"] for row in rows} - shown.keys()
+    assert HISTORIES / 2 < len(hidden)  # the histories are not all of one claim
+
+
+def arrivals(name: str, case: dict[str, Any]) -> Iterator[tuple[list[Row], dict[str, list[str]]]]:
+    """The rows of a case in every order of arrival, under ids of their own, and what stands."""
+    for number, order in enumerate(itertools.permutations(range(len(case["rows"])))):
+        rows = [
+            {
+                "payer_id": f"{name} {number}",
+                "claim_id": claim,
+                "claim_frequency_code": code,
+                "original_claim_id": original,
+                "submission_date": f"2026-10-{day:02d}",
+                "publish_time": f"2026-11-01T00:00:{order[place]:02d}Z",
+                "processing_timestamp": f"2026-11-02T00:00:{order[place]:02d}Z",
+                "message_id": f"{name} {number} {place}",
+            }
+            for place, (claim, code, original, day) in enumerate(case["rows"])
+        ]
+        yield rows, {f"{name} {number} {place}": of for place, of in case["stands"]}
+
+
+def test_cases(bigquery_client: bigquery.Client, table: TableName) -> None:
+    cases = json.loads(CASES.read_text())
+    orders = [each for name, case in cases.items() for each in arrivals(name, case)]
+    rows = [row for some, _ in orders for row in some]
+    again = [row | {"processing_timestamp": "2026-11-03T00:00:00Z"} for row in rows[::3]]
+    insert(bigquery_client, table, [*rows, *again])
+    shown = found(bigquery_client, f"`{table}_current`")
+    for some, stands in orders:
+        ids = {row["message_id"] for row in some}
+        assert {id: of for id, of in shown.items() if id in ids} == stands, some
+        assert standing(some) == stands  # the reference is held to the cases too
+
+
+def test_range_of_time(bigquery_client: bigquery.Client, table: TableName) -> None:
+    rows = [
+        {"claim_id": "R1", "message_id": "1", "processing_timestamp": "2020-11-01T00:00:00Z"},
+        {
+            "claim_id": "R2",
+            "claim_frequency_code": "7",
+            "original_claim_id": "R1",
+            "message_id": "2",
+            "processing_timestamp": "2020-11-02T00:00:00Z",
+        },
+    ]
+    insert(bigquery_client, table, rows)
+    between = f"`{table}_current_between`(TIMESTAMP '2020-11-01', TIMESTAMP '2020-11-0%d')"
+    assert found(bigquery_client, between % 2) == {"1": []}
+    assert found(bigquery_client, between % 3) == {"2": ["R1"]}

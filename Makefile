@@ -48,13 +48,13 @@ chaos: setup ## break things while claims stream, 20 seeds, an hour (CHAOS_SEEDS
 	@CHAOS_SEEDS=$(or $(CHAOS_SEEDS),20) CHAOS_MESSAGES=1000 CHAOS_FAULTS=8 CHAOS_ROWS=20000 \
 		$(BIN)/pytest tests/whole/faults tests/sinks/bigquery/test_write_chaos.py --timeout=0 -s $(ARGS)
 
-soak: setup ## memory and threads of a streaming job over 30 minutes, into docs/soak.md (MINUTES=30)
+soak: setup ## memory and threads of a streaming job over 30 minutes, into docs/reference/soak.md (MINUTES=30)
 	@$(BIN)/python -m workshop.benchmarks.soak --minutes $(or $(MINUTES),30)
 
 fuzz: setup ## look for messages that break something, into the corpus too (MINUTES=10)
 	@$(BIN)/python -m tests.support.fuzz.fuzz --keep --seconds $$(( 60 * $(or $(MINUTES),10) ))
 
-licences: setup ## list the licences of what workers run, in docs/licences.md
+licences: setup ## list the licences of what workers run, in docs/reference/licences.md
 	@$(BIN)/python -m workshop.licences
 
 lint: setup ## check style, types, scripts and generated files

@@ -1,6 +1,6 @@
 """Every metric of the pipeline, and how steps count without paying for it on every claim.
 
-docs/metrics.md has the lists below as tables, written by `claims sync`.
+docs/reference/metrics.md has the lists below as tables, written by `claims sync`.
 """
 
 from collections import Counter

@@ -97,7 +97,7 @@ def test_no_rows_are_no_error(name: str, bigquery_client: bigquery.Client, datas
 def test_each_file_has_a_case_and_is_documented():
     files = names(DIRECTORY, ".sql")
     assert {*files} == {*QUERIES, *VIEWS}
-    documented = (DIRECTORY.parent / "docs/queries.md").read_text()
+    documented = (DIRECTORY.parent / "docs/operate/queries.md").read_text()
     assert [name for name in files if f"(../sql/{name}.sql)" not in documented] == []
 
 

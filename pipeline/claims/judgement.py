@@ -74,9 +74,10 @@ class Judgement:
 
     def _rule_columns_of(self, fired: int) -> RuleColumns:
         score, reasons, issues = self._scorer.assessment(fired)
-        is_constant = all(self._evidence[reason].is_constant for reason in reasons)
-        evidence = self._shown(reasons, {}, 0) if is_constant else None
+        constants = [self._evidence[reason].constant for reason in reasons]
+        evidence = None if None in constants else [each for each in constants if each is not None]
         return RuleColumns(score, score > self._threshold, reasons, issues, evidence)
 
     def _shown(self, reasons: tuple[str, ...], facts: Columns, place: int) -> list[str]:
-        return [self._evidence[reason].of(facts, place) for reason in reasons]
+        every = (self._evidence[reason] for reason in reasons)
+        return [each.constant or each.of(facts, place) for each in every]

@@ -75,7 +75,7 @@ def load(parts: tuple[Part, ...], source: Source, before: Loaded | None = None) 
     reading = Reading(parts, source.max_bytes)
     content = source.read(reading.lines())
     size = getattr(content, "size", 1)
-    if size == 0:
+    if size == 0 and not source.may_shrink:  # there are no profiles before there are claims
         raise InvalidReference("has no entries")
     if before is not None and not source.may_shrink and 2 * size < before.size:
         raise InvalidReference(

@@ -17,7 +17,6 @@ from google.cloud import bigquery
 from pipeline import main
 from pipeline.claims.contract import default_contract_text
 from pipeline.claims.score import default_rules_text
-from pipeline.claims.signals.provider_profile import COLUMNS as PROFILE
 from sandbox.emulators.emulators import PROJECT
 
 SOON_SECONDS = 10
@@ -110,6 +109,7 @@ def document(text: str, *path: str | int, value: Any) -> str:
 
 
 RULES, SCHEMA = default_rules_text(), default_contract_text()
+MUE_TITLES = "HCPCS/CPT Code,MUE Values,MUE Adjudication Indicator"
 BROKEN = {
     "rules: not JSON": ("rules", "{", "not JSON"),
     "rules: not text": ("rules", b"\xff", "is not UTF-8 text"),
@@ -157,7 +157,7 @@ BROKEN = {
     ),
     "list: another layout": ("excluded_providers", "a,b,c\n", "the column 'NPI' is missing"),
     "list: empty": ("ptp_edits", "", "the column 'Column 1' is missing"),
-    "profile: no providers": ("provider_profile", f"{','.join(PROFILE)}\n", "has no entries"),
+    "list: no entries": ("mue_table", f"{MUE_TITLES}\n", "has no entries"),
     "schema: reserved column": (
         "claim_schema",
         document(SCHEMA, "properties", "risk_reasons", value={"type": "string"}),

@@ -196,7 +196,7 @@ def test_files_change_in_a_running_job(
         while time.monotonic() < deadline and len(scene.rows()) < scene.sent:
             time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=WAIT_SECONDS)
     assert process.returncode == main.EXIT_INTERRUPTED, said.decode()
     rows = scene.rows()
     assert sorted(row["claim_id"] for row in rows) == sorted(f"C{n}" for n in range(scene.sent))

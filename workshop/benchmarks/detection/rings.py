@@ -237,21 +237,21 @@ def _honest(provider: Provider, number: int, day: date, rng: Random) -> Claim:
     }
 
 
-_LEIE = (
+LEIE_TITLES = (
     "LASTNAME,FIRSTNAME,MIDNAME,BUSNAME,GENERAL,SPECIALTY,UPIN,NPI,DOB,ADDRESS,CITY,STATE,ZIP,"
     "EXCLTYPE,EXCLDATE,REINDATE,WAIVERDATE,WVRSTATE\n"
 )
-_MUE_TABLE = (
+MUE_TITLES = (
     "HCPCS/CPT Code,Practitioner Services MUE Values,MUE Adjudication Indicator,MUE Rationale\n"
 )
-_PTP_EDITS = (
+PTP_TITLES = (
     "Column 1\tColumn 2\t*=in existence prior to 1996\tEffective Date\tDeletion Date *=no data\t"
     "Modifier 0=not allowed 1=allowed 9=not applicable\tPTP Edit Rationale\n"
 )
 
 
 def _lists(providers: Sequence[Provider], rng: Random) -> dict[str, list[str]]:
-    excluded, units, pairs = [_LEIE], [_MUE_TABLE], [_PTP_EDITS]
+    excluded, units, pairs = [LEIE_TITLES], [MUE_TITLES], [PTP_TITLES]
     for provider in providers:
         since, until = provider.excluded_on, "00000000"
         if since is None and rng.random() < 0.01:  # reinstated long ago

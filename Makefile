@@ -17,7 +17,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	$(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench image test-image sbom licences lint lock clean chaos soak fuzz graph
+.PHONY: help setup demo test bench detect image test-image sbom licences lint lock clean chaos soak fuzz graph
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test: setup ## run the tests (ARGS="-k name" and the like go to pytest)
 
 bench: setup ## measure what a claim costs, 7 minutes (QUICK=1: within 2)
 	@$(BIN)/python -m workshop.benchmarks $(if $(QUICK),--quick)
+
+detect: setup ## measure what rules and signals find (CLAIMS=file LABELS=file: on labels of yours)
+	@$(BIN)/python -m workshop.benchmarks.detection $(if $(CLAIMS),--claims $(CLAIMS)) \
+		$(if $(LABELS),--labels $(LABELS)) $(ARGS)
 
 image: ## build the container image of launcher and workers (IMAGE=name)
 	@tests/whole/image/build.sh $(IMAGE)
@@ -44,13 +48,13 @@ chaos: setup ## break things while claims stream, 20 seeds, an hour (CHAOS_SEEDS
 	@CHAOS_SEEDS=$(or $(CHAOS_SEEDS),20) CHAOS_MESSAGES=1000 CHAOS_FAULTS=8 CHAOS_ROWS=20000 \
 		$(BIN)/pytest tests/whole/faults tests/sinks/bigquery/test_write_chaos.py --timeout=0 -s $(ARGS)
 
-soak: setup ## memory and threads of a streaming job over 30 minutes, into docs/soak.md (MINUTES=30)
+soak: setup ## memory and threads of a streaming job over 30 minutes, into docs/reference/soak.md (MINUTES=30)
 	@$(BIN)/python -m workshop.benchmarks.soak --minutes $(or $(MINUTES),30)
 
 fuzz: setup ## look for messages that break something, into the corpus too (MINUTES=10)
 	@$(BIN)/python -m tests.support.fuzz.fuzz --keep --seconds $$(( 60 * $(or $(MINUTES),10) ))
 
-licences: setup ## list the licences of what workers run, in docs/licences.md
+licences: setup ## list the licences of what workers run, in docs/reference/licences.md
 	@$(BIN)/python -m workshop.licences
 
 lint: setup ## check style, types, scripts and generated files

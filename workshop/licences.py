@@ -1,4 +1,4 @@
-"""The licences of all packages that workers and the `claims` command need, as docs/licences.md.
+"""The licences of all packages that workers need, as docs/reference/licences.md.
 
 `make licences` writes it. pip-licenses reads them from the installed packages, and ends it with an
 error where one is not in the list of pyproject.toml.
@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs/licences.md"
+PAGE = ROOT / "docs/reference/licences.md"
 WORKER = {
     "implementation_name": "cpython",
     "os_name": "posix",
@@ -69,7 +69,7 @@ def licences(*arguments: str) -> dict[str, tuple[str, str]]:
 
 
 def page() -> str:
-    """The text of docs/licences.md."""
+    """The text of docs/reference/licences.md."""
     found = sorted(licences().items())
     return _HEAD + "".join(f"| {name} | {' | '.join(told)} |\n" for name, told in found)
 

@@ -1,22 +1,22 @@
 """`claims deploy`: the command line."""
 
-from typing import Any
-
 import click
 
-from claims_ops.deploy import apply as run
-from claims_ops.deploy import removal
-from claims_ops.deployment import request, rerun
+from claims_ops.deploy import apply, removal
+from claims_ops.deployment import request as requests
+from claims_ops.deployment import rerun
 from claims_ops.deployment.gcloud import Gcloud, StepFailed
 from claims_ops.deployment.job import Job, drained
-from claims_ops.deployment.names import Deployment
+from claims_ops.deployment.names import Deployment, Workers
 from claims_ops.deployment.plan import STEPS, steps
+from claims_ops.deployment.request import DeploymentRequest
+from claims_ops.deployment.steps import Step
 from pipeline.launch.transform_names import transform_names
 
 
 @click.command()
-@request.names
-@request.workers
+@requests.names
+@requests.workers
 @click.option("--update", is_flag=True, help="Replace the running job of this name.")
 @click.option("--drain", is_flag=True, help="End the running job; nothing is lost. Deploys none.")
 @click.option("--direct", is_flag=True, help="Launch this code, not the template; with --image.")
@@ -26,7 +26,20 @@ from pipeline.launch.transform_names import transform_names
 @click.option("--from", "first", type=click.Choice(STEPS), help="Go on from this step.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[-- PIPELINE_OPTION...]")
 @click.pass_context
-def deploy(ctx: click.Context, /, **said: Any) -> None:
+def deploy(
+    ctx: click.Context,
+    request: DeploymentRequest,
+    workers: Workers,
+    *,
+    update: bool,
+    drain: bool,
+    direct: bool,
+    image: str | None,
+    quiet: bool,
+    dry_run: bool,
+    first: str | None,
+    options: tuple[str, ...],
+) -> None:
     """From an empty project to a running job.
 
     Enables the services, makes bucket, topic, subscription, dataset and a service account with
@@ -42,43 +55,39 @@ def deploy(ctx: click.Context, /, **said: Any) -> None:
       claims deploy --parameter input_files=gs://my-bucket/2026-*.ndjson.gz --name claims-2026
       claims deploy --direct --image us-central1-docker.pkg.dev/my-project/claims/claims:latest
     """
-    to = _checked(said)
+    if drain and (update or direct):
+        raise click.UsageError(
+            f"--{'update' if update else 'direct'} and --drain exclude each other."
+        )
+    if direct != bool(image):
+        raise click.UsageError("--direct and --image belong together: which image has this code?")
+    if options and not direct:
+        raise click.UsageError("Pipeline options are for --direct only.")
+    to = requests.deployment(request, workers, image=image, pipeline_options=options)
+    if not to.streaming and (update or workers.at_least_once):
+        raise click.UsageError("--update and --at-least-once are for streaming jobs only.")
     try:
-        if said["drain"]:
-            _drain(to, dry_run=said["dry_run"])
-        else:
-            _deploy(ctx, to, said)
+        if drain:
+            _drain(to, dry_run=dry_run)
+            return
+        todo = _steps(to, update=update, first=first)
+        if dry_run:
+            for step in todo:
+                click.echo("\n".join([f"# {step.name}: {step.title}", *step.plan()]))
+            return
+        changed = apply.take(todo, lambda step: rerun.command(ctx, from_step=step), quiet=quiet)
+        click.echo(f"\n{changed} of {len(todo)} changed." if changed else "\nNothing was changed.")
+        click.echo(f"The job: {to.console}")
     except StepFailed as error:
         raise click.ClickException(str(error)) from None
 
 
-def _checked(said: dict[str, Any]) -> Deployment:
-    for one, other in (("update", "drain"), ("direct", "drain")):
-        if said[one] and said[other]:
-            raise click.UsageError(f"--{one} and --{other} exclude each other.")
-    if said["direct"] != bool(said["image"]):
-        raise click.UsageError("--direct and --image belong together: which image has this code?")
-    if said["options"] and not said["direct"]:
-        raise click.UsageError("Pipeline options are for --direct only.")
-    to = request.deployment(said)
-    if not to.streaming and (said["update"] or said["at_least_once"]):
-        raise click.UsageError("--update and --at-least-once are for streaming jobs only.")
-    return to
-
-
-def _deploy(ctx: click.Context, to: Deployment, said: dict[str, Any]) -> None:
-    every = steps(to, said["update"], transform_names())
+def _steps(to: Deployment, *, update: bool, first: str | None) -> list[Step]:
+    every = steps(to, update, transform_names())
     names = [step.name for step in every]
-    if said["first"] and said["first"] not in names:
-        raise click.UsageError(f"--from: this deployment has no step {said['first']}.")
-    todo = every[names.index(said["first"] or names[0]) :]
-    if said["dry_run"]:
-        for step in todo:
-            click.echo("\n".join([f"# {step.name}: {step.title}", *step.plan()]))
-        return
-    changed = run.take(todo, lambda step: rerun.command(ctx, from_step=step), quiet=said["quiet"])
-    click.echo(f"\n{changed} of {len(todo)} changed." if changed else "\nNothing was changed.")
-    click.echo(f"The job: {to.console}")
+    if first and first not in names:
+        raise click.UsageError(f"--from: this deployment has no step {first}.")
+    return every[names.index(first or names[0]) :]
 
 
 def _drain(to: Deployment, *, dry_run: bool) -> None:

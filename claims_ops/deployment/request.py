@@ -1,7 +1,9 @@
-"""What the command line says of a deployment, the same for every command that concerns one."""
+"""The options that name a deployment, the same for every command about one, and what they hold."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
@@ -81,20 +83,56 @@ _WORKERS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class TablesRequest:
+    """Where the tables are, and how, as the command line has it."""
+
+    project: str | None
+    name: str
+    location: str | None
+    given: tuple[tuple[str, str], ...]
+    """Launch parameters."""
+    parameters_file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRequest(TablesRequest):
+    """A whole deployment, as the command line has it."""
+
+    region: str
+    bucket: str | None
+    repository: str
+    tag: str
+    template: str | None
+
+
 def names(command: Command) -> Command:
-    """Options that say what there is: project, places, parameters."""
+    """Options that name a deployment; the command gets them as `request`, a DeploymentRequest."""
     region, *places = _PLACES
+    command = _gathered(command, DeploymentRequest, "request")
     return _with(command, _PROJECT, region, _NAME_OPTION, *places, *_PARAMETERS)
 
 
 def tables(command: Command) -> Command:
-    """Those of them that say where the tables are, and how."""
+    """Options about the tables alone; the command gets them as `request`, a TablesRequest."""
+    command = _gathered(command, TablesRequest, "request")
     return _with(command, _PROJECT, _NAME_OPTION, *_PARAMETERS)
 
 
 def workers(command: Command) -> Command:
-    """Options that say how the job runs."""
-    return _with(command, *_WORKERS)
+    """Options for how the job runs; the command gets them as `workers`, a Workers."""
+    return _with(_gathered(command, Workers, "workers"), *_WORKERS)
+
+
+def _gathered(command: Command, kind: type[Any], name: str) -> Command:
+    """The command, called with one object in place of the options that its fields are named by."""
+
+    @wraps(command)
+    def gathering(*arguments: Any, **options: Any) -> Any:
+        chosen = {field.name: options.pop(field.name) for field in fields(kind)}
+        return command(*arguments, **options, **{name: kind(**chosen)})
+
+    return gathering  # type: ignore[return-value]
 
 
 def option_names(*groups: Callable[[Any], Any]) -> set[str]:
@@ -118,58 +156,67 @@ def _with(command: Command, *options: Callable[[Command], Command]) -> Command:
     return command
 
 
-def project(said: Mapping[str, Any]) -> str:
-    """The project.
+def project(request: TablesRequest) -> str:
+    """The project of a deployment.
 
     Raises:
-        click.UsageError: none is given, or it is none.
+        click.UsageError: there is none, or it is not a project id.
     """
     try:
-        given: str = said["project"] or configured_project()
+        given = request.project or configured_project()
     except StepFailed as error:
         raise click.ClickException(str(error)) from None
     if not re.fullmatch(PROJECT_PATTERN, given):
-        told = f"{given!r} is no project id" if given else "which? Or: gcloud config set project"
-        raise click.UsageError(f"--project: {told}.")
+        raise click.UsageError(
+            f"--project: {given!r} is not a project ID."
+            if given
+            else "No project given: pass --project ID, or run `gcloud config set project ID`."
+        )
     return given
 
 
-def parameters(said: Mapping[str, Any], project: str) -> dict[str, str]:
-    """The launch parameters, checked; those that are not said derive from `--name`.
+def parameters(request: TablesRequest, project: str) -> dict[str, str]:
+    """The launch parameters, checked; those that are not given derive from `--name`.
 
     Raises:
         click.UsageError: names what is wrong.
     """
-    if not re.fullmatch(_NAME, said["name"]):
+    if not re.fullmatch(_NAME, request.name):
         raise click.UsageError("--name: 4 to 22 of a-z, 0-9 and -; first a letter, last no -.")
-    ours = settings.defaults(project, said["name"], _subscription(project, said["name"]))
-    return settings.parameters(ours, said["given"], said["parameters_file"])
+    ours = settings.defaults(project, request.name, _subscription(project, request.name))
+    return settings.parameters(ours, request.given, request.parameters_file)
 
 
-def deployment(said: Mapping[str, Any]) -> Deployment:
-    """What the options of `names` and `workers`, and others of `claims deploy`, ask for.
+def deployment(
+    request: DeploymentRequest,
+    workers: Workers,
+    *,
+    image: str | None = None,
+    pipeline_options: tuple[str, ...] = (),
+    account: str | None = None,
+) -> Deployment:
+    """The deployment that a command line asks for.
 
     Raises:
         click.UsageError: names what is wrong.
     """
-    owner = project(said)
-    given = parameters(said, owner)
-    bucket = said["bucket"] or f"{owner.replace(':', '-').replace('.', '-')}-claims"
-    known = {key: said[key] for key in Workers.__dataclass_fields__ if key != "labels"}
+    owner = project(request)
+    given = parameters(request, owner)
+    bucket = request.bucket or f"{owner.replace(':', '-').replace('.', '-')}-claims"
     return Deployment(
         project=owner,
-        region=said["region"],
-        name=said["name"],
+        region=request.region,
+        name=request.name,
         bucket=bucket,
-        repository=said["repository"],
-        template=said["template"] or f"gs://{bucket}/templates/claims/{said['tag']}.json",
-        location=said["location"] or said["region"],
+        repository=request.repository,
+        template=request.template or f"gs://{bucket}/templates/claims/{request.tag}.json",
+        location=request.location or request.region,
         parameters=given,
-        own_source=given.get("input_subscription") == _subscription(owner, said["name"]),
-        image=said.get("image"),
-        pipeline_options=said.get("options", ()),
-        workers=Workers(**known, labels=dict(said["labels"])),
-        account=said.get("account"),
+        own_source=given.get("input_subscription") == _subscription(owner, request.name),
+        image=image,
+        pipeline_options=pipeline_options,
+        workers=replace(workers, labels=dict(workers.labels)),
+        account=account,
     )
 
 

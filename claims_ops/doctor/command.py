@@ -8,7 +8,10 @@ from typing import Any
 import click
 from rich.console import Console
 
-from claims_ops.deployment import request, rerun
+from claims_ops.deployment import request as requests
+from claims_ops.deployment import rerun
+from claims_ops.deployment.names import Deployment, Workers
+from claims_ops.deployment.request import DeploymentRequest
 from claims_ops.doctor.checkup import SERVICES, checks, chosen
 from claims_ops.doctor.examination import Finding, examine
 from claims_ops.doctor.finding import Status
@@ -19,8 +22,8 @@ _METADATA = {"GCE_METADATA_TIMEOUT": "1", "GCE_METADATA_DETECT_RETRIES": "1"}
 
 
 @click.command()
-@request.names
-@request.workers
+@requests.names
+@requests.workers
 @click.option(
     "--worker-account",
     "account",
@@ -47,7 +50,18 @@ _METADATA = {"GCE_METADATA_TIMEOUT": "1", "GCE_METADATA_DETECT_RETRIES": "1"}
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 @click.option("--quiet", is_flag=True, help="Only what does not pass.")
 @click.pass_context
-def doctor(ctx: click.Context, /, **said: Any) -> None:
+def doctor(
+    ctx: click.Context,
+    request: DeploymentRequest,
+    workers: Workers,
+    *,
+    account: str | None,
+    wanted: tuple[str, ...],
+    running: bool,
+    timeout: float,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Look for what would keep a job from running well.
 
     Asks all services at once, changes nothing, and takes the options of claims deploy. Each check
@@ -65,22 +79,23 @@ def doctor(ctx: click.Context, /, **said: Any) -> None:
       claims doctor --project my-project --check table --check roles --json
     """
     os.environ.update({name: os.environ.get(name, text) for name, text in _METADATA.items()})
-    setup = _setup(ctx, said)
-    names = chosen(setup, said["wanted"])
-    left_out = [name for name in SERVICES if name not in names] if not said["wanted"] else []
+    to = requests.deployment(request, workers, account=account)
+    setup = _setup(ctx, to, running=running, timeout=timeout)
+    names = chosen(setup, wanted)
+    left_out = [name for name in SERVICES if name not in names] if not wanted else []
     findings: list[Finding] = []
-    console = Console(stderr=True, quiet=said["quiet"] or said["as_json"])
+    console = Console(stderr=True, quiet=quiet or as_json)
     todo = checks(setup, names)
-    answers = examine(todo, said["timeout"])
+    answers = examine(todo, timeout)
     while True:
         with console.status(f"{len(findings)} of {len(todo)} checks ..."):  # on a terminal only
             finding = next(answers, None)
         if finding is None:
             break
         findings.append(finding)
-        if not (said["as_json"] or said["quiet"] and finding.verdict.status is Status.PASS):
+        if not (as_json or quiet and finding.verdict.status is Status.PASS):
             click.echo(_told(finding))
-    if said["as_json"]:
+    if as_json:
         click.echo(json.dumps(_document(findings, left_out), indent=2))
     else:
         click.echo(_summary(findings, left_out))
@@ -88,23 +103,22 @@ def doctor(ctx: click.Context, /, **said: Any) -> None:
         ctx.exit(1)
 
 
-def _setup(ctx: click.Context, said: dict[str, Any]) -> Any:
+def _setup(ctx: click.Context, to: Deployment, *, running: bool, timeout: float) -> Any:
     from apache_beam.options.pipeline_options import PipelineOptions
 
     from claims_ops.doctor.setup import Setup
     from pipeline import clients
     from pipeline.launch import options
 
-    to = request.deployment(said)
     clients.ensure_credentials()
     launch = options.check(PipelineOptions([f"--{k}={v}" for k, v in to.parameters.items()]))
     return Setup(
         to=to,
         launch=launch,
-        running=said["running"],
-        seconds=0.8 * said["timeout"],  # so that a call ends before we do
-        words=tuple(rerun.words(ctx, request.option_names(request.names, request.workers))),
-        table_words=tuple(rerun.words(ctx, request.option_names(request.tables))),
+        running=running,
+        seconds=0.8 * timeout,  # so that a call ends before we do
+        words=tuple(rerun.words(ctx, requests.option_names(requests.names, requests.workers))),
+        table_words=tuple(rerun.words(ctx, requests.option_names(requests.tables))),
     )
 
 

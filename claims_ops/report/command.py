@@ -46,7 +46,7 @@ def report(
 
     Volumes, risky providers and why, amounts against scores, rejections, gaps in the data, latency:
     one HTML file without script, which asks for nothing from elsewhere. Only aggregates leave
-    BigQuery, unless claims are included. docs/report.md explains each part.
+    BigQuery, unless claims are included. docs/operate/report.md explains each part.
 
     \b
     Examples:

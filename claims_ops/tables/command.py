@@ -1,16 +1,15 @@
 """`claims tables`: the two tables and their views, made or extended as a launch would."""
 
 from dataclasses import replace
-from typing import Any
 
 import click
 
-from claims_ops.deployment import request
+from claims_ops.deployment import request as requests
 
 
 @click.command("tables")
-@request.tables
-def tables(**said: Any) -> None:
+@requests.tables
+def tables(request: requests.TablesRequest) -> None:
     """Create the tables and their views, or add the columns that the tables lack.
 
     Does what a launch does with its tables, without a job. Use it to create the tables before a
@@ -29,10 +28,10 @@ def tables(**said: Any) -> None:
     from pipeline.launch import options, prepare
     from pipeline.sinks.bigquery import views
 
-    project = request.project(said)
-    given = request.parameters(said, project)
+    project = requests.project(request)
+    given = requests.parameters(request, project)
     wanted = options.check(PipelineOptions([f"--{key}={value}" for key, value in given.items()]))
-    location = wanted.dataset_location or said["location"]
+    location = wanted.dataset_location or request.location
     try:
         made = prepare.settings(wanted)
         complete = replace(

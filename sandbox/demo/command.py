@@ -57,7 +57,7 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
     "--rules",
     type=click.Path(exists=True, dir_okay=False),
     metavar="FILE",
-    help="Risk and quality rules of your own (docs/rules.md).  [default: the pipeline's own]",
+    help="Risk and quality rules of your own (docs/start/rules.md).  [default: the pipeline's own]",
 )
 @click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C, to look around.")
 @click.option(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NEXT = """
 How to go on:
   claims demo --keep        the same, and leaves it all running to look around
-  claims demo --rules FILE  with rules of your own (docs/rules.md)
+  claims demo --rules FILE  with rules of your own (docs/start/rules.md)
   claims report --help      the report of your own tables
   claims generate --help    more claims, faster, to a file or a topic
   make test                 the tests

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Contract, DocumentError, default_contract_text
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer, default_rules_text
+from pipeline.claims.signals.facts import Facts
 from pipeline.claims.stages import Parse, Validate
 from tests.support.claims.case_files import Case, identity, load, text_of
 from tests.support.claims.core import CLEAN, CONTRACT, NOW, RULES, outcome_of
@@ -51,7 +53,7 @@ def test_claim_schema(case: Case) -> None:
 def test_rules(case: Case) -> None:
     text = document_of(case, default_rules_text())
     if "accepted" in case:
-        Scorer(check_rules(text, CONTRACT))
+        Scorer(check_rules(text, CONTRACT), Facts({}))
         return
     with pytest.raises(DocumentError) as caught:
         check_rules(text, CONTRACT)
@@ -149,7 +151,7 @@ def test_default_rules_serve_a_schema_without_the_fields_that_they_read() -> Non
     core = document["required"]
     document["properties"] = {name: document["properties"][name] for name in core}
     contract = check_contract(json.dumps(document), OURS)
-    rows = ClaimRows(contract, check_rules(default_rules_text(), contract), 0.5, "test")
+    rows = ClaimRows(contract, Unchanging(check_rules(default_rules_text(), contract)), 0.5, "test")
     claim = outcome_of(Validate(contract), {name: CLEAN[name] for name in core})
     assert isinstance(claim, dict)
     row = rows.rows([Message(b"")], [claim], NOW)[0]

@@ -48,7 +48,7 @@ def every(command: click.Command, path: str) -> Iterator[tuple[str, click.Comman
 
 ALL = dict(every(claims, "claims"))
 ROOT = Path(__file__).parents[2]
-LIST = (ROOT / "docs/commands.md").read_text()
+LIST = (ROOT / "docs/reference/commands.md").read_text()
 
 
 @pytest.mark.parametrize("path", ALL)
@@ -65,7 +65,7 @@ def test_help_has_an_example(path: str, capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.parametrize("path", [path for path in ALL if path != "claims"])
 def test_command_is_listed(path: str) -> None:
-    assert f"\n| `{path}` | " in LIST, f"docs/commands.md has no line for `{path}`"
+    assert f"\n| `{path}` | " in LIST, f"docs/reference/commands.md has no line for `{path}`"
 
 
 @pytest.mark.parametrize("name", ["demo", "deploy", "doctor", "generate", "reconcile", "replay"])

@@ -1,4 +1,4 @@
-"""docs/pseudonyms.md, done as it says: who has the key finds a patient."""
+"""docs/operate/pseudonyms.md, done as it says: who has the key finds a patient."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from tests.support.docs.pages import ROOT, Page
 
 MAKE_KEY, FIND = (
     block.text.partition("\n\n")[0]  # what follows launches a job
-    for block in Page(ROOT, ROOT / "docs/pseudonyms.md").blocks()
+    for block in Page(ROOT, ROOT / "docs/operate/pseudonyms.md").blocks()
     if not block.language and "openssl" in block.text
 )
 SECRET_MANAGER = """

@@ -1,4 +1,4 @@
-"""docs/rules.md, done as it says: a weight is changed, and the demo shows what that does."""
+"""docs/start/rules.md, done as it says: a weight is changed, and the demo shows what that does."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from tests.sandbox.demo.test_demo import needs_pubsub
 from tests.support.docs.pages import ROOT, Page
 
 CHANGE, TRY, *_ = (
-    block.text for block in Page(ROOT, ROOT / "docs/rules.md").blocks() if not block.language
+    block.text for block in Page(ROOT, ROOT / "docs/start/rules.md").blocks() if not block.language
 )
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.contract import Contract, DocumentError
 from pipeline.claims.error_row import error_row, message_columns, message_data
 from pipeline.claims.message import Beginning, Message, StructureOnly
@@ -36,7 +37,7 @@ NAMED = NamedFields(CONTRACT, NAMES, OURS)
 STAGES = (
     PseudonymousParse(PARSE, NAMED),
     PseudonymousValidate(VALIDATE, NAMED),
-    PseudonymousEnrich(CONTRACT, RULES, 0.5, "test", clock, NAMED),
+    PseudonymousEnrich(CONTRACT, Unchanging(RULES), 0.5, "test", clock, NAMED),
 )
 OWN = OURS.of("patient_id", "PAT-1")
 
@@ -327,7 +328,7 @@ def test_keys_within_fields_that_hold_objects():
     }
     contract = Contract(json.dumps(document))
     named = NamedFields(contract, NAMES, OURS)
-    enrich = PseudonymousEnrich(contract, RULES, 0.5, "test", clock, named)
+    enrich = PseudonymousEnrich(contract, Unchanging(RULES), 0.5, "test", clock, named)
     held = {"patientId": "PAT-1", "x": 1.5}
     data = json.dumps(CLEAN | {"plan": held, "lines": [held, held]}).encode()
     claim = outcome_of(Validate(contract), fields_of(data))

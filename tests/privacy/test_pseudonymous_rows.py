@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.message import Message
 from pipeline.claims.score import Rules
 from pipeline.privacy.named_fields import NamedFields
@@ -15,7 +16,7 @@ from tests.support.claims.core import CLEAN, CONTRACT, RULES, VALIDATE, clock, f
 
 TEXTS = CONTRACT.names("STRING")
 NAMED = NamedFields(CONTRACT, TEXTS, OURS)
-ENRICH = PseudonymousEnrich(CONTRACT, RULES, 0.5, "test", clock, NAMED)
+ENRICH = PseudonymousEnrich(CONTRACT, Unchanging(RULES), 0.5, "test", clock, NAMED)
 
 
 def row_of(data: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""docs/licences.md lists what is locked; and a licence that is not allowed is refused."""
+"""docs/reference/licences.md lists what is locked; and a licence that is not allowed is refused."""
 
 import subprocess
 import sys

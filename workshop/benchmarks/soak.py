@@ -23,7 +23,7 @@ from sandbox.generate.publication import Publication
 from sandbox.synthetic.samples import Sample, messages
 from workshop.benchmarks import machine
 
-PAGE = Path(__file__).parents[2] / "docs/soak.md"
+PAGE = Path(__file__).parents[2] / "docs/reference/soak.md"
 GROWTH_LIMIT = 0.10
 """Of the memory, from the first to the last quarter of the time that counts."""
 MORE_LIMIT = 2
@@ -177,7 +177,7 @@ def page(looks: Sequence[Look], judged: Verdict, balance: Balance, about: dict[s
 @click.option("--rate", type=click.FloatRange(min=1), default=60.0, show_default=True)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=PAGE)
 def main(minutes: float, rate: float, output: Path) -> None:
-    """Soak a streaming job, and write what was seen to docs/soak.md. Exit code 1: not flat."""
+    """Soak a streaming job, and write docs/reference/soak.md. Exit code 1: not flat."""
     about = machine.describe()
 
     def told(look: Look) -> None:

@@ -1,4 +1,4 @@
-"""The tables of columns in docs/tables.md."""
+"""The tables of columns in docs/reference/tables.md."""
 
 from collections.abc import Iterable, Iterator
 

@@ -19,10 +19,10 @@ _GENERATED: dict[str, Callable[[str], str]] = {
         "workshop/benchmarks/results.json",
         benchmark_table.rows(),
     ),
-    "docs/metrics.md": lambda text: with_block(
+    "docs/reference/metrics.md": lambda text: with_block(
         text, "pipeline/transforms/metrics.py", metric_table.rows()
     ),
-    "docs/tables.md": lambda text: with_block(
+    "docs/reference/tables.md": lambda text: with_block(
         text, "pipeline/claims/tables.py", column_table.rows()
     ),
 }
@@ -39,10 +39,8 @@ _GENERATED: dict[str, Callable[[str], str]] = {
 def sync(check: bool, root: Path) -> None:
     """Write what is made from the code, and never edited by hand.
 
-    metadata.json and the README's table of parameters are made from pipeline/launch/options.py, its
-    table of promises from workshop/benchmarks/results.json, docs/metrics.md from
-    pipeline/transforms/metrics.py, docs/tables.md from pipeline/claims/tables.py and the claim
-    schema.
+    Each generated block names the file that it is made from: the launch parameters, the metrics,
+    the tables and the claim schema, the benchmark's results.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""The table of metrics in docs/metrics.md."""
+"""The table of metrics in docs/reference/metrics.md."""
 
 from collections.abc import Iterator
 

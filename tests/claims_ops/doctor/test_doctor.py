@@ -23,7 +23,7 @@ SUBSCRIPTION = "projects/my-project/subscriptions/claims"
 
 
 def test_every_check_is_documented():
-    rows = re.findall(r"^\| (`.+?) \|", (ROOT / "docs/doctor.md").read_text(), re.M)
+    rows = re.findall(r"^\| (`.+?) \|", (ROOT / "docs/operate/doctor.md").read_text(), re.M)
     assert sorted(re.findall(r"`(.+?)`", " ".join(rows))) == sorted(SERVICES)
 
 

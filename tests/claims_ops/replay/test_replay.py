@@ -293,7 +293,7 @@ def test_a_signal_waits_for_what_is_shielded(tmp_path: Path):
 
 
 def test_row_before_a_pseudonym_of_another_key_can_be_replayed_by_its_cause(errors: Errors):
-    """As docs/pseudonyms.md has it: the newest row has the structure only, the first one is not."""
+    """As docs/operate/pseudonyms.md says: the newest row has the structure only, the first has all."""
     [message] = some(1)
     errors.add([message])
     assert errors.publish() == 0

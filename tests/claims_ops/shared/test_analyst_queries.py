@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
+from claims_ops.profiles.command import NAMES as PROFILES
 from claims_ops.shared.analyst_queries import DIRECTORY, NAMES, load
 from pipeline.claims.contract import Contract
 from pipeline.claims.tables import TableName, claims_table, errors_table
@@ -96,8 +97,8 @@ def test_no_rows_are_no_error(name: str, bigquery_client: bigquery.Client, datas
 
 def test_each_file_has_a_case_and_is_documented():
     files = names(DIRECTORY, ".sql")
-    assert {*files} == {*QUERIES, *VIEWS}
-    documented = (DIRECTORY.parent / "docs/queries.md").read_text()
+    assert {*files} == {*QUERIES, *VIEWS, *PROFILES}
+    documented = (DIRECTORY.parent / "docs/operate/queries.md").read_text()
     assert [name for name in files if f"(../sql/{name}.sql)" not in documented] == []
 
 

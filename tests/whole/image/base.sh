@@ -17,7 +17,7 @@ exec 8>"$cache/bases.lock"
 
 base=$(sed -n "s/^ARG $1=//p" ../../../Dockerfile)
 if ! docker image inspect "$base" >/dev/null 2>&1 && ! docker pull --quiet "$base" >/dev/null 2>&1; then
-    echo "$base cannot be pulled: a stand-in takes its place, see docs/image.md" >&2
+    echo "$base cannot be pulled: a stand-in takes its place, see docs/understand/image.md" >&2
     base=standin/$base
     case $1 in
     PYTHON_IMAGE) standins/python.sh "$base" ;;

@@ -153,6 +153,14 @@ def test_nothing_else_is_added(added, content):
     assert loose == {"/opt/apache/beam/boot", LAUNCHER, "/template/pipeline/main.py"}
 
 
+def test_no_command_is_in_it(content):
+    """What people run at a shell stays in the checkout, with the packages that it needs."""
+    names = {canonicalize_name(name) for name in content["distributions"]}
+    assert names.isdisjoint({"click", "rich"})
+    foreign = re.compile(rf"{SITE}/(claims_ops|sandbox|workshop)/|.*/bin/claims$")
+    assert not list(filter(foreign.match, content["files"]))
+
+
 def test_there_are_no_build_tools(content):
     assert {name: path for name, path in content["programs"].items() if path} == {}
 

@@ -30,7 +30,12 @@ CHANGES = {
 def checkout(tmp_path: Path) -> Path:
     """A copy of what is generated."""
     (tmp_path / "docs").mkdir()
-    for name in ("metadata.json", "README.md", "docs/metrics.md", "docs/tables.md"):
+    for name in (
+        "metadata.json",
+        "README.md",
+        "docs/reference/metrics.md",
+        "docs/reference/tables.md",
+    ):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -74,9 +79,9 @@ def test_a_changed_metric_is_named_until_synced(
     assert main(["sync", "--check", "--root", str(checkout)]) == 1
     out, err = capsys.readouterr()
     assert "+| `member_count` | distribution | Members. |" in out
-    assert err == "claims: not up to date: docs/metrics.md; run claims sync\n"
+    assert err == "claims: not up to date: docs/reference/metrics.md; run claims sync\n"
     assert main(["sync", "--root", str(checkout)]) == 0
-    assert added.name in (checkout / "docs/metrics.md").read_text()
+    assert added.name in (checkout / "docs/reference/metrics.md").read_text()
 
 
 def test_a_changed_column_is_named_until_synced(
@@ -89,9 +94,9 @@ def test_a_changed_column_is_named_until_synced(
     out, err = capsys.readouterr()
     assert "+| `plan` | RECORD | NULLABLE | The plan, a\\|b. |" in out
     assert "+| `plan.until` | DATE | NULLABLE | Its last day. |" in out
-    assert err == "claims: not up to date: docs/tables.md; run claims sync\n"
+    assert err == "claims: not up to date: docs/reference/tables.md; run claims sync\n"
     assert main(["sync", "--root", str(checkout)]) == 0
-    assert added.name in (checkout / "docs/tables.md").read_text()
+    assert added.name in (checkout / "docs/reference/tables.md").read_text()
 
 
 def test_a_missing_file_is_written(checkout: Path):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
+from pipeline.claims.age import with_ages
 from pipeline.claims.basis import BasisSource
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
@@ -58,6 +59,7 @@ class ClaimRows:
         """
         values = zip(*map(self._values_of, claims), strict=True)
         columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=True))
+        columns |= with_ages(columns)
         columns |= self._judgement_now().columns(columns)
         originals, published = histories(messages)
         columns["message_id"] = [message.message_id for message in messages]

@@ -86,7 +86,8 @@ def generate(
     """Make synthetic claims.
 
     They look like those of a US claim system: related codes, realistic amounts, missing values,
-    duplicates, late submissions, 3% labelled fraud. Nobody's health data.
+    duplicates, late submissions, lines, replacements and voids, 5% labelled fraud, some of it by
+    providers that live on it. Nobody's health data.
 
     \b
     Examples:

@@ -75,9 +75,8 @@ def test_claims_with_and_without_lines_in_one_batch() -> None:
 )
 def test_age(birth: str | None, day: str | None, age: int | None) -> None:
     assert age_at(birth, day) == age
-    assert (
-        row_of(patient_age=None, patient_birth_date=birth, service_date=day)["patient_age"] == age
-    )
+    born = {"patient_birth_date": birth, "service_date": day}
+    assert row_of(patient_age=None, **born)["patient_age"] == age
     assert row_of(patient_age=7, **born)["patient_age"] == 7
 
 

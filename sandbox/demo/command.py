@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +16,7 @@ import click
 from claims_ops.shared import analyst_queries
 from claims_ops.shared.balance import Balance, Ledger
 from claims_ops.shared.interruption import unwinding
+from claims_ops.shared.option_types import MAX_COUNT, Number
 from claims_ops.shared.queries import Queries
 from claims_ops.shared.terminal import console
 from pipeline.claims.tables import TableName
@@ -32,6 +33,7 @@ POLL_SECONDS = 1.0
 STALL_SECONDS = 60.0
 NAME = "claims-demo"
 """As in `claims doctor --name`: it names all that the demo makes."""
+_PUBSUB_KINDS = ("topics", "subscriptions")
 _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
 
 
@@ -39,14 +41,14 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
 @click.option(
     "--claims",
     "count",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_COUNT),
     default=2000,
     show_default=True,
     help="Messages to publish.",
 )
 @click.option(
     "--bad-share",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.05,
     show_default=True,
     help="Share of malformed messages, every kind in turn.",
@@ -110,6 +112,8 @@ def demo(
         parameters = (f"--write_method={write_method}", *parameters)
     if rules:
         parameters = (f"--rules={rules}", *parameters)
+    if parameters:
+        _check(parameters)
     with unwinding(), _log() as log, ExitStack() as running:
         imports = Thread(target=_import_clients, daemon=True)
         imports.start()
@@ -149,6 +153,27 @@ def demo(
             _stay(pipeline, summary.addresses(servers.environment, route, NAME))
         elif not quiet:
             click.echo(summary.next_steps())
+
+
+def _check(parameters: Sequence[str]) -> None:
+    """Refuse what the launch would refuse, before anything is started.
+
+    Raises:
+        click.UsageError: names the parameter, and what is wrong with it.
+    """
+    # Imported here: it brings Beam, which takes seconds.
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from pipeline.launch import command_line, options, prepare
+
+    topic, subscription = (f"projects/{PROJECT}/{kind}/{NAME}" for kind in _PUBSUB_KINDS)
+    route = Route(topic, subscription, f"{_DATASET}.claims", f"{_DATASET}.errors")
+    given = [*route.parameters(), *parameters]
+    try:
+        command_line.refuse_unknown(given)
+        prepare.settings(options.check(PipelineOptions(given)))
+    except options.ParameterError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _watch(

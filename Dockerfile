@@ -8,12 +8,12 @@
 #   VERSION   version of the package     } labels: org.opencontainers.image.*
 #   REVISION  commit that it is built of }
 #   SOURCE    address of its repository  }
-#   PYTHON_IMAGE, BEAM_IMAGE, LAUNCHER_IMAGE   the bases; NAME@sha256:... pins one by its content
+#   PYTHON_IMAGE, BEAM_IMAGE, LAUNCHER_IMAGE   the bases, those of workshop/images.env (`make pin`)
 
 ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
 # Of the same version as apache-beam in requirements.txt.
 ARG BEAM_IMAGE=apache/beam_python3.11_sdk:2.77.0
-ARG LAUNCHER_IMAGE=gcr.io/dataflow-templates-base/python311-template-launcher-base:20230622_RC00
+ARG LAUNCHER_IMAGE=gcr.io/dataflow-templates-base/python311-template-launcher-base:20240812-rc01
 
 FROM ${BEAM_IMAGE} AS beam
 FROM ${LAUNCHER_IMAGE} AS launcher
@@ -59,6 +59,10 @@ RUN --mount=type=bind,from=package,source=/wheel,target=/mnt \
 ENV FLEX_TEMPLATE_PYTHON_PY_FILE=/template/pipeline/main.py
 # Else boot makes a virtual environment at each start of a worker, where root alone may write.
 ENV RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1
+# boot writes the options of the job to a file in its working directory, and ends where it may not.
+# Whoever may write there must not be able to add a module to Python by it.
+WORKDIR /tmp
+ENV PYTHONSAFEPATH=1
 # The launcher as entry point would be started by workers too, and end at once.
 ENTRYPOINT ["/opt/apache/beam/boot"]
 

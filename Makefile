@@ -17,7 +17,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	$(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench detect image test-image sbom licences lint lock clean chaos soak fuzz graph
+.PHONY: help setup demo test bench detect image test-image sbom licences lint lock pin clean chaos soak fuzz graph
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ lock: | $(BIN)/uv ## write the locks anew from pyproject.toml (UPGRADE=1: to the
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	@$(COMPILE) --group build --constraint requirements-dev.txt --output-file requirements-build.txt
+
+pin: setup ## name the images of a build by digest (workshop/images.env); needs the registries
+	@$(BIN)/python -m workshop.pin
 
 clean: ## remove all that was installed or generated
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

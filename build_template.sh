@@ -34,7 +34,7 @@ END
 }
 
 wrong() {
-    printf 'build_template.sh: %s\n' "$1" >&2
+    printf 'build_template.sh: %s\n' "${1//$'\n'/ }" >&2
     exit 2
 }
 
@@ -53,7 +53,7 @@ while (($#)); do
             continue
             ;;
         --project | --region | --repository | --bucket | --tag | --image)
-            [[ -n ${2:-} ]] || wrong "$1 needs a value"
+            [[ -n ${2:-} && $2 != -* ]] || wrong "$1 needs a value"
             printf -v "${1#--}" %s "$2"
             shift
             ;;
@@ -73,15 +73,27 @@ done
 [[ -n $project ]] || wrong 'which project? Give --project, or run: gcloud config set project ID'
 [[ -n $tag ]] || tag=$(git describe --tags --always --dirty 2>/dev/null) ||
     wrong 'which version? Give --tag, for this is no git checkout'
-[[ -z $image || $image == *@sha256:* ]] || wrong "--image: needs a digest, NAME@sha256:...: $image"
-[[ $tag =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$ ]] || wrong "--tag: not a tag of an image: $tag"
+
+# What is refused here could become another flag, or another substitution of Cloud Build.
+check() {
+    [[ ${!1} =~ ^($2)$ ]] || wrong "--$1: not $3: ${!1}"
+}
+bucket=${bucket:-${project//[:.]/-}-claims}
+check project '([a-z0-9-]+(\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]' 'a project id'
+check region '[a-z]+(-[a-z]+)+[0-9]+' 'a region'
+check repository '[a-z]([a-z0-9-]{0,61}[a-z0-9])?' 'a repository'
+check bucket '[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]' 'a bucket'
+check tag '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}' 'a tag of an image'
+[[ -z $image ]] || check image '[a-z0-9][^[:space:],]*@sha256:[0-9a-f]{64}' 'an image by its digest, NAME@sha256:...'
 # A changed checkout has no version of its own, and so nothing to protect.
 [[ $tag != *-dirty ]] || force=1
 
-bucket=${bucket:-${project//[:.]/-}-claims}
 # A project of a domain is example.com:id to the APIs, example.com/id in the name of an image.
 slash=/
 name=$region-docker.pkg.dev/${project/:/$slash}/$repository/claims
+# ... and id.example.com in the address of a service account.
+domain=${project%"${project##*:}"} domain=${domain%:}
+account=claims-build@${project##*:}${domain:+.$domain}.iam.gserviceaccount.com
 template=gs://$bucket/templates/claims/$tag.json
 latest=${template%/*}/latest.json
 work=$(mktemp -d)
@@ -113,6 +125,18 @@ digest() {
         --filter "name=\"$packages/claims/tags/$tag\"" --format 'value(version.basename())'
 }
 
+# Without these the first command of a new project would fail. Who may not see them goes on.
+ensure_services() {
+    local enabled missing=() name
+    enabled=$(ask gcloud services list --enabled --project "$project" --format 'value(config.name)') ||
+        [[ -n $dry_run ]] || return 0
+    for name in artifactregistry cloudbuild dataflow storage; do
+        [[ $name != cloudbuild || $builder == cloud_build ]] || continue
+        [[ $'\n'$enabled$'\n' == *$'\n'$name.googleapis.com$'\n'* ]] || missing+=("$name.googleapis.com")
+    done
+    ((${#missing[@]} == 0)) || run gcloud services enable "${missing[@]}" --project "$project"
+}
+
 ensure_bucket() {
     [[ -z ${bucket_seen:-} ]] || return 0
     ask gcloud storage buckets describe "gs://$bucket" >/dev/null ||
@@ -123,13 +147,17 @@ ensure_bucket() {
 
 # What every build needs, and what labels of the image tell of the source.
 prepare_build() {
+    grep -q '^[A-Z_]*=[^@]*$' workshop/images.env &&
+        echo 'warning: base images go by tags, which their owners can move: make pin' >&2
     ensure_bucket
     ask gcloud artifacts repositories describe "$repository" --project "$project" \
         --location "$region" >/dev/null ||
         run gcloud artifacts repositories create "$repository" --project "$project" \
             --location "$region" --repository-format docker
     revision=$(git rev-parse HEAD 2>/dev/null) || revision=''
+    [[ $revision =~ ^[0-9a-f]*$ ]] || revision=''
     source=$(git config --get remote.origin.url | sed 's|//[^/@]*@|//|') || source=''
+    [[ $source =~ ^[A-Za-z0-9@:/._~+-]*$ ]] || source=''
 }
 
 build_with_docker() {
@@ -148,15 +176,17 @@ build_with_cloud_build() {
     run gcloud builds submit --project "$project" --region "$region" --config cloudbuild.yaml \
         --gcs-source-staging-dir "gs://$bucket/source" --substitutions \
         "_REGION=$region,_REPOSITORY=$repository,_IMAGE=$name,_BUCKET=$bucket,_TAG=$tag,\
-_REVISION=$revision,_SOURCE=$source,_FORCE=$force" .
+_REVISION=$revision,_SOURCE=$source,_FORCE=$force,_SERVICE_ACCOUNT=$account" .
 }
 
-# gcloud (seen in 528) drops the streaming modes from metadata.json: put them back. Sorted and
-# without empty entries, so that one template is one text whatever gcloud's version.
+# gcloud (seen in 528) drops the streaming modes from metadata.json: put them back. Workers get the
+# very image of this template, whatever becomes of its tag. Sorted and without empty entries, so
+# that one template is one text whatever gcloud's version.
 COMPLETE='
 import json, sys
 spec = {key: value for key, value in json.load(sys.stdin).items() if value}
 spec["metadata"] |= json.load(open(sys.argv[1]))
+spec["defaultEnvironment"] = spec.get("defaultEnvironment", {}) | {"sdkContainerImage": spec["image"]}
 print(json.dumps(spec, indent=2, sort_keys=True))
 '
 
@@ -186,6 +216,7 @@ publish() {
 }
 
 if [[ -z $image ]]; then
+    ensure_services
     found=$(digest) || found=''
     if [[ -n $found && -z $force ]]; then
         echo "unchanged: $name:$tag"

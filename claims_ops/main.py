@@ -5,13 +5,20 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted, 141 nobody read
 
 import importlib
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from io import TextIOWrapper
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+
+from claims_ops.shared.terminal import without_secrets
+from pipeline import loopback
+from pipeline.launch.nearest import nearest
 
 COMMANDS: dict[str, EntryPoint] = {
     entry.name: entry for entry in sorted(entry_points(group="claims.commands"))
@@ -39,6 +46,15 @@ INTERRUPTED = 130
 NOBODY_READS = 141
 
 
+@contextmanager
+def _ended_by_reader() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # which click would make an ordinary failure
+        _silence_stdout()
+        raise click.exceptions.Exit(NOBODY_READS) from None
+
+
 class _LazyGroup(click.Group):
     """A group whose commands are those of `COMMANDS`."""
 
@@ -51,12 +67,22 @@ class _LazyGroup(click.Group):
         command: click.Command = COMMANDS[cmd_name].load()
         return command
 
+    def make_context(self, *given: Any, **named: Any) -> click.Context:
+        with _ended_by_reader():  # --version and --help
+            return super().make_context(*given, **named)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None:
+            meant = nearest(args[0], COMMANDS)
+            hint = f"did you mean {meant}?" if meant else f"there are {', '.join(COMMANDS)}."
+            ctx.fail(f"no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _ended_by_reader():
             return super().invoke(ctx)
-        except BrokenPipeError:  # which click would make an ordinary failure
-            _silence_stdout()
-            ctx.exit(NOBODY_READS)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         found = [
@@ -115,6 +141,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     What goes wrong is said in one line on stderr.
     """
+    _open_streams()
+    loopback.bypass_proxies()
+    # Else google-auth looks for a metadata server for many seconds.
+    os.environ.setdefault("GCE_METADATA_TIMEOUT", "1")
+    os.environ.setdefault("GCE_METADATA_DETECT_RETRIES", "1")
     try:
         result = claims.main(
             arguments,
@@ -124,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         sys.stdout.flush()
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+        return _fail(f"{error.format_message()}{_hint(error)}", error.exit_code)
     except click.Abort:
         return INTERRUPTED
     except BrokenPipeError:
@@ -136,6 +167,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _open_streams() -> None:
+    """Standard streams that a command can rely on, whatever the shell has closed (`>&-`).
+
+    A closed stdout is one that nobody reads. No character of ours ends a command where the encoding
+    of stdout lacks it.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)
+    if sys.stdout is None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        sys.stdout = open(writer, "w")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _hint(error: click.ClickException) -> str:
+    """For a word too many: the option that was probably meant."""
+    extra = re.search(r"unexpected extra arguments? \((\S+?)[ )]", error.format_message())
+    if not (extra and isinstance(error, click.UsageError) and error.ctx):
+        return ""
+    options = [word for option in error.ctx.command.params for word in option.opts]
+    meant = nearest(extra[1].partition("=")[0], [word.lstrip("-") for word in options])
+    return f"; did you mean --{meant}?" if meant else "; options begin with --, see --help"
+
+
 def _silence_stdout() -> None:
     """Python flushes stdout once more at its end, which must not fail again."""
     with open(os.devnull, "wb") as nowhere:
@@ -143,7 +202,7 @@ def _silence_stdout() -> None:
 
 
 def _fail(message: str, exit_code: int) -> int:
-    click.echo(f"claims: {' '.join(message.split())}", err=True)
+    click.echo(f"claims: {' '.join(without_secrets(message).split())}", err=True)
     return exit_code
 
 

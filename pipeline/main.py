@@ -8,8 +8,8 @@ from typing import Any
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from google.api_core.exceptions import GoogleAPICallError
 
-from pipeline import clients
-from pipeline.launch import dataflow, options, prepare, worker_image
+from pipeline import clients, loopback
+from pipeline.launch import command_line, dataflow, local_runner, options, prepare, worker_image
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -20,16 +20,20 @@ def start(arguments: Sequence[str]) -> Any:
     Raises:
         ParameterError: a parameter is wrong; nothing was started.
     """
-    options.refuse_misspelt(arguments)
+    command_line.refuse_unknown(arguments)
     pipeline_options = PipelineOptions(list(arguments))
     asked = options.check(pipeline_options)
+    loopback.bypass_proxies()
+    local_runner.stay_in_process(pipeline_options, asked.streaming)
     clients.ensure_credentials()
     if dataflow.is_runner(pipeline_options):
         dataflow.prepare(pipeline_options, prepare.PIPELINE_VERSION)
     settings = prepare.settings(asked)
     worker_image.default_to_own(pipeline_options)
     pipeline = prepare.pipeline(asked, settings, pipeline_options)
-    prepare.prepare_tables(asked, settings, pipeline_options.view_as(GoogleCloudOptions).project)
+    project = pipeline_options.view_as(GoogleCloudOptions).project
+    done = prepare.prepare_tables(asked, settings, project)
+    prepare.wait_for_write_path(asked, settings, done)
     return pipeline.run()
 
 
@@ -40,21 +44,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("apache_beam.runners.dataflow").setLevel(logging.INFO)  # names the job
     arguments = sys.argv[1:] if arguments is None else arguments
     if "--help" in arguments or "-h" in arguments:
-        sys.stdout.write(options.help_text())
+        sys.stdout.write(command_line.help_text())
         return 0
     try:
         result = start(arguments)
         if not hasattr(result, "job_id"):  # a Dataflow job runs on without us
             result.wait_until_finish()
     except options.ParameterError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"claims: {error}\n")
         return EXIT_USAGE
     except GoogleAPICallError as error:
-        sys.stderr.write(f"error: Google answers {error.code}: {error.message}\n")
+        sys.stderr.write(f"claims: Google answers {error.code}: {error.message}\n")
         return EXIT_FAILED
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if _is_interrupt(error):
+            return EXIT_INTERRUPTED
+        raise
     return 0
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether it is Ctrl-C, which Beam wraps when it comes while a step of ours runs."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 CREATE OR REPLACE VIEW `${CLAIMS_TABLE}_deduplicated` AS
 SELECT *
 FROM `${CLAIMS_TABLE}`
-WHERE TRUE
+WHERE processing_timestamp >= '1970-01-01'  -- all; for tables that require a partition filter
 QUALIFY ROW_NUMBER() OVER (
   PARTITION BY COALESCE(original_message_id, message_id, GENERATE_UUID())
   ORDER BY processing_timestamp DESC

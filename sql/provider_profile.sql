@@ -36,7 +36,7 @@ providers AS (
     -- Of the claims of 90 days those that repeat another: patient, day and procedures, but its id.
     1 - COUNT(DISTINCT IF(
       age < 90, CONCAT(patient_id, '|', CAST(service_date AS STRING), '|', codes), NULL
-    )) / NULLIF(COUNTIF(age < 90), 0) AS duplicate_share
+    )) / NULLIF(COUNT(DISTINCT IF(age < 90, claim_id, NULL)), 0) AS duplicate_share
   FROM claims
   GROUP BY provider_id
 ),

@@ -1,5 +1,7 @@
 """`claims deploy`: the command line."""
 
+from collections.abc import Sequence
+
 import click
 
 from claims_ops.deploy import apply, removal
@@ -63,6 +65,7 @@ def deploy(
         raise click.UsageError("--direct and --image belong together: which image has this code?")
     if options and not direct:
         raise click.UsageError("Pipeline options are for --direct only.")
+    _check_options(options)
     to = requests.deployment(request, workers, image=image, pipeline_options=options)
     if not to.streaming and (update or workers.at_least_once):
         raise click.UsageError("--update and --at-least-once are for streaming jobs only.")
@@ -80,6 +83,25 @@ def deploy(
         click.echo(f"The job: {to.console}")
     except StepFailed as error:
         raise click.ClickException(str(error)) from None
+
+
+def _check_options(given: Sequence[str]) -> None:
+    """Refuse pipeline options that the launch would refuse, before anything is made.
+
+    Raises:
+        click.UsageError: names the option, and the one that was probably meant.
+    """
+    if not given:
+        return
+    from pipeline.launch import (
+        command_line,
+        options,  # Beam, which takes seconds
+    )
+
+    try:
+        command_line.refuse_unknown(given)
+    except options.ParameterError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _steps(to: Deployment, *, update: bool, first: str | None) -> list[Step]:

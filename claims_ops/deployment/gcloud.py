@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from claims_ops.shared.terminal import without_secrets
+
 Result = TypeVar("Result")
 Command = tuple[str, ...]
 """Arguments of gcloud, without itself."""
@@ -99,8 +101,17 @@ def configured_project() -> str:
 
 
 def access_token(timeout_seconds: float | None = None) -> str:
-    """A token of whoever is logged in to gcloud."""
-    return _output(("auth", "print-access-token"), timeout_seconds).strip()
+    """A token of whoever is logged in to gcloud.
+
+    Raises:
+        StepFailed: gcloud prints none.
+    """
+    command = ("auth", "print-access-token")
+    # gcloud may write more than the token, as that a new version is there.
+    tokens = re.findall(r"(?m)^[\w.~+/=-]{10,}[ \t\r]*$", _output(command, timeout_seconds))
+    if not tokens:
+        raise _failed(command, "it printed no token")
+    return str(tokens[0]).strip()
 
 
 def _output(command: Command, timeout_seconds: float | None = None) -> str:
@@ -131,4 +142,4 @@ def _reason(said: str) -> str:
     """The error among what gcloud says, without its hints."""
     start = said.find("ERROR:")
     text = said[start:].removeprefix("ERROR:") if start >= 0 else said
-    return " ".join(text.split())[:500] or "it said nothing"
+    return " ".join(without_secrets(text).split())[:500] or "it said nothing"

@@ -54,7 +54,8 @@ _PARAMETERS = (
         "given",
         type=settings.KeyValue(),
         multiple=True,
-        help="A launch parameter; may be repeated. README.md lists them.",
+        help="A launch parameter, such as error_retention_days=90 (docs/reference/parameters.md)."
+        " Repeat the option for more.",
     ),
     click.option(
         "--parameters-file",

@@ -1,11 +1,14 @@
 """From what was asked for on the command line to a deployment, checked."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+
+from pipeline.launch.nearest import nearest
 
 SOURCES = ("input_subscription", "input_topic", "input_files")
 TABLES = {"output_table": "claims", "error_table": "errors"}
@@ -42,6 +45,10 @@ def parameters(
     Raises:
         click.UsageError: one is unknown or wrong; names it.
     """
+    given = list(given)
+    for key, times in Counter(key for key, _ in given).items():
+        if times > 1:
+            raise click.UsageError(f"--parameter: {key} is given twice")
     asked = _of_file(file) | dict(given)
     other_source = any(asked.get(source) for source in SOURCES)
     complete = {key: value for key, value in ours.items() if not (other_source and key in SOURCES)}
@@ -54,12 +61,22 @@ def _of_file(file: str | None) -> dict[str, str]:
     if file is None:
         return {}
     try:
-        document = json.loads(Path(file).read_text())
-    except ValueError as error:
+        document = json.loads(Path(file).read_text("utf-8-sig"), object_pairs_hook=_unique)
+    except UnicodeDecodeError:
+        raise click.UsageError(f"--parameters-file: {file} is not UTF-8 text") from None
+    except (ValueError, RecursionError) as error:
         raise click.UsageError(f"--parameters-file: {file} is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise click.UsageError(f"--parameters-file: {file} is not an object of names and values")
     return {key: _text(value) for key, value in document.items() if value is not None}
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"it holds {name!r} twice")
+    return dict(pairs)
 
 
 def _text(value: Any) -> str:
@@ -75,7 +92,9 @@ def _check(complete: Mapping[str, str]) -> None:
     known = {parameter.name for parameter in options.PARAMETERS}
     for key in complete:
         if key not in known:
-            raise click.UsageError(f"--parameter: {key} is no launch parameter")
+            meant = nearest(key, sorted(known))
+            hint = f"; did you mean {meant}?" if meant else ""
+            raise click.UsageError(f"--parameter: {key} is not a launch parameter{hint}")
     try:
         options.check(PipelineOptions([f"--{key}={value}" for key, value in complete.items()]))
     except options.ParameterError as error:

@@ -1,7 +1,6 @@
 """`claims doctor`: the command line."""
 
 import json
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,10 +14,9 @@ from claims_ops.deployment.request import DeploymentRequest
 from claims_ops.doctor.checkup import SERVICES, checks, chosen
 from claims_ops.doctor.examination import Finding, examine
 from claims_ops.doctor.finding import Status
+from claims_ops.shared.option_types import Number
 
 _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
-# Else google-auth looks for a metadata server for many seconds.
-_METADATA = {"GCE_METADATA_TIMEOUT": "1", "GCE_METADATA_DETECT_RETRIES": "1"}
 
 
 @click.command()
@@ -41,7 +39,7 @@ _METADATA = {"GCE_METADATA_TIMEOUT": "1", "GCE_METADATA_DETECT_RETRIES": "1"}
 @click.option("--running", is_flag=True, help="The job must run already.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0.1),
+    type=Number(0.1, 3600),
     default=30.0,
     show_default=True,
     metavar="SECONDS",
@@ -78,7 +76,6 @@ def doctor(
       claims doctor --project my-project --running --quiet
       claims doctor --project my-project --check table --check roles --json
     """
-    os.environ.update({name: os.environ.get(name, text) for name, text in _METADATA.items()})
     to = requests.deployment(request, workers, account=account)
     setup = _setup(ctx, to, running=running, timeout=timeout)
     names = chosen(setup, wanted)

@@ -7,6 +7,7 @@ from threading import Thread
 from typing import NamedTuple
 
 from claims_ops.doctor.finding import Check, Status, Unknown, Verdict
+from claims_ops.shared.terminal import without_secrets
 
 
 class Finding(NamedTuple):
@@ -48,4 +49,4 @@ def _ask(check: Check, answer: "Queue[Verdict]") -> None:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]
+    return " ".join(without_secrets(str(error)).split())[:500]

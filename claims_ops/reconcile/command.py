@@ -8,6 +8,7 @@ import click
 
 from claims_ops.reconcile.reconciliation import Books, Reconciliation
 from claims_ops.shared import table_options
+from claims_ops.shared.option_types import MAX_COUNT
 from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
 from claims_ops.shared.terminal import printable
@@ -21,13 +22,13 @@ _SOURCES = "--published, --message-ids or --input-files"
 @table_options.error_table
 @click.option(
     "--published",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, MAX_COUNT),
     metavar="COUNT",
     help="Messages that were published to Pub/Sub, replays not counted.",
 )
 @click.option(
     "--message-ids",
-    type=click.File(encoding="utf-8"),
+    type=click.File(encoding="utf-8-sig"),
     metavar="FILE",
     help="The ids of these messages, one a line; - is stdin.",
 )
@@ -69,6 +70,7 @@ def reconcile(
     """
     if sum(each is not None for each in (published, message_ids, input_files)) != 1:
         raise click.UsageError(f"Give one of {_SOURCES}.")
+    table_options.check_range(since, until)
     with connect(project or output_table.project) as queries:
         for table in (output_table, error_table):
             if not queries.has(table):
@@ -78,15 +80,23 @@ def reconcile(
             outcome = books.by_count(published)
         else:
             with closing(ProgressLine("messages", hidden=quiet, has_end=False)) as line:
-                ids = (
-                    line_ids(str(input_files))
-                    if message_ids is None
-                    else dict.fromkeys(filter(None, (each.rstrip("\r\n") for each in message_ids)))
-                )
+                ids = line_ids(str(input_files)) if message_ids is None else _given(message_ids)
                 outcome = books.by_ids(_shown(ids, line))
     click.echo(told(outcome))
     if not outcome.closes:
         raise click.ClickException("the balance does not close")
+
+
+def _given(lines: Iterable[str]) -> Iterable[str]:
+    """The ids of a file, each once.
+
+    Raises:
+        click.UsageError: it is not UTF-8, as a file of PowerShell may be.
+    """
+    try:
+        return dict.fromkeys(filter(None, (each.rstrip("\r\n") for each in lines)))
+    except UnicodeError:
+        raise click.UsageError("--message-ids: the file is not UTF-8 text") from None
 
 
 def _shown(ids: Iterable[str], line: ProgressLine) -> Iterator[str]:
@@ -128,19 +138,21 @@ def line_ids(pattern: str) -> Iterator[str]:
     """The ids that a backfill gives to the lines of its files.
 
     Raises:
-        click.ClickException: there are no such files.
+        click.ClickException: there are no such files, or one cannot be read to its end.
     """
-    from apache_beam.io.filesystems import FileSystems
-
     from pipeline.transforms.lines import read_lines, split
+    from pipeline.transforms.source_files import match
 
+    place = pattern
     try:
-        files = FileSystems.match([pattern])[0].metadata_list
-    except Exception as error:  # each file system has its own
-        raise click.ClickException(f"{pattern}: {error}") from None
+        files = list(match(pattern))
+        for lines in (lines for file in files for lines in split(file)):
+            place = f"{lines.path} from byte {lines.start}"
+            for message in read_lines(lines):
+                place = f"behind {message.message_id}"
+                yield str(message.message_id)
+    except Exception as error:  # each file system and each packer has its own
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise click.ClickException(f"{place}: {reason}") from None
     if not files:
         raise click.ClickException(f"no file matches {pattern}")
-    for file in files:
-        for lines in split(file.path, file.size_in_bytes):
-            for message in read_lines(lines):
-                yield str(message.message_id)

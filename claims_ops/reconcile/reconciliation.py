@@ -7,7 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from claims_ops.shared.balance import Balance
-from claims_ops.shared.queries import Parameters, Queries
+from claims_ops.shared.queries import EARLIEST, Parameters, Queries
 from pipeline.claims.tables import TableName, replays_name
 
 IDS_A_QUERY = 10_000
@@ -76,10 +76,10 @@ class Books:
     ) -> None:
         """Messages whose rows were made from `since` on and before `until`; replays whenever."""
         self._queries = queries
-        bounds = {"since": since, "until": until}
+        bounds = {"earliest": EARLIEST, "since": since or EARLIEST, "until": until}
         self._parameters: Parameters = {name: at for name, at in bounds.items() if at}
         record = replays_name(errors)
-        self._sql = _sql(claims, errors, record if queries.has(record) else None, since, until)
+        self._sql = _sql(claims, errors, record if queries.has(record) else None, until)
 
     def by_count(self, published: int) -> Reconciliation:
         """All messages of Pub/Sub, against how many were published."""
@@ -118,7 +118,6 @@ def _sql(
     claims: TableName,
     errors: TableName,
     record: TableName | None,
-    since: datetime | None,
     until: datetime | None,
 ) -> str:
     """CTEs; `{condition}` is to tell which messages are meant.
@@ -129,15 +128,16 @@ def _sql(
     """
 
     def rows(table: TableName, timestamp: str, counted: str) -> str:
-        bounds = [f"{timestamp} >= @since"] if since else []
+        bounds = [f"{timestamp} >= @since"]
         # A replay belongs to its original, however late it is.
         bounds += [f"({timestamp} < @until OR original_message_id IS NOT NULL)"] if until else []
         return f"""
               SELECT message_id, original_message_id, publish_time, {counted} FROM `{table}`
               WHERE {" AND ".join(["message_id IS NOT NULL", *bounds])}"""  # noqa: S608 - as below
 
-    recorded = f"`{record}`" if record else "(SELECT '' AS original_message_id, '' AS"
-    recorded += "" if record else " replayed_message_id FROM UNNEST([1]) WHERE FALSE)"
+    recorded = f"`{record}` AS record" if record else "(SELECT '' AS original_message_id, '' AS"
+    recorded += "" if record else " replayed_message_id FROM UNNEST([1]) WHERE FALSE) AS record"
+    on_record = "WHERE record.replay_timestamp >= @earliest" if record else ""
     return f"""
         WITH ids AS (
           SELECT message_id, original_message_id,
@@ -156,8 +156,8 @@ def _sql(
           JOIN originals ON originals.id = COALESCE(ids.original_message_id, ids.message_id)
         ),
         recorded AS (
-          SELECT DISTINCT replayed_message_id AS id FROM {recorded} AS record
-          JOIN originals ON originals.id = record.original_message_id
+          SELECT DISTINCT replayed_message_id AS id FROM {recorded}
+          JOIN originals ON originals.id = record.original_message_id {on_record}
         )
         """  # noqa: S608 - checked names; every value is a parameter
 

@@ -11,9 +11,10 @@ import click
 from claims_ops.replay.record import ReplayRecord
 from claims_ops.replay.republication import Republication
 from claims_ops.replay.selection import OUTCOMES, READY, Count, ErrorTable, Selection
+from claims_ops.replay.turn import turn
 from claims_ops.shared import table_options
 from claims_ops.shared.interruption import unwinding
-from claims_ops.shared.option_types import Instant, TopicName
+from claims_ops.shared.option_types import MAX_COUNT, Instant, Number, TopicName
 from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
 from claims_ops.shared.terminal import printable
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
 @click.option("--message-id", "message_ids", multiple=True, metavar="ID", help="Only this message.")
 @click.option("--since", type=Instant(), metavar="TIME", help="Only rejected at or after this.")
 @click.option("--until", type=Instant(), metavar="TIME", help="Only rejected before this.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many, the oldest first.")
+@click.option(
+    "--limit", type=click.IntRange(1, MAX_COUNT), help="At most so many, the oldest first."
+)
 @click.option(
     "--max-replays",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_COUNT),
     default=1,
     show_default=True,
     help="How often one message may be replayed in all; more: those that failed again too.",
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(0.001, 1_000_000),
     default=500.0,
     show_default=True,
     metavar="PER_SECOND",
@@ -98,6 +101,7 @@ def replay(
         raise click.UsageError("Give --topic, or --dry-run.")
     if not (dry_run or yes or sys.stdin.isatty()):
         raise click.UsageError("Nobody is here to be asked: give --yes, or --dry-run.")
+    table_options.check_range(since, until)
     selection = Selection(
         stages=stages,
         error_codes=error_codes,
@@ -108,13 +112,11 @@ def replay(
         again=again,
     )
     with unwinding(), connect(project or error_table.project) as queries:
-        if not queries.has(error_table):
-            raise click.ClickException(f"there is no table {error_table}")
         record = replays_name(error_table)
-        messages = ErrorTable(
-            queries, error_table, record if queries.has(record) else None, selection
-        )
-        counts = messages.counts()
+        known = record if queries.has(record) else None
+        counts = ErrorTable(queries, error_table, known, selection).counts()
+        if not counts:
+            _say_nothing_matches(error_table, selection)
         if not quiet:
             _show(counts)
         ready = sum(count.messages for count in counts if count.outcome == READY)
@@ -126,14 +128,42 @@ def replay(
             question = f"Publish {asked:,} messages to {topic}?"
             if not click.confirm(question):
                 raise click.ClickException("nothing was published")
-        publication = Republication(topic, ReplayRecord(queries, record, topic), rate)
-        began = time.monotonic()
-        try:
-            with closing(ProgressLine("messages", hidden=quiet)) as line:
-                for done in publication.send(messages.ready(limit)):
-                    line.update(done, done / asked)
-        finally:
-            click.echo(_summary(publication, asked, time.monotonic() - began))
+        replays = ReplayRecord(queries, record, topic)
+        with turn(queries, record, 1 / rate) as ours:
+            publication = Republication(topic, replays, rate, ours.keep)
+            began = time.monotonic()
+            rows = ErrorTable(queries, error_table, record, selection).ready(limit)
+            try:
+                with closing(ProgressLine("messages", hidden=quiet)) as line:
+                    for done in publication.send(rows):
+                        line.update(done, min(1.0, done / asked))
+            finally:
+                click.echo(_summary(publication, asked, time.monotonic() - began))
+    if publication.refused:
+        raise click.ClickException(_refusals(publication))
+
+
+def _say_nothing_matches(error_table: TableName, selection: Selection) -> None:
+    """Say so; where more than a time was asked for, it is a failure.
+
+    Raises:
+        click.ClickException: some stage, error code or message id was given.
+    """
+    text = f"no message of {error_table} matches"
+    if selection.names_messages:
+        raise click.ClickException(f"{text} --stage, --error-code and --message-id as given")
+    click.echo(
+        f"{text} --since and --until as given"
+        if selection.since or selection.until
+        else f"no message is in {error_table}"
+    )
+
+
+def _refusals(publication: Republication) -> str:
+    refused = publication.outcomes["refused"]
+    more = ", ..." if refused > len(publication.refused) else ""
+    names = ", ".join(map(printable, publication.refused))
+    return f"Pub/Sub refused {refused:,} messages as invalid, each for itself: {names}{more}"
 
 
 def _show(counts: list[Count]) -> None:
@@ -150,7 +180,7 @@ def _show(counts: list[Count]) -> None:
     table = _table(["stage", "error code"], [OUTCOMES[name] for name in outcomes])
     for cause in causes:
         cells = [f"{found.get((*cause, name), 0):,}" for name in outcomes]
-        table.add_row(*(Text(printable(each)) for each in cause), *cells)
+        table.add_row(*(Text(printable(each or "")) for each in cause), *cells)
     console().print(table)
 
 

@@ -16,7 +16,7 @@ MAX_REQUEST_BYTES = 10_000_000
 """Pub/Sub refuses a larger publish request. This and what follows: "Pub/Sub quotas and limits"."""
 MAX_REQUEST_MESSAGES = 1_000
 _MAX_ATTRIBUTES = 100
-_MAX_VALUE_BYTES = 1_024
+_MAX_KEY_BYTES, _MAX_VALUE_BYTES = 256, 1_024
 _REQUEST_OVERHEAD_BYTES = 1_000
 """More than a request has beside its messages: the name of the topic, at most 255 characters."""
 _FIELD_OVERHEAD_BYTES = 6
@@ -58,35 +58,39 @@ def replay_of(row: Mapping[str, Any]) -> Replay | str:
     """The original message, to the byte, with its attributes and its history; or why not.
 
     The reasons: `truncated`, when the row holds only the beginning; `redacted`, when it holds no
-    values; `damaged`, when the row does
-    not give as many bytes as it says; `too_large`, when Pub/Sub would refuse it.
+    values; `damaged`, when the row does not give a message as it says; `too_large`, when Pub/Sub
+    would refuse it. Rows may be of an early version of the table, or forged.
     """
-    if row["raw_encoding"] in (TRUNCATED, REDACTED):
+    if row.get("raw_encoding") in (TRUNCATED, REDACTED):
         return str(row["raw_encoding"])
-    size = row["raw_size"]
-    if size is not None and size > MAX_REQUEST_BYTES:  # before it is unpacked
+    if (row.get("raw_size") or 0) > MAX_REQUEST_BYTES:  # before it is unpacked
         return "too_large"
     try:
-        data = message_data(row)
-    except (zlib.error, EOFError, OSError, TypeError):
+        return _replay(row)
+    except (zlib.error, TypeError, ValueError, KeyError, AttributeError):
         return "damaged"
-    if data is None or len(data) != size:
+
+
+def _replay(row: Mapping[str, Any]) -> Replay | str:
+    data = message_data(row)
+    if data is None:
         return "damaged"
-    original = row["original_message_id"] or row["message_id"]
-    count = min((row["replay_count"] or 0) + 1, MAX_REPLAY_COUNT)  # it may be forged
+    original = row.get("original_message_id") or row["message_id"]
+    count = min(max(row.get("replay_count") or 0, 0) + 1, MAX_REPLAY_COUNT)
     history = {REPLAY_COUNT: str(count), ORIGINAL_MESSAGE_ID: original}
-    if row["publish_time"]:
+    if row.get("publish_time"):
         history[ORIGINAL_PUBLISH_TIME] = row["publish_time"].isoformat()
-    attributes = {each["key"]: each["value"] for each in row["attributes"]} | history
-    place = (row["message_id"], original, count, row["stage"], row["error_code"])
+    attributes = {each["key"]: each["value"] for each in row.get("attributes") or ()} | history
+    place = (row["message_id"], original, count, row["stage"] or "", row["error_code"] or "")
     replay = Replay(data, attributes, *place)
     return replay if _fits(replay) else "too_large"
 
 
 def _fits(replay: Replay) -> bool:
-    values = replay.attributes.values()
+    attributes = replay.attributes
     return (
         replay.size <= ROOM_BYTES
-        and len(values) <= _MAX_ATTRIBUTES
-        and all(len(value.encode()) <= _MAX_VALUE_BYTES for value in values)
+        and len(attributes) <= _MAX_ATTRIBUTES
+        and all(len(key.encode()) <= _MAX_KEY_BYTES for key in attributes)
+        and all(len(value.encode()) <= _MAX_VALUE_BYTES for value in attributes.values())
     )

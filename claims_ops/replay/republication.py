@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,13 +15,17 @@ from claims_ops.shared.interruption import shielded
 
 GIVE_UP_SECONDS = 30.0
 """How long a batch is tried again that Pub/Sub does not take."""
+REFUSED_SHOWN = 20
+"""Refused messages that are named."""
 
 
 class Republication:
     """Sends rows of the error table to a topic; counts what became of them."""
 
-    def __init__(self, topic: str, record: ReplayRecord, rate: float) -> None:
-        """`rate` is messages a second.
+    def __init__(
+        self, topic: str, record: ReplayRecord, rate: float, keep: Callable[[], None]
+    ) -> None:
+        """`rate` is messages a second; `keep` is called before each batch, and may raise.
 
         Raises:
             click.ClickException: there are no credentials.
@@ -33,6 +37,7 @@ class Republication:
         self._topic = topic
         self._record = record
         self._rate = rate
+        self._keep = keep
         try:
             # The client below the usual one: that one takes attributes as keywords, beside
             # its own, and tells the ids of a batch one by one.
@@ -43,6 +48,8 @@ class Republication:
             raise self._failure(error) from None
         self.outcomes: Counter[str] = Counter()
         """Messages by outcome; `ready` are those that were published and recorded."""
+        self.refused: list[str] = []
+        """The ids of the first messages that Pub/Sub refused, each for itself."""
 
     def send(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[int]:
         """Publish the messages; yields how many rows are done, now and then.
@@ -52,6 +59,7 @@ class Republication:
         """
         began = time.monotonic()
         for batch in self._batches(rows):
+            self._keep()
             with shielded():
                 self._send(batch)
             yield self.outcomes.total()
@@ -75,7 +83,18 @@ class Republication:
             yield batch
 
     def _send(self, batch: list[Replay]) -> None:
-        from google.api_core.exceptions import GoogleAPIError
+        published: list[tuple[Replay, str]] = []
+        try:
+            self._publish(batch, published)
+        finally:
+            self._settle(published)
+
+    def _publish(self, batch: list[Replay], published: list[tuple[Replay, str]]) -> None:
+        """Publish a batch; of one that Pub/Sub refuses the halves, down to what it refuses.
+
+        The message of a refusal may quote the data, and is not shown.
+        """
+        from google.api_core.exceptions import GoogleAPIError, InvalidArgument
         from google.api_core.retry import Retry
         from google.auth.exceptions import GoogleAuthError
         from google.pubsub_v1 import PubsubMessage
@@ -88,16 +107,31 @@ class Republication:
                 retry=Retry(initial=0.1, maximum=2.0, timeout=GIVE_UP_SECONDS),
                 timeout=GIVE_UP_SECONDS,
             )
+        except InvalidArgument:
+            if len(batch) == 1:
+                self.outcomes["refused"] += 1
+                self.refused += [batch[0].message_id] * (len(self.refused) < REFUSED_SHOWN)
+                return
+            half = len(batch) // 2
+            self._publish(batch[:half], published)
+            self._publish(batch[half:], published)
         except (GoogleAPIError, GoogleAuthError) as error:
             raise self._failure(error) from None
+        else:
+            published += zip(batch, answer.message_ids, strict=True)
+
+    def _settle(self, published: list[tuple[Replay, str]]) -> None:
+        if not published:
+            return
+        replays, new_ids = zip(*published, strict=True)
         try:
-            self._record.add(batch, answer.message_ids, datetime.now(UTC))
+            self._record.add(replays, new_ids, datetime.now(UTC))
         except click.ClickException as failure:
             raise click.ClickException(
-                f"{len(batch)} messages were published but not recorded, and would be published"
+                f"{len(replays)} messages were published but not recorded, and would be published"
                 f" again: {failure.message}"
             ) from None
-        self.outcomes["ready"] += len(batch)
+        self.outcomes["ready"] += len(replays)
 
     def _failure(self, error: Exception) -> click.ClickException:
         reason = str(error).partition("\n")[0]

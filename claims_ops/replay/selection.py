@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import click
+
 from claims_ops.replay.message import COLUMNS, MAX_REQUEST_BYTES
-from claims_ops.shared.queries import Queries, Value
+from claims_ops.shared.queries import EARLIEST, Queries, Value
 from pipeline.claims.tables import TableName
 
 READY = "ready"
@@ -17,9 +19,19 @@ OUTCOMES = {
     "truncated": "truncated",
     "redacted": "redacted",
     "too_large": "too large",
+    "no_id": "without an id",
     "damaged": "damaged",
+    "refused": "refused by Pub/Sub",
 }
-"""What becomes of a message, and what people are told of it; `damaged` shows on reading only."""
+"""What becomes of a message, and what people are told of it; the last two show on replay only."""
+_JUDGED_BY = {
+    "message_id": "STRING",
+    "original_message_id": "STRING",
+    "replay_count": "INT64",
+    "raw_encoding": "STRING",
+    "raw_size": "INT64",
+}
+"""Columns that decide, with their types; null where a table of an early version lacks them."""
 _PAGE_ROWS = 200
 """Rows of up to 8 MB; the service cuts its pages by bytes besides."""
 
@@ -40,9 +52,14 @@ class Selection:
     again: bool = False
     """Also what was replayed already and has not failed again."""
 
+    @property
+    def names_messages(self) -> bool:
+        """Whether it says more of messages than when they were rejected."""
+        return bool(self.stages or self.error_codes or self.message_ids)
+
     def conditions(self) -> tuple[str, dict[str, Value | tuple[str, ...]]]:
         """A WHERE clause for rows of the error table, and its parameters."""
-        clauses = {
+        clauses: dict[str, tuple[str, Value | tuple[str, ...] | None]] = {
             "stages": ("stage IN UNNEST(@stages)", self.stages),
             "error_codes": ("error_code IN UNNEST(@error_codes)", self.error_codes),
             "message_ids": (
@@ -50,11 +67,11 @@ class Selection:
                 " OR original_message_id IN UNNEST(@message_ids))",
                 self.message_ids,
             ),
-            "since": ("error_timestamp >= @since", self.since),
+            "since": ("error_timestamp >= @since", self.since or EARLIEST),
             "until": ("error_timestamp < @until", self.until),
         }
         given = {name: clause for name, clause in clauses.items() if clause[1]}
-        wanted = ["message_id IS NOT NULL", *(sql for sql, _ in given.values())]
+        wanted = [sql for sql, _ in given.values()]
         return " AND ".join(wanted), {name: value for name, (_, value) in given.items() if value}
 
 
@@ -74,24 +91,38 @@ class ErrorTable:
     def __init__(
         self, queries: Queries, errors: TableName, replays: TableName | None, selection: Selection
     ) -> None:
-        """`replays` is the record of replays; None where there is none yet."""
+        """`replays` is the record of replays; None where there is none yet.
+
+        Raises:
+            click.ClickException: there is no such error table.
+        """
         self._queries = queries
+        self._columns = queries.columns(errors)
+        if not self._columns:
+            raise click.ClickException(f"there is no table {errors}")
+        lacking = [name for name in _JUDGED_BY if name not in self._columns]
+        nulls = "".join(f", CAST(NULL AS {_JUDGED_BY[name]}) AS {name}" for name in lacking)
         where, self._parameters = selection.conditions()
         self._parameters |= {
             "max_replays": selection.max_replays,
             "again": selection.again,
             "max_bytes": MAX_REQUEST_BYTES,
+            "earliest": EARLIEST,
         }
-        recorded = f"FROM `{replays}`" if replays else "FROM (SELECT '' AS id, 0 AS n) WHERE FALSE"
+        recorded = (
+            f"FROM `{replays}` WHERE replay_timestamp >= @earliest"
+            if replays
+            else "FROM (SELECT '' AS id, 0 AS n) WHERE FALSE"
+        )
         names = ("original_message_id", "MAX(replay_count)") if replays else ("id", "MAX(n)")
         # A message that came twice has two rows, and one that failed again has a newer one.
         self._messages = f"""
             WITH messages AS (
               SELECT *, COALESCE(original_message_id, message_id) AS origin
-              FROM `{errors}`
+              FROM (SELECT *{nulls} FROM `{errors}` WHERE error_timestamp >= @since)
               WHERE {where}
               QUALIFY ROW_NUMBER() OVER (
-                PARTITION BY COALESCE(original_message_id, message_id)
+                PARTITION BY COALESCE(original_message_id, message_id, GENERATE_UUID())
                 ORDER BY COALESCE(replay_count, 0) DESC, error_timestamp DESC
               ) = 1
             ),
@@ -100,6 +131,7 @@ class ErrorTable:
               SELECT
                 messages.*,
                 CASE
+                  WHEN message_id IS NULL THEN 'no_id'
                   WHEN COALESCE(replay_count, 0) < recorded.replays AND NOT @again THEN 'replayed'
                   WHEN COALESCE(replay_count, 0) >= @max_replays THEN 'exhausted'
                   WHEN raw_encoding IN ('truncated', 'redacted') THEN raw_encoding
@@ -120,7 +152,8 @@ class ErrorTable:
 
     def ready(self, limit: int | None) -> Iterator[Mapping[str, Any]]:
         """The rows to replay, with the columns of `COLUMNS`; with a limit, the oldest first."""
-        columns = ", ".join(COLUMNS)
+        present = self._columns.union(_JUDGED_BY)
+        columns = ", ".join(name for name in COLUMNS if name in present)
         sql = f"{self._messages} SELECT {columns} FROM judged WHERE outcome = '{READY}'"  # noqa: S608 - as above
         if limit is not None:
             sql += " ORDER BY error_timestamp, message_id LIMIT @limit"

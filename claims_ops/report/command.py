@@ -53,8 +53,7 @@ def report(
       claims report --output-table my-project.claims.claims \\
         --error-table my-project.claims.errors --since 2026-11-23 --until 2026-11-24
     """
-    if since and until and since >= until:
-        raise click.UsageError("--since must be before --until.")
+    table_options.check_range(since, until)
     scope = Scope(output_table, error_table, since, until)
     with connect(project or output_table.project) as queries:
         for table in (output_table, error_table):

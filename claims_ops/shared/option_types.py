@@ -1,5 +1,6 @@
 """What the options of the `claims` command may be, beyond what click brings along."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,6 +8,10 @@ from typing import Any
 import click
 
 from pipeline.claims.tables import TableName
+
+MAX_COUNT = 1_000_000_000_000
+"""Of messages: more is a slip of the finger, and too much for BigQuery's integers."""
+MAX_DURATION_SECONDS = 365 * 24 * 3600
 
 
 class Duration(click.ParamType[timedelta]):
@@ -23,11 +28,26 @@ class Duration(click.ParamType[timedelta]):
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", value)
         if not match:
             self.fail(f"{value!r} is not a time such as 30s, 5m or 2h.", param, ctx)
-        return timedelta(seconds=float(match[1]) * self._UNITS[match[2]])
+        seconds = float(match[1]) * self._UNITS[match[2]]
+        if not 0 < seconds <= MAX_DURATION_SECONDS:
+            self.fail(f"{value!r} is not between 0s and 8760h.", param, ctx)
+        return timedelta(seconds=seconds)
+
+
+class Number(click.FloatRange):
+    """A number between bounds: neither infinite nor NaN, which compares with nothing."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 class Instant(click.ParamType[datetime]):
-    """ISO 8601; UTC where it has no offset."""
+    """ISO 8601, made UTC; UTC where it has no offset."""
 
     name = "time"
 
@@ -38,7 +58,10 @@ class Instant(click.ParamType[datetime]):
             instant = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"{value!r} is not a time such as 2026-11-23T08:00:00Z.", param, ctx)
-        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        try:
+            return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+        except OverflowError:
+            self.fail(f"{value!r} is not within the years 1 to 9999 in UTC.", param, ctx)
 
 
 class TopicName(click.ParamType[str]):

@@ -1,8 +1,8 @@
 """BigQuery for the commands: queries with parameters, and each failure in one line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,10 +11,16 @@ from pipeline.claims.tables import Table, TableName
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
+    from google.cloud.bigquery import Table as BigqueryTable
     from google.cloud.bigquery.table import RowIterator
 
-PATIENCE_SECONDS = 60.0
-"""How long a query is tried again where BigQuery does not answer."""
+PATIENCE_SECONDS = 25.0
+"""How long a call is tried again where BigQuery does not answer."""
+ANSWER_SECONDS = 15.0
+"""How long one try of a call may take; a query that takes longer is asked for again and again."""
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before every row. A query for all rows compares with it, for a table may require a partition
+filter."""
 _TYPES = {str: "STRING", int: "INT64", bool: "BOOL", datetime: "TIMESTAMP"}
 
 Value = str | int | bool | datetime
@@ -32,7 +38,7 @@ class Queries:
         """The result, read page by page.
 
         Raises:
-            click.ClickException: BigQuery refuses, or does not answer within `PATIENCE_SECONDS`.
+            click.ClickException: BigQuery refuses, or cannot be reached within a minute.
         """
         from google.cloud.bigquery import QueryJobConfig
         from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
@@ -43,6 +49,7 @@ class Queries:
                 job_config=QueryJobConfig(query_parameters=_parameters(parameters)),
                 retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS),
                 job_retry=DEFAULT_JOB_RETRY.with_timeout(PATIENCE_SECONDS),
+                api_timeout=ANSWER_SECONDS,
                 page_size=page_rows,
             )
 
@@ -58,14 +65,49 @@ class Queries:
 
     def has(self, table: TableName) -> bool:
         """Whether a table exists."""
+        return self._get(table) is not None
+
+    def columns(self, table: TableName) -> frozenset[str]:
+        """The names of its columns; none of a table that does not exist."""
+        found = self._get(table)
+        return frozenset(field.name for field in found.schema) if found else frozenset()
+
+    def relabel(
+        self, table: TableName, change: Callable[[Mapping[str, str]], Mapping[str, str]]
+    ) -> bool:
+        """Change the labels of a table; False if somebody else did so at the same time."""
+        from google.api_core.exceptions import NotFound, PreconditionFailed
+        from google.cloud.bigquery.retry import DEFAULT_RETRY
+
+        found = self._get(table)
+        if found is None:
+            return False
+        found.labels = {**found.labels, **change(found.labels)}
+        with _failures():
+            try:  # with the ETag of what was read
+                self._client.update_table(
+                    found,
+                    ["labels"],
+                    retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS),
+                    timeout=ANSWER_SECONDS,
+                )
+            except (NotFound, PreconditionFailed):
+                return False
+            return True
+
+    def _get(self, table: TableName) -> "BigqueryTable | None":
         from google.api_core.exceptions import NotFound
+        from google.cloud.bigquery.retry import DEFAULT_RETRY
 
         with _failures():
             try:
-                self._client.get_table(str(table))
+                return self._client.get_table(
+                    str(table),
+                    retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS),
+                    timeout=ANSWER_SECONDS,
+                )
             except NotFound:
-                return False
-            return True
+                return None
 
     def ensure(self, name: TableName, table: Table) -> None:
         """Create a table where it does not exist."""

@@ -1,5 +1,7 @@
 """The options of commands that read the two tables, declared once."""
 
+from datetime import datetime
+
 import click
 
 from claims_ops.shared.option_types import BigqueryTable, Instant
@@ -27,3 +29,13 @@ payer = click.option(
     metavar="PROJECT",
     help="Pays for the queries.  [default: that of the claims table]",
 )
+
+
+def check_range(since: datetime | None, until: datetime | None) -> None:
+    """Look whether there can be a row between the two.
+
+    Raises:
+        click.UsageError: there cannot.
+    """
+    if since and until and since >= until:
+        raise click.UsageError("--since must be before --until.")

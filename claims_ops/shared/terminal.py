@@ -1,5 +1,6 @@
 """Text of tables and files, on its way to a terminal."""
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,23 @@ def console() -> "Console":
 
     out = Console(highlight=False)
     return out if out.is_terminal else Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+
+
+_SECRETS = (
+    re.compile(r"(?i)(\b(?:bearer|basic)\s+)[\w.~+/=-]+(?:\\[rn][\w.~+/=-]+)*"),
+    re.compile(r"()\bya29\.[\w.~+/=-]+"),
+    re.compile(r"()\beyJ[\w-]+\.[\w-]+\.[\w-]*"),
+    re.compile(r"(://)[^\s/@]+(?=@)"),
+    re.compile(r"(?is)()-----BEGIN [^-]*PRIVATE KEY-----.*?(?:-----END [^-]*-----|\Z)"),
+    re.compile(r"(?i)((?:refresh_token|access_token|client_secret|id_token)\W{1,4})[^\s\"'&,}]+"),
+)
+
+
+def without_secrets(text: str) -> str:
+    """The text without what looks like a credential: errors of clients may quote one."""
+    for secret in _SECRETS:
+        text = secret.sub(r"\1[...]", text)
+    return text
 
 
 def printable(text: str) -> str:

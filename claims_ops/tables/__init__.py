@@ -1,1 +1,1 @@
-"""Make the tables, or add the columns that they lack."""
+"""Create the tables and their views, or add the columns that the tables lack."""

@@ -1,7 +1,6 @@
 """The contract: what a claim is, read from its JSON Schema, and judged against it."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,8 @@ from typing import Any, Self
 
 import jsonschema_rs
 
+from pipeline.claims import document_text
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.rejection import Violation
 from pipeline.claims.storable import NUMERIC, PATTERNS, fit_numeric, numeric_fault
 from pipeline.claims.violations import describe, is_record
@@ -29,13 +30,6 @@ _NUMERIC_FAULTS = {
 _COLUMN_TYPES = {"integer": "INTEGER", "number": "FLOAT", "boolean": "BOOLEAN", "object": "JSON"}
 _FORMAT_TYPES = {"date": "DATE", "date-time": "TIMESTAMP"}
 _ADDITIONAL = "Fields that the contract does not know."
-
-
-class DocumentError(ValueError):
-    """A contract or rules document that cannot be used: which place in it, and why."""
-
-    def __init__(self, place: str, reason: str) -> None:
-        super().__init__(f"{place}: {reason}" if place else reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +168,7 @@ class Contract(Fields):
         Raises:
             DocumentError: it is no JSON object, or a property has no BigQuery column.
         """
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise DocumentError("", f"not JSON: {error}") from None
+        document = document_text.load(text)
         if not isinstance(document, dict) or not isinstance(document.get("properties"), dict):
             raise DocumentError("properties", "an object with the claim's fields is needed")
         self.text = text

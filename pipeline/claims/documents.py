@@ -4,6 +4,7 @@ They run once, at launch, with the reference implementation of JSON Schema; each
 with its place in the document.
 """
 
+import copy
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -12,20 +13,33 @@ import jsonschema
 from jsonschema.protocols import Validator
 from jsonschema_rs import ValidationError
 
+from pipeline.claims import document_cost
 from pipeline.claims.contract import (
     ADDITIONAL_FIELDS,
     Column,
     Contract,
-    DocumentError,
     Fields,
     is_nullable,
 )
-from pipeline.claims.score import Rule, Rules, condition_of, fields_read
+from pipeline.claims.document_text import DocumentError, place_of
+from pipeline.claims.score import Rule, Rules, Scorer, condition_of, fields_read
+from pipeline.claims.signals.facts import GivenFacts
 from pipeline.claims.signals.table import SIGNALS
 
 _REFERENCE: type[Validator] = jsonschema.Draft202012Validator
 _COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}", re.ASCII)
+_RESERVED = re.compile(
+    "(_table_|_file_|_partition|_row_timestamp|__root__|_colidentifier|_change_).*", re.IGNORECASE
+)
+"""Names that BigQuery keeps for itself (REST reference of TableFieldSchema)."""
+_MAX_COLUMNS = 10_000
+_MAX_DESCRIPTION = 1_024
+"""Characters of the description of a column."""
+_SHOWN = 200
+"""Characters of a validator's message, which repeats the document."""
 _RULE_ID = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+# Patterns are ECMA-262: the engine that decides on claims decides on them too.
+_FORMATS = jsonschema.FormatChecker(set(_REFERENCE.FORMAT_CHECKER.checkers) - {"regex"})
 _COLUMN_TYPES = {
     "string": {"STRING", "DATE", "TIMESTAMP"},
     "integer": {"INTEGER", "NUMERIC", "BIGNUMERIC", "FLOAT"},
@@ -36,14 +50,21 @@ _COLUMN_TYPES = {
 
 
 def _place(path: Iterable[str | int], prefix: str = "") -> str:
-    return ".".join([prefix, *map(str, path)]).strip(".")
+    return f"{prefix}.{place_of(path)}".strip(".")
 
 
 def _check_schema(schema: Any, prefix: str = "") -> None:
-    """Check a JSON Schema against its meta-schema and compile its patterns."""
-    reference = _REFERENCE(_REFERENCE.META_SCHEMA, format_checker=_REFERENCE.FORMAT_CHECKER)
-    for error in sorted(reference.iter_errors(schema), key=str):
-        raise DocumentError(_place(error.absolute_path, prefix), f"no JSON Schema: {error.message}")
+    """Check a JSON Schema against its meta-schema, its patterns, and what it may cost a claim."""
+    reference = _REFERENCE(_REFERENCE.META_SCHEMA, format_checker=_FORMATS)
+    try:
+        for error in sorted(reference.iter_errors(schema), key=str):
+            reason = f"no JSON Schema: {error.message[:_SHOWN]}"
+            raise DocumentError(_place(error.absolute_path, prefix), reason)
+        if isinstance(schema, Mapping):
+            document_cost.check_patterns(schema, prefix)
+            document_cost.check_breadth(schema, prefix)
+    except RecursionError:
+        raise DocumentError(prefix, "its schemas nest or refer too deeply") from None
 
 
 def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
@@ -57,6 +78,9 @@ def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
             optional or nullable.
     """
     contract = Contract(text)
+    reserved = tuple(reserved)
+    if len(contract.columns) + len(reserved) > _MAX_COLUMNS:
+        raise DocumentError("properties", f"a table has at most {_MAX_COLUMNS:,} columns")
     _check_schema(contract.document)
     if contract.document.get("type") != "object":
         raise DocumentError("type", "must be object")
@@ -82,6 +106,11 @@ def _check_fields(
         place = f"{prefix}properties.{column.name}"
         if not _COLUMN_NAME.fullmatch(column.name):
             raise DocumentError(place, "not a column name: letters, digits and _ only")
+        if _RESERVED.fullmatch(column.name):
+            raise DocumentError(place, "BigQuery keeps names that begin so for itself")
+        if len(column.description) > _MAX_DESCRIPTION:
+            reason = f"BigQuery takes {_MAX_DESCRIPTION:,} characters"
+            raise DocumentError(f"{place}.description", reason)
         if column.name.lower() in taken:
             raise DocumentError(place, "there is a column of this name; case does not matter")
         taken.add(column.name.lower())
@@ -179,7 +208,20 @@ def check_rules(text: str, contract: Contract) -> Rules:
             if rule.id in seen:
                 raise DocumentError(f"{where}.id", f"{rule.id} stands twice")
             seen.add(rule.id)
+            _check_on_workers(rules, rule, f"{where}.when")
     return rules
+
+
+def _check_on_workers(rules: Rules, rule: Rule, where: str) -> None:
+    """Compile and ask a rule as workers do, on a claim of nulls and on one of texts."""
+    alone = copy.copy(rules)
+    alone.risk, alone.quality = (rule,), ()
+    try:
+        scorer = Scorer(alone, GivenFacts({}))
+        for value in (None, "text", 1, ["text"], {"text": "text"}):
+            scorer.fired({name: (value,) for name in fields_read(rule.when) or ("claim_id",)})
+    except ValueError as error:
+        raise DocumentError(where, f"does not compile: {error}") from None
 
 
 def _check_rule(rule: Rule, where: str, known: set[str], labels: set[str]) -> None:

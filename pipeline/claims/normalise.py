@@ -9,11 +9,17 @@ from pipeline.claims.contract import Column, Contract, is_nullable
 from pipeline.claims.storable import exact_number
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
-_DAY = r"(\d{4}-\d\d-\d\d)"
-_TIME = r"[Tt]((?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60))(?:(\.\d{1,6}+)\d*+)?"
-_OFFSET = r"([Zz]|[+-]\d\d:\d\d)"
-_DATE_TIME = re.compile(_DAY + _TIME + _OFFSET, re.ASCII)
-_DAY_WITH_TIME = re.compile(_DAY + _TIME + _OFFSET + "?", re.ASCII)
+_PLAIN_DAY = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
+"""As X12 and HL7 have it. No other order of day, month and year of this time is one, too: the
+first digits of its year would be the month."""
+# Where an offset is left out, minutes or seconds are, or a blank stands for the T, systems that
+# claims come from write so (PostgreSQL, BigQuery, Python, HL7 tools), and each has one meaning.
+_DAY_WITH_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)"
+    r"[Tt ]((?:[01]\d|2[0-3]):[0-5]\d)(?:(:(?:[0-5]\d|60))(?:(\.\d{1,6}+)\d*+)?)?"
+    r" ?([Zz]|UTC|[+-]\d\d(?::?\d\d)?)?",
+    re.ASCII,
+)
 _LARGEST_EXPONENT = 40
 """No column holds a number with more digits; a larger one is left to the validator."""
 
@@ -54,14 +60,28 @@ def _double(value: Any) -> Any:
 
 def _date(value: Any) -> Any:
     """The day of a date-time, as its own offset tells it, and without one all the same."""
-    match = _DAY_WITH_TIME.fullmatch(value) if type(value) is str else None
+    if type(value) is not str:
+        return value
+    if match := _PLAIN_DAY.fullmatch(value):
+        return "-".join(match.groups())
+    match = _DAY_WITH_TIME.fullmatch(value)
     return match[1] if match else value
 
 
 def _timestamp(value: Any) -> Any:
-    """RFC 3339 in upper case and to the microsecond, which is all that a TIMESTAMP holds."""
-    match = _DATE_TIME.fullmatch(value) if type(value) is str else None
-    return f"{match[1]}T{match[2]}{match[3] or ''}{match[4].upper()}" if match else value
+    """RFC 3339 in upper case and to the microsecond, which is all that a TIMESTAMP holds.
+
+    Without an offset it is left as it is, for nobody knows which instant it means.
+    """
+    match = _DAY_WITH_TIME.fullmatch(value) if type(value) is str else None
+    if not match or not match[5]:
+        return value
+    day, minute, second, fraction, offset = match.groups()
+    if offset[0] in "+-":
+        offset = f"{offset[:3]}:{offset[3:].removeprefix(':') or '00'}"
+    else:
+        offset = "Z"
+    return f"{day}T{minute}{second or ':00'}{fraction or ''}{offset}"
 
 
 _SPELLINGS: Mapping[str, Callable[[Any], Any]] = {

@@ -1,6 +1,5 @@
 """The fraud risk score and its reasons: rules as data, applied to enriched claims."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,14 +8,17 @@ from itertools import repeat
 from operator import and_, or_
 from typing import Any, NamedTuple, Self
 
+from pipeline.claims import document_text
 from pipeline.claims.columns import Columns, are_empty
-from pipeline.claims.contract import Contract, DocumentError
+from pipeline.claims.contract import Contract
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.signals.facts import Facts, not_null
 from pipeline.claims.verdicts import Condition, Schema, condition, verdicts
 
 # Conditions of these keywords look at the fields that they name and at nothing else.
 _COMBINING = ("allOf", "anyOf", "oneOf")
 _NESTING = ("not", "if", "then", "else")
+_REFERRING = {"$ref", "$dynamicRef", "$id", "$anchor", "$dynamicAnchor"}
 _SILENT = {"type", "title", "description", "$comment"}
 
 
@@ -51,10 +53,7 @@ class Rules:
         Raises:
             DocumentError: it is no JSON object with `risk_rules` and `quality_rules`.
         """
-        try:
-            document = json.loads(text, parse_float=Decimal)
-        except (ValueError, ArithmeticError, RecursionError) as error:
-            raise DocumentError("", f"not JSON: {error}") from None
+        document = document_text.load(text, parse_float=Decimal)
         if not isinstance(document, dict):
             raise DocumentError("", "an object with risk_rules and quality_rules is needed")
         self.text = text
@@ -78,8 +77,10 @@ def _rules(document: Mapping[str, Any], section: str, keys: tuple[str, ...]) -> 
     for place, entry in enumerate(entries):
         if not isinstance(entry, dict) or set(entry) != set(keys):
             raise DocumentError(f"{section}[{place}]", f"exactly {', '.join(keys)} are needed")
-        if not isinstance(entry["id"], str) or not isinstance(entry["when"], dict | bool):
-            raise DocumentError(f"{section}[{place}]", "a text id and a JSON Schema are needed")
+        if not (isinstance(entry["id"], str) and isinstance(entry["description"], str)):
+            raise DocumentError(f"{section}[{place}]", "id and description are needed, as text")
+        if not isinstance(entry["when"], dict | bool):
+            raise DocumentError(f"{section}[{place}]", "when: a JSON Schema is needed")
         weight = entry.get("weight", 0)
         if isinstance(weight, bool) or not isinstance(weight, int | Decimal):
             raise DocumentError(f"{section}[{place}].weight", "a number is needed")
@@ -127,9 +128,18 @@ def parts_of(when: Schema) -> dict[str, Schema] | None:
     if isinstance(when, bool):
         return {} if when else None
     silent = {"properties", "required", *_SILENT}
+    if _refers(when):
+        return None  # a reference leads to its place in the whole condition
     if set(when) <= silent and when.get("type", "object") == "object":
         return dict(when.get("properties", {}))
     return None
+
+
+def _refers(schema: Any) -> bool:
+    """Whether a schema refers to a place in its document, or names one."""
+    if isinstance(schema, dict):
+        return bool(_REFERRING & schema.keys()) or any(map(_refers, schema.values()))
+    return isinstance(schema, list) and any(map(_refers, schema))
 
 
 class Scorer:

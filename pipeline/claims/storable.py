@@ -39,9 +39,20 @@ is_plain_numeric = re.compile(r"-?[0-9]{1,29}(?:\.[0-9]{1,9})?").fullmatch
 # normalisation has made `T` and `Z` upper case and cut what is finer than a microsecond. Some
 # digits are written as [0-9] because `jsonschema-rs` 0.60 takes `*` to `/` for some of `\d`.
 _YEAR = r"(?:000[1-9]|00[1-9]\d|0[1-9]\d\d|[1-9]\d{3})"
+# A TIMESTAMP is an instant of the years 1 to 9999 in UTC: on the first of these days an offset may
+# not lead back, on the last not ahead.
+_FIRST, _LAST = "0001-01-01", "9999-12-31"
+_MIDDLE_YEAR = r"(?:000[2-9]|00[1-9]\d|0[1-9]\d\d|[1-8]\d{3}|9[0-8]\d\d|99[0-8]\d|999[0-8])"
+_MIDDLE_DAY = (
+    rf"(?:{_MIDDLE_YEAR}-\d\d-\d\d"
+    r"|0001-(?:01-(?:0[2-9]|[1-3]\d)|(?:0[2-9]|1\d)-\d\d)"
+    r"|9999-(?:12-(?:[0-2]\d|30)|(?:0\d|1[01])-\d\d))"
+)
+_TIME = r"T\d\d:\d\d:[0-5]\d(?:\.\d{1,6})?"
 PATTERNS: Final = {
     "date": rf"^{_YEAR}-[0-9]{{2}}-[0-9]{{2}}$",
-    "date-time": rf"^{_YEAR}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{{1,6}})?(?:Z|[+-]\d\d:\d\d)$",
+    "date-time": rf"^(?:{_MIDDLE_DAY}{_TIME}(?:Z|[+-]\d\d:\d\d)"
+    rf"|{_FIRST}{_TIME}(?:Z|-\d\d:\d\d|\+00:00)|{_LAST}{_TIME}(?:Z|\+\d\d:\d\d|-00:00))$",
 }
 """JSON Schema format -> pattern of the texts that a DATE or a TIMESTAMP can hold."""
 

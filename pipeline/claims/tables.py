@@ -6,16 +6,17 @@ from typing import NamedTuple, Self
 
 from pipeline.claims.contract import Column, Contract
 
-PROJECT_PATTERN = r"(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
+PROJECT_PATTERN = r"([a-z0-9-]+(\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
 """A project id, with the domain of a domain-scoped one."""
 # 1 to 1024 characters, in two parts: RE2, which checks the parameters, repeats no more than 1000.
 _DATASET = "[A-Za-z0-9_]{1,24}[A-Za-z0-9_]{0,1000}"
 _TABLE = "[A-Za-z0-9_-]{1,24}[A-Za-z0-9_-]{0,1000}"
-TABLE_PATTERN = rf"({PROJECT_PATTERN})[:.]({_DATASET})\.({_TABLE})"
-"""A table as `project:dataset.table` or `project.dataset.table`."""
+TABLE_PATTERN = rf"{PROJECT_PATTERN}[:.]{_DATASET}\.{_TABLE}"
+"""A table as `project:dataset.table` or `project.dataset.table`, for the engines of a launch
+parameter (`pipeline/launch/parameter.py`), whose groups have no names."""
 
 _ORIGIN = (
-    Column("message_id", "STRING", description="Id of the Pub/Sub message, or file:offset."),
+    Column("message_id", "STRING", description="Id of the Pub/Sub message; file#version:offset."),
     Column("original_message_id", "STRING", description="Of a replay: the id it had at first."),
     Column("publish_time", "TIMESTAMP", description="When Pub/Sub first took the message."),
 )
@@ -107,10 +108,11 @@ class TableName(NamedTuple):
         Raises:
             ValueError: it is neither.
         """
-        match = re.fullmatch(TABLE_PATTERN, text)
-        if not match:
+        if not re.fullmatch(TABLE_PATTERN, text):
             raise ValueError("expected project:dataset.table or project.dataset.table")
-        return cls(*match.groups())
+        rest, _, table = text.rpartition(".")
+        dataset = re.split("[:.]", rest)[-1]
+        return cls(rest[: -len(dataset) - 1], dataset, table)
 
     def __str__(self) -> str:
         return ".".join(self)

@@ -18,7 +18,7 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
     WorkerOptions,
 )
-from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
+from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import dataflow_v1beta3
@@ -44,6 +44,10 @@ _REPLACEABLE = (  # among others Beam looks for ever
     dataflow_v1beta3.JobState.JOB_STATE_DRAINING,
 )
 _UNREACHABLE = (GoogleAuthError, RetryError, requests.RequestException)
+
+
+AMBIGUOUS = "Either it does not exist, or the account that launches lacks a role on it."
+"""What a refusal of Google means, which does not tell strangers what there is."""
 
 
 def is_runner(options: PipelineOptions) -> bool:
@@ -90,7 +94,10 @@ def _check_locations(options: PipelineOptions, cloud: GoogleCloudOptions) -> Non
         buckets.setdefault(match[1], name)
     client = create_storage_client(options, use_credentials=not cloud.no_auth)
     for bucket, name in buckets.items():
-        _answer(name, f"the bucket {bucket}", _check_bucket, client, bucket)
+        what = f"the bucket {bucket}"
+        if bucket.startswith("dataflow-staging-"):
+            what += " (the console's own choice, unless a staging and a temp location are given)"
+        _answer(name, what, _check_bucket, client, bucket)
 
 
 def _check_bucket(client: Any, name: str) -> str | None:
@@ -145,6 +152,10 @@ def _answer(parameter: str, what: str, ask: Callable[..., str | None], *of: Any)
         hindrance = ask(*of)
     except NotFound:
         hindrance = "does not exist"
+    except Forbidden as error:
+        hindrance = f"Google answers {error.code}: {error.message}. {AMBIGUOUS}"
+        if ask is _check_bucket:
+            hindrance += " It needs roles/storage.legacyBucketReader (storage.buckets.get)."
     except GoogleAPICallError as error:
         hindrance = f"Google answers {error.code}: {error.message}"
     except _UNREACHABLE as error:

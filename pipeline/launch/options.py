@@ -1,10 +1,10 @@
 """Every launch parameter, declared once; metadata.json and the docs are made from here."""
 
 import argparse
-import difflib
 import itertools
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_args, get_type_hints
 
@@ -16,8 +16,13 @@ from pipeline.launch.parameter import Choice, Parameter, as_text
 
 _RESOURCE = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
 _TABLE = rf"^{TABLE_PATTERN}$"
+_SECRET = re.compile(
+    r"(?!projects/|gs://|[.~]{0,2}/)(?:[A-Za-z0-9+/=_-]{24,}|[^/]{24,})", re.DOTALL
+)
+"""Hexadecimal, base64, a token or a phrase, as long as a key, and no place where a key could be."""
+_KMS = "[A-Za-z0-9_-]{1,63}"
 _FIELD = r"[A-Za-z_][A-Za-z0-9_]*"
-_FRACTION = r"^(?:0(?:\.[0-9]+)?|1(?:\.0+)?|\.[0-9]+)$"
+_FRACTION = r"^(0(\.[0-9]+)?|1(\.0+)?|\.[0-9]+)$"
 
 
 class ParameterError(Exception):
@@ -60,9 +65,10 @@ class Launch:
     input_files: str | None = _parameter(
         "Input files for a backfill",
         "Files of newline-delimited JSON, one claim a line, .gz too, read once as a batch job: a"
-        " path or glob, gs:// or, without Dataflow, local.",
+        " gs:// path or glob.",
         "Source",
         "GCS_READ_FILE",
+        or_local=True,
         example="gs://my-bucket/claims/2026-*.ndjson.gz",
     )
     message_id_attribute: str | None = _parameter(
@@ -71,13 +77,12 @@ class Launch:
         " Dataflow drops a second copy that comes within 10 minutes; not in at-least-once mode.",
         "Source",
         example="event_id",
-        regex=r"^\S(?:.{0,254}\S)?$",
+        regex=r"^[!-~]([ -~]{0,254}[!-~])?$",
     )
     output_table: str = _parameter(
         "Claims table",
         "BigQuery table for scored claims, as project:dataset.table or project.dataset.table.",
         "Output",
-        "BIGQUERY_TABLE",
         example="my-project:claims.claims",
         required=True,
         regex=_TABLE,
@@ -87,7 +92,6 @@ class Launch:
         "BigQuery table for rejected messages, whole and replayable, as project:dataset.table or"
         " project.dataset.table. It holds health data.",
         "Output",
-        "BIGQUERY_TABLE",
         example="my-project:claims.errors",
         required=True,
         regex=_TABLE,
@@ -114,13 +118,17 @@ class Launch:
         " values, but not those of a replay. Unknown fields stay as they are. Needs pseudonym_key.",
         "Output",
         example="patient_id,claim_id",
-        regex=rf"^{_FIELD}(?: *, *{_FIELD})*$",
+        regex=rf"^{_FIELD}( *, *{_FIELD})*$",
     )
     pseudonym_key: str | None = _parameter(
         "Key of the pseudonyms",
         "Where the key is, 32 bytes or more: a version of a secret in Secret Manager, by number, or"
-        " a file, gs:// or, without Dataflow, local. Never the key itself.",
+        " a gs:// file. Never the key itself.",
         "Output",
+        or_local=True,
+        is_reference=True,
+        dataflow_regex=rf"^(projects/{PROJECT_PATTERN}/secrets/[A-Za-z0-9_-]{{1,255}}/versions/[0-9]+"
+        r"|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+)$",
         example="projects/my-project/secrets/claims-pseudonyms/versions/1",
     )
     write_method: str = _parameter(
@@ -168,7 +176,7 @@ class Launch:
     )
     error_retention_days: int | None = _parameter(
         "Retention of the error table",
-        "Days after which a partition of the error table is deleted; 0 keeps it for ever."
+        "Days after which a partition of the error table is deleted; 0 keeps it forever."
         " Without a value a new table keeps it, and an existing one stays as it is.",
         "Output",
         "NUMBER",
@@ -183,7 +191,7 @@ class Launch:
         "Output",
         "KMS_KEY_NAME",
         example="projects/my-project/locations/us/keyRings/claims/cryptoKeys/bigquery",
-        regex=rf"^projects/{PROJECT_PATTERN}/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+$",
+        regex=rf"^projects/{PROJECT_PATTERN}/locations/{_KMS}/keyRings/{_KMS}/cryptoKeys/{_KMS}$",
         parent="create_tables",
         parent_value="true",
     )
@@ -198,58 +206,64 @@ class Launch:
     )
     rules: str | None = _parameter(
         "Rules document",
-        "File with the risk and quality rules, gs:// or, without Dataflow, local; without it those"
-        " of the package. Workers read it again when it changes.",
+        "gs:// file with the risk and quality rules; without it those of the package. Workers read"
+        " it again when it changes.",
         "Scoring",
         "GCS_READ_FILE",
+        or_local=True,
         example="gs://my-bucket/rules.json",
     )
     claim_schema: str | None = _parameter(
         "Claim schema",
-        "File with the JSON Schema of a claim, gs:// or, without Dataflow, local; without it that"
-        " of the package.",
+        "gs:// file with the JSON Schema of a claim; without it that of the package.",
         "Scoring",
         "GCS_READ_FILE",
+        or_local=True,
         example="gs://my-bucket/claim.schema.json",
     )
     excluded_providers: str | None = _parameter(
         "Excluded providers",
-        "File with the providers excluded from federal programs, as the OIG publishes it (LEIE,"
-        " UPDATED.csv), matched by NPI. Workers read it again when it changes.",
+        "gs:// file with the providers excluded from federal programs, as the OIG publishes it"
+        " (LEIE, UPDATED.csv), matched by NPI. Workers read it again when it changes.",
         "Signals",
         "GCS_READ_FILE",
+        or_local=True,
         example="gs://my-bucket/reference/UPDATED.csv",
     )
     mue_table: str | None = _parameter(
         "Medically unlikely edits",
-        "File with the most units of each procedure, as CMS publishes it (NCCI MUE, CSV). Workers"
-        " read it again when it changes.",
+        "gs:// file with the most units of each procedure, as CMS publishes it (NCCI MUE, CSV)."
+        " Workers read it again when it changes.",
         "Signals",
         "GCS_READ_FILE",
+        or_local=True,
         example="gs://my-bucket/reference/MCR_MUE_PractitionerServices.csv",
     )
     ptp_edits: str | None = _parameter(
         "Procedure-to-procedure edits",
-        "File, or pattern for its parts, with the procedures that may not be billed together, as"
-        " CMS publishes it (NCCI PTP, text). Workers read it again when it changes.",
+        "gs:// file, or pattern for its parts, with the procedures that may not be billed together,"
+        " as CMS publishes it (NCCI PTP, text). Workers read it again when it changes.",
         "Signals",
         "GCS_READ_FILE",
+        or_local=True,
         example="gs://my-bucket/reference/ccipra-*.txt",
     )
     provider_profile: str | None = _parameter(
         "Provider profiles",
-        "File, or pattern for its parts, with the profile of each provider, as claims profiles and"
-        " its scheduled query write it. Workers read it again when it changes.",
+        "gs:// file, or pattern for its parts, with the profile of each provider, as claims"
+        " profiles and its scheduled query write it. Workers read it again when it changes.",
         "Signals",
         "GCS_READ_FILE",
+        or_local=True,
         example="gs://my-bucket/reference/provider_profile-*.csv",
     )
     claim_percentiles: str | None = _parameter(
         "Percentiles of amounts",
-        "File, or pattern for its parts, with the percentiles of claim amounts, as claims profiles"
-        " and its scheduled query write it. Workers read it again when it changes.",
+        "gs:// file, or pattern for its parts, with the percentiles of claim amounts, as claims"
+        " profiles and its scheduled query write it. Workers read it again when it changes.",
         "Signals",
         "GCS_READ_FILE",
+        or_local=True,
         example="gs://my-bucket/reference/claim_percentiles-*.csv",
     )
     reference_refresh_minutes: float = _parameter(
@@ -264,10 +278,12 @@ class Launch:
     )
     bigquery_storage_endpoint: str | None = _parameter(
         "BigQuery Storage endpoint",
-        "host:port of the BigQuery Storage API, for private endpoints and tests.",
+        "Host of the BigQuery Storage API, for a private endpoint: https://host, https://host:port"
+        " or host:port, always over TLS with the worker's credentials, except that a loopback"
+        " host:port is a test's, in plaintext.",
         "Advanced",
-        example="bigquerystorage.example.p.googleapis.com:443",
-        regex=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$",
+        example="https://bigquerystorage-example.p.googleapis.com",
+        regex=r"^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?|[A-Za-z0-9.-]+:[0-9]{1,5})$",
         hidden=True,
     )
 
@@ -299,7 +315,7 @@ DESCRIPTION = (
     "Reads healthcare claims (JSON) from Pub/Sub or files, scores them, and writes them to"
     " BigQuery; what fails goes to an error table."
 )
-_EXAMPLES = """\
+EXAMPLES = """\
 Beam's own options pass through, as --runner, --project, --region, --temp_location,
 --staging_location, --max_num_workers, --job_name and --update.
 
@@ -328,11 +344,12 @@ class ClaimsOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         for parameter in PARAMETERS:
-            _add_argument(parser, parameter)
+            add_argument(parser, parameter)
 
 
-def _add_argument(parser: argparse._ActionsContainer, parameter: Parameter) -> None:
-    text = parameter.text.replace("%", "%%")  # a percent sign is argparse's own
+def add_argument(parser: argparse._ActionsContainer, parameter: Parameter) -> None:
+    """Declare a parameter to argparse."""
+    text = parameter.command_line_text.replace("%", "%%")  # a percent sign is argparse's own
     if parameter.default_text:
         text += f" Default: {parameter.default_text}."
     parser.add_argument(
@@ -350,10 +367,12 @@ def _value(parameter: Parameter, given: Any) -> Any:
             raise ParameterError(parameter.name, "is required")
         return parameter.default
     text = as_text(given)
+    if parameter.is_reference and _SECRET.fullmatch(text) and not os.path.exists(text):
+        raise ParameterError(parameter.name, f"looks like a secret itself. {parameter.text}")
     values = [choice.value for choice in parameter.choices]
     if values and text not in values:
         raise ParameterError(parameter.name, f"must be one of {', '.join(values)}")
-    if parameter.regex and not re.fullmatch(parameter.regex.strip("^$"), text):
+    if parameter.regex and not re.fullmatch(parameter.regex, text):
         raise ParameterError(parameter.name, f"{text!r} is not valid. {parameter.text}")
     if parameter.type is bool:
         if text.lower() not in ("true", "false"):
@@ -381,41 +400,3 @@ def check(options: PipelineOptions) -> Launch:
         if getattr(launch, name) and not getattr(launch, other):
             raise ParameterError(other, f"is required with {name}")
     return launch
-
-
-def refuse_misspelt(arguments: Sequence[str]) -> None:
-    """Refuse a flag that resembles one of ours, or is one and has no value.
-
-    Beam would pass over the first with a warning, and end on the second with a page of usage.
-
-    Raises:
-        ParameterError: names the flag and what it resembles.
-    """
-    names = [parameter.name for parameter in PARAMETERS]
-    for argument, following in zip(arguments, [*arguments, "--"][1:], strict=True):
-        flag = argument.partition("=")[0].removeprefix("--")
-        if not argument.startswith("--"):
-            continue
-        if flag in names:
-            if "=" not in argument and following.startswith("--"):
-                raise ParameterError(flag, "has no value")
-            continue
-        for near in difflib.get_close_matches(flag.replace("-", "_"), names, n=1, cutoff=0.85):
-            raise ParameterError(flag, f"is not a parameter; did you mean --{near}?")
-
-
-def help_text() -> str:
-    """What `--help` prints: our parameters by section, and how to launch."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.main",
-        description=DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-    )
-    for section in dict.fromkeys(each.group for each in PARAMETERS if not each.hidden):
-        group = parser.add_argument_group(section)
-        for each in PARAMETERS:
-            if each.group == section and not each.hidden:
-                _add_argument(group, each)
-    return parser.format_help()

@@ -30,11 +30,18 @@ class Parameter:
     default: Any = None
     required: bool = False
     regex: str | None = None
-    """Of the whole text, anchored, in what RE2, Java and JavaScript have in common."""
+    """Of the whole text, anchored. Dataflow documents POSIX extended expressions, the console runs
+    JavaScript, we Python: what they have in common knows no `(?:` and no `\\s`."""
+    dataflow_regex: str | None = None
+    """What Dataflow takes of it, where that is less: its workers have no files of ours."""
+    is_reference: bool = False
+    """Whether it names where a secret is: what looks like the secret itself is refused, unseen."""
     choices: tuple[Choice, ...] = ()
     parent: str | None = None
     """The parameter that this one depends on: without its value `parent_value` it does nothing."""
     parent_value: str | None = None
+    or_local: bool = False
+    """Whether a launch elsewhere than on Dataflow takes a path of its own machine, too."""
     hidden: bool = False
     name: str = ""
     type: type = str
@@ -52,6 +59,16 @@ class Parameter:
         if self.example:
             said.append(f"Example: {self.example}")
         return " ".join(said)
+
+    @property
+    def command_line_text(self) -> str:
+        """The whole help of a command line, where the job need not run on Dataflow."""
+        if not self.or_local:
+            return self.text
+        return (
+            f"{self.help} Elsewhere than on Dataflow also a local path."
+            + self.text.removeprefix(self.help)
+        )
 
     @property
     def default_text(self) -> str | None:

@@ -1,6 +1,7 @@
 """From the checked parameters to the parts of the graph: settings, tables, source and sinks."""
 
 import logging
+from dataclasses import replace
 from importlib.metadata import version
 
 import apache_beam as beam
@@ -10,13 +11,15 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from google.auth.exceptions import GoogleAuthError
 
 from pipeline import clients, graph
-from pipeline.claims.contract import Contract, DocumentError, default_contract_text
+from pipeline.claims.contract import Contract, default_contract_text
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.score import default_rules_text
 from pipeline.claims.signals.published_table import InvalidReference
 from pipeline.claims.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
 from pipeline.graph import Sinks
 from pipeline.launch.options import Launch, ParameterError
+from pipeline.launch.rehearsal import RehearsalFailed, rehearse
 from pipeline.privacy import pseudonymisation
 from pipeline.privacy.pseudonymisation import KeyUnusable
 from pipeline.reference.files import FileUnusable, look
@@ -26,6 +29,8 @@ from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.sinks.bigquery.streaming_insert import StreamingInsert
 from pipeline.sinks.bigquery.table_fit import TableError
 from pipeline.sinks.bigquery.table_setup import TableSetup
+from pipeline.sinks.bigquery.write_path import wait_until_known
+from pipeline.transforms.source_files import UnfitFiles, match
 from pipeline.transforms.sources import ReadFiles, ReadPubSub
 
 PIPELINE_VERSION = version("claims-pipeline")
@@ -42,7 +47,7 @@ def _document(parameter: str, path: str | None, default: str) -> str:
         return default
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            return str(file.read().decode())
+            return str(file.read().decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise ParameterError(parameter, f"{path} is not UTF-8 text") from None
     except FileNotFoundError:
@@ -74,7 +79,7 @@ def settings(launch: Launch) -> Settings:
         raise ParameterError("pseudonymise", str(error)) from None
     except KeyUnusable as error:
         raise ParameterError("pseudonym_key", str(error)) from None
-    return Settings(
+    made = Settings(
         contract,
         rules,
         launch.high_risk_threshold,
@@ -83,6 +88,12 @@ def settings(launch: Launch) -> Settings:
         pseudonymised,
         _reference_files(launch, contract),
     )
+    try:
+        rehearse(replace(made, reference_files=ReferenceFiles()))  # which were read just now
+    except RehearsalFailed as error:
+        document = launch.claim_schema or launch.rules or "the default schema"
+        raise ParameterError("claim_schema", f"{document}: {error}") from None
+    return made
 
 
 def _reference_files(launch: Launch, contract: Contract) -> ReferenceFiles:
@@ -135,6 +146,15 @@ def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[
     return done
 
 
+def wait_for_write_path(launch: Launch, made: Settings, done: dict[str, str]) -> None:
+    """Wait, within bounds, until appends know what `prepare_tables` has created or added."""
+    if launch.write_method != "STORAGE_WRITE_API" or clients.is_emulated():
+        return
+    for name, table in targets(launch, made).values():
+        if done[str(name)].startswith(("created", "added")):
+            wait_until_known(name, table, launch.bigquery_storage_endpoint)
+
+
 def source(launch: Launch) -> beam.PTransform:
     """The transform that reads the messages.
 
@@ -146,10 +166,12 @@ def source(launch: Launch) -> beam.PTransform:
             launch.input_subscription, launch.input_topic, launch.message_id_attribute
         )
     try:
-        matches = FileSystems.match([launch.input_files], limits=[1])[0].metadata_list
+        found = next(match(launch.input_files), None)
+    except UnfitFiles as error:
+        raise ParameterError("input_files", str(error)) from None
     except Exception as error:  # each file system has its own
         raise Unreadable("input_files", f"cannot be listed: {error}") from None
-    if not matches:
+    if found is None:
         raise ParameterError("input_files", f"no file matches {launch.input_files}")
     return ReadFiles(launch.input_files)
 

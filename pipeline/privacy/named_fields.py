@@ -12,19 +12,22 @@ from typing import Any
 import orjson
 
 from pipeline.claims.columns import Columns
-from pipeline.claims.contract import Contract, DocumentError, Fields
+from pipeline.claims.contract import Contract, Fields
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.message import Message
 from pipeline.claims.normalise import Normaliser
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.validate import ADDITIONAL_FIELDS, STAGE
 from pipeline.privacy.pseudonyms import PREFIX, PSEUDONYM_LENGTH, Pseudonyms
 from pipeline.privacy.redaction import structure_only
-from pipeline.privacy.resembling_keys import Number, ResemblingKeys
+from pipeline.privacy.resembling_keys import MAX_ENTRIES, Number, ResemblingKeys, TooManyValues
 
 FOREIGN = "foreign_pseudonym"
 _ANOTHER_KEY = "a pseudonym that the key of this job has not made"
 _REFERS = "x-refers-to"
 """The keyword of a field whose values are those of another field of other claims."""
+TOO_MANY = "too_many_named_values"
+_MORE = f"more than {MAX_ENTRIES} values stand under keys that resemble a named field"
 _SHARED = ("$schema", "$id", "$defs", "definitions")
 """What properties of a JSON Schema may refer to."""
 
@@ -111,7 +114,11 @@ class NamedFields:
         values = self._values(fields)
         if self._part.accept([values]) != [True] or self._foreign(values):
             return None
-        document = dict(fields) if self._is_plain(fields) else self._exact_document(data)
+        if self._is_plain(fields):
+            document = dict(fields)
+        else:
+            self._resembling.check(fields)  # before the message is decoded once more
+            document = self._exact_document(data)
         for name, value in values.items():
             if value is not None:
                 document[name] = self.of(name, value)
@@ -151,13 +158,21 @@ class NamedFields:
             if type(value) is str and self._is_foreign(name, value)
         ]
 
-    def foreign(self, fields: Mapping[str, Any]) -> Rejection | None:
-        """The rejection of a message with pseudonyms of another key; None without one."""
+    def refused(self, fields: Mapping[str, Any]) -> Rejection | None:
+        """The rejection of a message that cannot have pseudonyms of our key; None if it can.
+
+        It has some of another key, or too many values would have to be replaced.
+        """
         names = self._foreign({n: fields[n] for n in self.names if n in fields})
-        if not names:
-            return None
-        found = tuple(Violation(name, FOREIGN, _ANOTHER_KEY) for name in names)
-        return Rejection(STAGE, FOREIGN, f"{names[0]}: {_ANOTHER_KEY}", found)
+        if names:
+            found = tuple(Violation(name, FOREIGN, _ANOTHER_KEY) for name in names)
+            return Rejection(STAGE, FOREIGN, f"{names[0]}: {_ANOTHER_KEY}", found)
+        try:
+            if not self._is_plain(fields):
+                self._resembling.check(fields)
+        except TooManyValues:
+            return Rejection(STAGE, TOO_MANY, _MORE)
+        return None
 
     def rejection(self, rejection: Rejection) -> Rejection:
         """The rejection with a pseudonym for its claim id, where that is a named field."""

@@ -41,7 +41,7 @@ class PseudonymousValidate(Stage):
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
         """What the wrapped stage decides on messages without a foreign pseudonym."""
-        checked = [self._named.foreign(fields) or fields for fields in subjects]
+        checked = [self._named.refused(fields) or fields for fields in subjects]
         own = Decided.of(messages, checked)
         decided = self._validate.decide(own.messages, own.outcomes)
         rejected = [(message, self._named.rejection(why)) for message, why in decided.rejected]

@@ -14,7 +14,8 @@ from random import uniform
 from typing import Any, NamedTuple
 
 from pipeline.claims.basis import Basis
-from pipeline.claims.contract import Contract, DocumentError
+from pipeline.claims.contract import Contract
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_rules
 from pipeline.claims.score import Rules
 from pipeline.claims.signals.published_table import InvalidReference

@@ -12,6 +12,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.claims.message import Beginning, Message
+from pipeline.transforms.source_files import SourceFile
 
 RANGE_BYTES = 64 << 20
 """What one worker reads of a file at a time."""
@@ -30,15 +31,18 @@ class LineRange(NamedTuple):
     start: int
     stop: int | None
     """None: the end of the file."""
+    version: str
+    """That of the file."""
 
 
-def split(path: str, size: int) -> Iterator[LineRange]:
-    """Cut a file of `size` bytes; a compressed one stays whole."""
+def split(file: SourceFile) -> Iterator[LineRange]:
+    """Cut a file; a compressed one stays whole."""
+    path, size, version = file
     if path.endswith(_COMPRESSED):
-        yield LineRange(path, 0, None)
+        yield LineRange(path, 0, None, version)
     else:
         for start in range(0, size, RANGE_BYTES):
-            yield LineRange(path, start, min(start + RANGE_BYTES, size))
+            yield LineRange(path, start, min(start + RANGE_BYTES, size), version)
 
 
 def _open(path: str) -> IO[bytes]:
@@ -59,12 +63,13 @@ def _buffered(file: Any, size: int) -> IO[bytes]:
 
 
 def read_lines(lines: LineRange) -> Iterator[Message]:
-    """Each line of the range as a message, with file and offset of its first byte as its id.
+    """Each line of the range as a message: its bytes without the line break, LF or CRLF.
 
-    The data of a line that is longer than `MAX_LINE_BYTES` is its `Beginning`.
+    Its id is `file#version:offset`, the offset being that of its first byte. The data of a line
+    that is longer than `MAX_LINE_BYTES` is its `Beginning`.
     """
     stop = sys.maxsize if lines.stop is None else lines.stop
-    prefix = f"{lines.path}:"
+    prefix = f"{lines.path}#{lines.version}:"
     # Closing what unpacks a file leaves the file itself open.
     with _open(lines.path) as packed, _unpacked(lines.path, packed) as file:
         place = _first_line(file, lines.start, stop) if lines.start else 0
@@ -76,7 +81,8 @@ def read_lines(lines: LineRange) -> Iterator[Message]:
                 beginning, size = _beginning(line, file)
                 yield Message(beginning, f"{prefix}{place}")
             else:
-                yield Message(line.rstrip(b"\r\n"), f"{prefix}{place}")
+                data = line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n")
+                yield Message(data, f"{prefix}{place}")
             place += size
 
 

@@ -41,6 +41,10 @@ SINK_METRICS = (
     Metric("bytes_written", "Encoded bytes of these rows."),
     Metric("append_requests", "Append requests sent, tries again included."),
     Metric("append_retries_{reason}", "Append requests that had to be sent again, by cause."),
+    Metric(
+        "schema_look_ups_failed",
+        "Looks at the columns of a table that were not answered, and are repeated.",
+    ),
     Metric("append_latency_ms", "From sending a request to its answer.", is_distribution=True),
     Metric(
         "in_flight_bytes", "Unanswered bytes of the table, at each request.", is_distribution=True

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.io.fileio import EmptyMatchTreatment, MatchFiles
-from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
@@ -15,6 +13,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from pipeline.claims.message import Message
 from pipeline.transforms.batch import Batch, batches_of, timestamp_of
 from pipeline.transforms.lines import LineRange, read_lines, split
+from pipeline.transforms.source_files import SourceFile, match
 
 _GLOBAL = (GlobalWindow(),)
 
@@ -87,12 +86,25 @@ class ReadPubSub(beam.PTransform):
         )
 
 
+class MatchFn(beam.DoFn):
+    """Pattern -> the files that it matches."""
+
+    def process(self, element: str) -> Iterator[SourceFile]:
+        """List the files."""
+        count = 0
+        for file in match(element):
+            count += 1
+            yield file
+        if not count:
+            raise FileNotFoundError(f"no file matches {element}")
+
+
 class SplitFn(beam.DoFn):
     """File -> ranges of lines that workers can read apart."""
 
-    def process(self, element: FileMetadata) -> Iterable[LineRange]:
+    def process(self, element: SourceFile) -> Iterable[LineRange]:
         """Split one file."""
-        return split(element.path, element.size_in_bytes)
+        return split(element)
 
 
 class ReadLinesFn(beam.DoFn):
@@ -116,7 +128,7 @@ class ReadFiles(beam.PTransform):
     """
 
     pattern: str
-    """A path or glob, local or `gs://`."""
+    """As `source_files.match` takes it."""
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -125,7 +137,8 @@ class ReadFiles(beam.PTransform):
         """Wire the source."""
         return (
             begin
-            | "Match" >> MatchFiles(self.pattern, EmptyMatchTreatment.DISALLOW)
+            | "Pattern" >> beam.Create([self.pattern])
+            | "Match" >> beam.ParDo(MatchFn())
             | "Split" >> beam.ParDo(SplitFn())
             | "Spread" >> beam.Reshuffle()
             | "ReadLines" >> beam.ParDo(ReadLinesFn())

@@ -4,9 +4,10 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -15,9 +16,13 @@ import click
 from claims_ops.shared import analyst_queries
 from claims_ops.shared.balance import Balance, Ledger
 from claims_ops.shared.interruption import unwinding
+from claims_ops.shared.option_types import MAX_COUNT, Number
+from claims_ops.shared.queries import Queries
 from claims_ops.shared.terminal import console
+from pipeline.claims.tables import TableName
 from sandbox.demo import summary
 from sandbox.demo.local_pipeline import LocalPipeline, Route
+from sandbox.demo.profile_round import ProfileRound
 from sandbox.demo.progress import DemoProgress
 from sandbox.emulators.emulators import PROJECT, create_source, local_servers
 from sandbox.emulators.local_server import ServerError
@@ -28,6 +33,7 @@ POLL_SECONDS = 1.0
 STALL_SECONDS = 60.0
 NAME = "claims-demo"
 """As in `claims doctor --name`: it names all that the demo makes."""
+_PUBSUB_KINDS = ("topics", "subscriptions")
 _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
 
 
@@ -35,14 +41,14 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
 @click.option(
     "--claims",
     "count",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_COUNT),
     default=2000,
     show_default=True,
     help="Messages to publish.",
 )
 @click.option(
     "--bad-share",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.05,
     show_default=True,
     help="Share of malformed messages, every kind in turn.",
@@ -87,8 +93,9 @@ def demo(
     """Run the whole pipeline on local emulators.
 
     Publishes synthetic claims to a Pub/Sub emulator, runs the streaming pipeline into a BigQuery
-    emulator until every message is a row, asks the analysts' queries, and writes a report. Needs
-    no account, and leaves nothing behind but the report.
+    emulator until every message is a row, asks the analysts' queries, and writes a report. Half
+    way it computes provider profiles, by which the second half is judged. Needs no account, and
+    leaves nothing behind but the report.
 
     \b
     Examples:
@@ -105,6 +112,8 @@ def demo(
         parameters = (f"--write_method={write_method}", *parameters)
     if rules:
         parameters = (f"--rules={rules}", *parameters)
+    if parameters:
+        _check(parameters)
     with unwinding(), _log() as log, ExitStack() as running:
         imports = Thread(target=_import_clients, daemon=True)
         imports.start()
@@ -117,18 +126,25 @@ def demo(
         os.environ.update(servers.environment)
         route = Route(*names, f"{_DATASET}.claims", f"{_DATASET}.errors")
         say("Starting the pipeline on Beam's DirectRunner ...")
-        pipeline = running.enter_context(LocalPipeline([*route.parameters(), *parameters], log))
+        profiles = ProfileRound(log.parent, count)
+        given = [*route.parameters(), *profiles.parameters(), *parameters]
+        pipeline = running.enter_context(LocalPipeline(given, log))
         imports.join()
         client = running.enter_context(servers.bigquery.client())
         ledger = Ledger(client, route.claims_table, route.error_table)
-        publication = Publication(messages(count, bad_share, seed, datetime.now(UTC)), route.topic)
+        samples = messages(count, bad_share, seed, datetime.now(UTC))
+        publication = Publication(profiles.paused(samples), route.topic)
         publication.start()
         out = console()
         with DemoProgress(out, count, quiet=quiet) as progress:
-            balance = _watch(ledger, publication, pipeline, progress)
+            look = partial(
+                profiles.look, queries=Queries(client), claims=TableName.parse(route.claims_table)
+            )
+            balance = _watch(ledger, publication, pipeline, progress, look)
         for query in () if quiet else queries:
             out.print(analyst_queries.answer(client, query, route.tables()))
         click.echo(summary.summary(balance, publication.sent, time.monotonic() - started))
+        say(f"The second half was judged with profiles of {profiles.providers} providers.")
         if plain and balance.claims != publication.sent["accepted"]:
             raise click.ClickException("the pipeline judged claims otherwise than generated")
         if not quiet:
@@ -139,10 +155,35 @@ def demo(
             click.echo(summary.next_steps())
 
 
+def _check(parameters: Sequence[str]) -> None:
+    """Refuse what the launch would refuse, before anything is started.
+
+    Raises:
+        click.UsageError: names the parameter, and what is wrong with it.
+    """
+    # Imported here: it brings Beam, which takes seconds.
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from pipeline.launch import command_line, options, prepare
+
+    topic, subscription = (f"projects/{PROJECT}/{kind}/{NAME}" for kind in _PUBSUB_KINDS)
+    route = Route(topic, subscription, f"{_DATASET}.claims", f"{_DATASET}.errors")
+    given = [*route.parameters(), *parameters]
+    try:
+        command_line.refuse_unknown(given)
+        prepare.settings(options.check(PipelineOptions(given)))
+    except options.ParameterError as error:
+        raise click.UsageError(str(error)) from None
+
+
 def _watch(
-    ledger: Ledger, publication: Publication, pipeline: LocalPipeline, progress: DemoProgress
+    ledger: Ledger,
+    publication: Publication,
+    pipeline: LocalPipeline,
+    progress: DemoProgress,
+    look: Callable[[int], None],
 ) -> Balance:
-    """Wait until there is a row for every message.
+    """Wait until there is a row for every message; `look` hears how many there are.
 
     Raises:
         click.ClickException: the pipeline ended or stands still, or rows came twice.
@@ -154,6 +195,7 @@ def _watch(
         complete = publication.complete
         balance = ledger.balance(publication.sent.total())
         progress.show(balance)
+        look(balance.rows)
         if complete and balance.closes:
             return balance
         if complete and balance.rows > balance.published:

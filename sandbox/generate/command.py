@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from claims_ops.shared.option_types import Duration, Instant, TopicName
+from claims_ops.shared.option_types import MAX_COUNT, Duration, Instant, Number, TopicName
 from claims_ops.shared.progress import ProgressLine
 from sandbox.generate import outputs
 from sandbox.synthetic.samples import Sample, messages
@@ -16,31 +16,33 @@ from sandbox.synthetic.samples import Sample, messages
 __all__ = ["Sample", "generate", "messages"]
 
 DEFAULT_COUNT = 1000
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""What `--now` may be: patients were born a century before, and claims come later."""
 
 
 @click.command()
 @click.option(
     "--count",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_COUNT),
     help="Messages to make.  [default: 1000, or no limit with --duration]",
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(0.001, 1_000_000),
     metavar="PER_SECOND",
     help="Messages a second.  [default: as fast as possible]",
 )
 @click.option("--duration", type=Duration(), metavar="TIME", help="Stop after 30s, 5m, 2h.")
 @click.option(
     "--bad-share",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.0,
     show_default=True,
     help="Share of malformed messages, every kind in turn.",
 )
 @click.option(
     "--variants",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.02,
     show_default=True,
     help="Share of good claims in an unusual spelling, such as amounts as strings.",
@@ -97,6 +99,8 @@ def generate(
     """
     if output and topic:
         raise click.UsageError("--output and --topic exclude each other.")
+    if now and not EARLIEST <= now < LATEST:
+        raise click.UsageError(f"--now is not between {EARLIEST:%Y} and {LATEST:%Y}.")
     if count is None and duration is None:
         count = DEFAULT_COUNT
     samples = messages(count, bad_share, seed, now or datetime.now(UTC), variants)

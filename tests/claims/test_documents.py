@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.claims.basis import Unchanging
 from pipeline.claims.claim_rows import ClaimRows
-from pipeline.claims.contract import Contract, DocumentError, default_contract_text
+from pipeline.claims.contract import Contract, default_contract_text
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
@@ -67,7 +68,71 @@ def assert_place(error: DocumentError, place: str) -> None:
     if place:
         assert text.startswith(f"{place}: ")
     else:
-        assert text.startswith(("not JSON", "does not compile", "an object"))
+        assert text.startswith(("not JSON", "does not compile", "an object", "larger than"))
+
+
+def branching(levels: int) -> dict[str, Any]:
+    """Definitions of which each refers twice to the next."""
+    definitions: dict[str, Any] = {f"d{levels}": {"type": "integer"}}
+    for level in range(levels):
+        below = {"$ref": f"#/$defs/d{level + 1}"}
+        definitions[f"d{level}"] = {"anyOf": [below, {"not": below}]}
+    return definitions
+
+
+@pytest.mark.parametrize("levels, is_accepted", [(8, True), (40, False)])
+def test_references_that_branch(levels: int, is_accepted: bool) -> None:
+    """40 levels would keep a worker busy for hours, with one claim."""
+    document = json.loads(default_contract_text())
+    document["$defs"] = branching(levels)
+    document["properties"]["extra"] = {"type": "integer", "allOf": [{"$ref": "#/$defs/d0"}]}
+    if is_accepted:
+        check_contract(json.dumps(document), OURS)
+        return
+    with pytest.raises(DocumentError, match=r"^properties\.extra.* 100,000 schemas") as caught:
+        check_contract(json.dumps(document), OURS)
+    assert "$ref" in str(caught.value)
+
+
+def test_references_in_a_row_too_long_to_follow() -> None:
+    document = json.loads(default_contract_text())
+    document["$defs"] = {f"d{i}": {"$ref": f"#/$defs/d{i + 1}"} for i in range(2_000)}
+    document["$defs"]["d2000"] = {}
+    document["properties"]["extra"] = {"type": "integer", "allOf": [{"$ref": "#/$defs/d0"}]}
+    with pytest.raises(DocumentError, match="refer too deeply"):
+        check_contract(json.dumps(document), OURS)
+
+
+@pytest.mark.parametrize("length, is_accepted", [(1_024, True), (1_025, False)])
+def test_description_of_a_column(length: int, is_accepted: bool) -> None:
+    document = json.loads(default_contract_text())
+    document["properties"]["notes"]["description"] = "x" * length
+    if is_accepted:
+        check_contract(json.dumps(document), OURS)
+        return
+    with pytest.raises(DocumentError, match=r"^properties\.notes\.description: "):
+        check_contract(json.dumps(document), OURS)
+
+
+def test_condition_with_a_reference_sees_what_it_refers_to() -> None:
+    rules = json.loads(default_rules_text())
+    rules["quality_rules"] = []
+    rules["risk_rules"] = [
+        {
+            "id": "as_young_as_cheap",
+            "description": "Both below 5.",
+            "weight": 1,
+            "when": {
+                "properties": {
+                    "claim_amount": {"$ref": "#/properties/patient_age"},
+                    "patient_age": {"type": "number", "maximum": 5},
+                }
+            },
+        }
+    ]
+    scorer = Scorer(check_rules(json.dumps(rules), CONTRACT))
+    facts = {"claim_amount": (4, 6, 4), "patient_age": (4, 4, 6)}
+    assert scorer.fired(facts) == [1, 0, 0]
 
 
 def judge(document: dict[str, Any], claim: dict[str, Any]) -> dict[str, Any] | Rejection:

@@ -52,7 +52,8 @@ def test_message_comes_back(make: Callable[[], bytes], column: str, encoding: st
     assert columns.keys() == {column, "raw_encoding"}
     assert columns["raw_encoding"] == encoding
     assert len(columns[column]) <= (TEXT_LIMIT if column == "raw_message" else RAW_LIMIT)
-    assert message_data(columns) == (None if encoding == "truncated" else data)
+    sized = columns | {"raw_size": len(data)}
+    assert message_data(sized) == (None if encoding == "truncated" else data)
     if encoding == "truncated":
         assert columns["raw_bytes"] == data[:RAW_LIMIT]
 
@@ -78,7 +79,7 @@ def test_packing_is_the_same_each_time() -> None:
 @BUDGET
 @given(st.binary(max_size=300))
 def test_any_small_message_comes_back(data: bytes) -> None:
-    columns = raw_columns(data)
+    columns = raw_columns(data) | {"raw_size": len(data)}
     assert message_data(columns) == data
     as_read = {"raw_message": None, "raw_bytes": None, **columns}  # a query gives nulls too
     assert message_data(as_read) == data

@@ -17,6 +17,7 @@ from google.cloud import bigquery
 from pipeline import main
 from pipeline.claims.contract import default_contract_text
 from pipeline.claims.score import default_rules_text
+from pipeline.launch.rehearsal import RehearsalFailed
 from sandbox.emulators.emulators import PROJECT
 
 SOON_SECONDS = 10
@@ -92,7 +93,7 @@ WRONG_ARGUMENTS = {
 
 @pytest.mark.parametrize("given, said", WRONG_ARGUMENTS.values(), ids=WRONG_ARGUMENTS)
 def test_wrong_argument(given: dict[str, str | None], said: str, capsys):
-    assert re.match(rf"error: {said}", refusal(capsys, arguments(**given)))
+    assert re.match(rf"claims: {said}", refusal(capsys, arguments(**given)))
 
 
 def document(text: str, *path: str | int, value: Any) -> str:
@@ -166,6 +167,45 @@ BROKEN = {
 }
 
 
+def wide(fields: int) -> str:
+    """The default schema with so many more fields."""
+    whole = json.loads(SCHEMA)
+    whole["properties"] |= {f"field_{i}": {"type": "string"} for i in range(fields)}
+    return json.dumps(whole)
+
+
+BROKEN |= {
+    "rules: a key twice": (
+        "rules",
+        RULES.replace('"weight": 0.3', '"weight": 0.3, "weight": 0.9', 1),
+        r"risk_rules\[\d\].weight: the key stands twice",
+    ),
+    "schema: UTF-16": ("claim_schema", SCHEMA.encode("utf-16"), "is not UTF-8 text"),
+    "schema: more columns than a table can have": (
+        "claim_schema",
+        wide(10_000),
+        "properties: a table has at most 10,000 columns",
+    ),
+}
+
+
+def test_what_the_rehearsal_finds_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys):
+    def failing(settings: Any) -> None:
+        raise RehearsalFailed("workers cannot run it: why")
+
+    monkeypatch.setattr("pipeline.launch.prepare.rehearse", failing)
+    line = refusal(capsys, arguments())
+    assert line == "claims: claim_schema: the default schema: workers cannot run it: why\n"
+
+
+@pytest.mark.usefixtures("closed_port")
+@pytest.mark.parametrize("parameter, text", [("rules", RULES), ("claim_schema", SCHEMA)])
+def test_byte_order_mark_is_no_mistake(parameter: str, text: str, tmp_path: Path, capsys):
+    path = tmp_path / "document.json"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert "output_table: " in refusal(capsys, arguments(**{parameter: str(path)}))
+
+
 @pytest.mark.parametrize("parameter, text, said", BROKEN.values(), ids=BROKEN)
 def test_broken_document_is_named_with_the_place_in_it(
     parameter: str, text: str | bytes, said: str, tmp_path: Path, capsys
@@ -173,26 +213,26 @@ def test_broken_document_is_named_with_the_place_in_it(
     path = tmp_path / "document.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     line = refusal(capsys, arguments(**{parameter: str(path)}))
-    assert line.startswith(f"error: {parameter}: {path}")
+    assert line.startswith(f"claims: {parameter}: {path}")
     assert re.search(said, line)
 
 
 def test_unreachable_bigquery(closed_port: None, capsys):
     line = refusal(capsys, arguments())
-    assert re.match(rf"error: output_table: {PROJECT}.claims.claims: BigQuery cannot be rea", line)
+    assert re.match(rf"claims: output_table: {PROJECT}.claims.claims: BigQuery cannot be rea", line)
 
 
 def test_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     line = refusal(capsys, arguments())
-    assert re.match(rf"error: output_table: {PROJECT}.claims.claims: .*none.json", line)
+    assert re.match(rf"claims: output_table: {PROJECT}.claims.claims: .*none.json", line)
 
 
 @pytest.mark.usefixtures("emulator")
 def test_missing_dataset(capsys):
     line = refusal(capsys, arguments(output_table=f"{PROJECT}:nowhere.claims"))
-    assert re.match(rf"error: output_table: .*bq mk --dataset {PROJECT}:nowhere", line)
+    assert re.match(rf"claims: output_table: .*bq mk --dataset {PROJECT}:nowhere", line)
 
 
 @pytest.mark.usefixtures("emulator")
@@ -201,7 +241,7 @@ def test_table_that_cannot_take_the_rows(bigquery_client: bigquery.Client, datas
     bigquery_client.create_table(bigquery.Table(f"{dataset}.errors", [field]))
     tables = {"output_table": f"{dataset}.claims", "error_table": f"{dataset}.errors"}
     line = refusal(capsys, arguments(**tables))
-    assert re.match(r"error: error_table: .*the column stage is INTEGER, not STRING", line)
+    assert re.match(r"claims: error_table: .*the column stage is INTEGER, not STRING", line)
 
 
 @pytest.mark.usefixtures("emulator")
@@ -221,7 +261,7 @@ def test_as_a_program(given: list[str], said: str):
     assert processor_seconds() - before < SOON_SECONDS
     assert ended.returncode == main.EXIT_USAGE
     assert ended.stdout == ""
-    assert ended.stderr.startswith(f"error: {said}")
+    assert ended.stderr.startswith(f"claims: {said}")
     assert ended.stderr.count("\n") == 1
 
 

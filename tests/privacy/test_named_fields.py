@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -9,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.claims.basis import Unchanging
-from pipeline.claims.contract import Contract, DocumentError
+from pipeline.claims.contract import Contract
+from pipeline.claims.document_text import DocumentError
 from pipeline.claims.error_row import error_row, message_columns, message_data
 from pipeline.claims.message import Beginning, Message, StructureOnly
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.stages import Validate, run
+from pipeline.privacy import resembling_keys
 from pipeline.privacy.named_fields import NamedFields, check_names
 from pipeline.privacy.pseudonyms import Pseudonyms
 from pipeline.privacy.stages import PseudonymousEnrich, PseudonymousParse, PseudonymousValidate
@@ -40,7 +44,7 @@ STAGES = (
     PseudonymousValidate(VALIDATE, NAMED),
     PseudonymousEnrich(CONTRACT, Unchanging(RULES), 0.5, "test", clock, NAMED),
 )
-OWN = OURS.of("patient_id", "PAT-1")
+OWN, ONE, A, X = (OURS.of("patient_id", text) for text in ("PAT-1", "1", "a", "x"))
 
 
 def kept(data: bytes, **attributes: str) -> Message:
@@ -86,9 +90,19 @@ def test_value_in_every_spelling(text: str, value: str):
     [
         ({"member": {"patient_id": "PAT-1", "x": 2}}, {"member": {"patient_id": OWN, "x": 2}}),
         ({"patientId": "PAT-1"}, {"patientId": OWN}),
-        ({"Patient-ID": ["PAT-1", {"x": "PAT-1"}]}, {"Patient-ID": [OWN, {"x": OWN}]}),
+        ({"Patient-ID": ["PAT-1", {"x": "PAT-1"}]}, {"Patient-ID": [OWN, {X: OWN}]}),
         ({"PATIENT_ID": 1.5}, {"PATIENT_ID": OURS.of("patient_id", "1.5")}),
         ({"PATIENT_ID": [None, True, "", 1]}, None),
+        ({"patientId": {"PAT-1": 1, "": True}}, {"patientId": {OWN: ONE, "": True}}),
+        ({"patientId": {"PAT-1": None}}, {"patientId": {OWN: None}}),
+        ({"patientId": [{"x": [{"PAT-1": []}]}]}, {"patientId": [{X: [{OWN: []}]}]}),
+        ({"a": {"patientId": {"x": "a"}}}, {"a": {"patientId": {X: A}}}),
+        ({"patientId": {"PAT-1": "a", OWN: "a"}}, {"patientId": {OWN: A, f"{OWN}*": A}}),
+        ({"ｐａｔｉｅｎｔＩＤ": "PAT-1"}, {"ｐａｔｉｅｎｔＩＤ": OWN}),
+        ({"PATİENT\u200b_id": "PAT-1"}, {"PATİENT\u200b_id": OWN}),
+        ({"ⓟatient_ⅰⅾ": "PAT-1"}, {"ⓟatient_ⅰⅾ": OWN}),
+        ({"patient_id" + "_" * 900: "PAT-1"}, {"patient_id" + "_" * 900: OWN}),
+        ({"_" * 900 + "Pſn": "PAT-1"}, {"_" * 900 + "Pſn": "PAT-1"}),
         ({"member_id": "PAT-1", "ids": ["PAT-1"]}, {"member_id": "PAT-1", "ids": ["PAT-1"]}),
     ],
 )
@@ -99,6 +113,44 @@ def test_keys_that_resemble_a_named_field(unknown: dict[str, Any], shown: dict[s
     row = outcome(json.dumps(CLEAN | unknown).encode())
     assert isinstance(row, dict)
     assert json.loads(row["additional_fields"]) == shown
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        lambda n: {"patientId": ["PAT-1"] * n},
+        lambda n: {"a": {"Patient-ID": {f"PAT-1{k}": None for k in range(n)}}},
+        lambda n: {f"patient_id{'_' * k}": "PAT-1" for k in range(1, n)} | {"PATIENTID": 1},
+        lambda n: {"notes": [[{"patientId": 1}] * n]},
+    ],
+)
+def test_more_values_than_may_grow_are_withheld_and_rejected(crowd, monkeypatch):
+    most = 20
+    monkeypatch.setattr(resembling_keys, "MAX_ENTRIES", most + len(NAMES))
+    data = json.dumps(CLEAN | crowd(most)).encode()
+    assert not isinstance(kept(data), StructureOnly)
+    data = json.dumps(CLEAN | crowd(most + 1)).encode()
+    assert isinstance(kept(data), StructureOnly)
+    assert b"PAT-1" not in kept(data).data
+    rejection = outcome(data)
+    assert isinstance(rejection, Rejection)
+    assert (rejection.stage, rejection.error_code) == ("validate", "too_many_named_values")
+
+
+def test_growth_is_bounded_before_the_work_is_done():
+    """9 MB of values of one digit would become 270 MB of pseudonyms."""
+    data = json.dumps(CLEAN | {"patientId": [1] * 3_000_000}).encode()
+    fields = fields_of(data)
+    tracemalloc.start()
+    began = time.process_time()
+    try:
+        assert isinstance(NAMED.message(Message(data), fields), StructureOnly)
+        assert isinstance(NAMED.refused(fields), Rejection)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000
+    assert time.process_time() - began < 2
 
 
 def test_number_is_spelt_as_in_the_row():

@@ -66,7 +66,8 @@ def test_without_the_parameters_there_is_nothing():
 
 
 def test_rules_that_replays_go_without_are_told(file: Path, caplog: pytest.LogCaptureFixture):
-    for names, told in (("patient_id", ""), ("patient_id,billing_npi", "invalid_npi")):
+    both = "invalid_npi, excluded_provider"
+    for names, told in (("patient_id", ""), ("patient_id,billing_npi", both)):
         caplog.clear()
         with caplog.at_level(logging.INFO):
             pseudonymisation.check(names, str(file), CONTRACT, RULES)
@@ -89,7 +90,7 @@ WRONG = {
     "latest": (SECRET.replace("/1", "/latest"), r"pseudonym_key: .*versions/V, V a number"),
     "no version": (SECRET[: -len("/versions/1")], r"pseudonym_key: .*versions/V, V a number"),
     "no file": ("/nowhere/key", r"pseudonym_key: the file cannot be read: "),
-    "the key itself": (KEY, r"pseudonym_key: the file cannot be read: "),
+    "the key itself": (KEY, r"pseudonym_key: looks like a secret itself"),
 }
 
 
@@ -97,8 +98,8 @@ WRONG = {
 def test_key_that_cannot_be_read(source: str, said: str, secrets: SecretManager, capsys):
     secrets.denied.add(SECRET)
     line = refusal(capsys, arguments(pseudonymise="patient_id", pseudonym_key=source))
-    assert line.startswith("error: ")
-    assert re.match(rf"error: {said}", line)
+    assert line.startswith("claims: ")
+    assert re.match(rf"claims: {said}", line)
     assert KEY not in line
 
 
@@ -106,13 +107,13 @@ def test_unreachable_secret_manager(monkeypatch: pytest.MonkeyPatch, capsys):
     with secret_manager() as service:
         monkeypatch.setenv("SECRET_MANAGER_EMULATOR_HOST", service.address)
     line = refusal(capsys, arguments(pseudonymise="patient_id", pseudonym_key=SECRET))
-    assert re.match(rf"error: pseudonym_key: {SECRET} cannot be read: ", line)
+    assert re.match(rf"claims: pseudonym_key: {SECRET} cannot be read: ", line)
 
 
 def test_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     line = refusal(capsys, arguments(pseudonymise="patient_id", pseudonym_key=SECRET))
-    assert re.match(rf"error: pseudonym_key: {SECRET} cannot be read: .*none.json", line)
+    assert re.match(rf"claims: pseudonym_key: {SECRET} cannot be read: .*none.json", line)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys)
 )
 @pytest.mark.usefixtures("secrets")
 def test_wrong_fields(given: dict[str, str], said: str, capsys):
-    assert refusal(capsys, arguments(**given)).startswith(f"error: {said}")
+    assert refusal(capsys, arguments(**given)).startswith(f"claims: {said}")
 
 
 def test_local_file_on_dataflow(file: Path):

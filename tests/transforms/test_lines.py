@@ -12,13 +12,18 @@ import pytest
 from pipeline.claims.message import Beginning, Message
 from pipeline.transforms import lines
 from pipeline.transforms.lines import LineRange, read_lines, split
+from pipeline.transforms.source_files import SourceFile
 
 TEXT = b'{"a": 1}\n\n{"b": "\xc3\xa4"}\r\n\xff\n{"c": 3}'
 LINES = [(0, b'{"a": 1}'), (9, b""), (10, b'{"b": "\xc3\xa4"}'), (23, b"\xff"), (25, b'{"c": 3}')]
 
 
 def messages(path: Path) -> list[Message]:
-    return [Message(line, f"{path}:{place}") for place, line in LINES]
+    return [Message(line, f"{path}#7:{place}") for place, line in LINES]
+
+
+def ranges_of(path: Path, size: int) -> list[LineRange]:
+    return list(split(SourceFile(str(path), size, "7")))
 
 
 @pytest.mark.parametrize("size", range(1, len(TEXT) + 2))
@@ -26,7 +31,7 @@ def test_cut_anywhere(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(lines, "RANGE_BYTES", size)
     path = tmp_path / "claims.ndjson"
     path.write_bytes(TEXT)
-    ranges = list(split(str(path), len(TEXT)))
+    ranges = ranges_of(path, len(TEXT))
     assert len(ranges) == -(-len(TEXT) // size)
     assert [message for part in ranges for message in read_lines(part)] == messages(path)
 
@@ -37,12 +42,29 @@ def test_cut_anywhere(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_compressed_file_stays_whole(suffix: str, packed: bytes, tmp_path: Path):
     path = tmp_path / f"claims.{suffix}"
     path.write_bytes(packed)
-    assert list(split(str(path), 1 << 40)) == [LineRange(str(path), 0, None)]
-    assert list(read_lines(LineRange(str(path), 0, None))) == messages(path)
+    assert ranges_of(path, 1 << 40) == [LineRange(str(path), 0, None, "7")]
+    assert list(read_lines(LineRange(str(path), 0, None, "7"))) == messages(path)
+
+
+@pytest.mark.parametrize(
+    "text, lines_of_it",
+    [
+        (b"x\r\r\r\n", [b"x\r\r"]),
+        (b"\r\n\r\r\n\n", [b"", b"\r", b""]),
+        (b"x\r", [b"x\r"]),
+        (b"x\ry\n\x0b\n\x85", [b"x\ry", b"\x0b", b"\x85"]),
+        (b" x \t\n", [b" x \t"]),
+    ],
+)
+def test_nothing_but_the_line_break_is_taken_off(text: bytes, lines_of_it: list[bytes], tmp_path):
+    path = tmp_path / "claims.ndjson"
+    path.write_bytes(text)
+    [one] = ranges_of(path, len(text))
+    assert [message.data for message in read_lines(one)] == lines_of_it
 
 
 def test_empty_file_has_no_range():
-    assert list(split("claims.ndjson", 0)) == []
+    assert ranges_of(Path("claims.ndjson"), 0) == []
 
 
 LONG = b"12345\r\n123456\n1234567\n\n12345678901234567890\n123456\r\nab\n1234567890"
@@ -76,7 +98,7 @@ def test_long_line_is_one_message_however_a_file_is_cut(
     monkeypatch.setattr(lines, "_BUFFER_BYTES", buffer)
     path = tmp_path / "claims.ndjson"
     path.write_bytes(LONG)
-    assert list(told(list(split(str(path), len(LONG))))) == CUT
+    assert list(told(ranges_of(path, len(LONG)))) == CUT
 
 
 @pytest.mark.parametrize("suffix, pack", [("gz", gzip.compress), ("bz2", bz2.compress)])
@@ -87,7 +109,7 @@ def test_compression_bomb_is_a_line_in_bounded_memory(suffix: str, pack, tmp_pat
     path.write_bytes(pack(b"{}\n") + pack(bytes(million)) * 200 + pack(b"\n[]\n"))
     tracemalloc.start()
     try:
-        found = list(told([LineRange(str(path), 0, None)]))
+        found = list(told([LineRange(str(path), 0, None, "7")]))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -111,5 +133,5 @@ def test_range_within_a_long_line_reads_no_further(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 6)
     monkeypatch.setattr(lines, "_BUFFER_BYTES", 4)
     monkeypatch.setattr(lines, "_open", lambda path: File(b"x" * 1_000))
-    assert list(read_lines(LineRange("claims.ndjson", 100, 120))) == []
+    assert list(read_lines(LineRange("claims.ndjson", 100, 120, "7"))) == []
     assert 20 < sum(read) < 20 + 6 + 3 * 4

@@ -14,6 +14,7 @@ from apache_beam.transforms.window import TimestampedValue
 
 from pipeline.claims.message import Message
 from pipeline.transforms.batch import MAX_MESSAGES, Batch
+from pipeline.transforms.source_files import match
 from pipeline.transforms.sources import ReadFiles, ToMessageFn, from_pubsub
 
 
@@ -68,9 +69,6 @@ def test_files_of_a_pattern(tmp_path: Path):
     (tmp_path / "other.txt").write_bytes(b"4\n")
     with beam.Pipeline("FnApiRunner") as pipeline:
         messages = pipeline | "ReadMessages" >> ReadFiles(str(tmp_path / "*.ndjson*"))
-        expected = [
-            Message(b"1", f"{tmp_path}/a.ndjson:0"),
-            Message(b"2", f"{tmp_path}/a.ndjson:2"),
-            Message(b"3", f"{tmp_path}/b.ndjson.gz:0"),
-        ]
+        a, b = (f"{file.path}#{file.version}" for file in match(f"{tmp_path}/*.ndjson*"))
+        expected = [Message(b"1", f"{a}:0"), Message(b"2", f"{a}:2"), Message(b"3", f"{b}:0")]
         assert_that(messages, equal_to(expected))

@@ -72,10 +72,22 @@ def flipped(line: bytes) -> bytes:
     return json.dumps({**claim, LABEL: 1 - claim[LABEL]}).encode()
 
 
-def test_backfill_as_a_program(emulator, bigquery_client, dataset, claims, tmp_path: Path):
+@pytest.fixture
+def trap(tmp_path: Path) -> Iterator[str]:
+    """A flag that gives Beam a Prism; the job must not start it, let alone download one."""
+    started, program = tmp_path / "started", tmp_path / "prism"
+    program.write_text(f"#!/bin/sh\ntouch {started}\nexit 1\n")
+    program.chmod(0o755)
+    yield f"--prism_location={program}"
+    assert not started.exists()
+
+
+def test_backfill_as_a_program(
+    emulator, bigquery_client, dataset, claims, trap: str, tmp_path: Path
+):
     path = tmp_path / "claims.ndjson"
     path.write_bytes(b"\n".join(claims) + b"\n")
-    program = [sys.executable, "-m", "pipeline.main", "--runner=DirectRunner"]
+    program = [sys.executable, "-m", "pipeline.main", "--runner=DirectRunner", trap]
     ended = subprocess.run(
         [*program, f"--project={PROJECT}", f"--input_files={path}", *tables(dataset)],
         capture_output=True,
@@ -165,15 +177,15 @@ def test_streaming_job(
     feed: Feed,
     dataset: str,
     claims: list[bytes],
+    trap: str,
     monkeypatch: pytest.MonkeyPatch,
 ):
     for name, value in pubsub_server.environment.items():
         monkeypatch.setenv(name, value)
     bad = CASES.read_bytes().splitlines()[-16:]
     sent = publish(pubsub_server, feed.topic, [*claims[:200], *filter(None, bad)])
-    with job(
-        "--runner=DirectRunner", f"--input_subscription={feed.subscription}", *tables(dataset)
-    ) as process:
+    source = f"--input_subscription={feed.subscription}"
+    with job("--runner=DirectRunner", trap, source, *tables(dataset)) as process:
         deadline = time.monotonic() + 80
         while time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.5)

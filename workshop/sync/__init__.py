@@ -1,1 +1,1 @@
-"""Write what is made from the code, and never edited by hand."""
+"""Write the files and tables that are generated from the code."""

@@ -1,4 +1,4 @@
-"""`claims sync`: writes what is made from the code, or checks that it is current."""
+"""`claims sync`: writes the files that are generated from the code, or checks them."""
 
 import difflib
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from workshop.sync import benchmark_table, column_table, metric_table, parameter_table
+from workshop.sync import column_table, command_pages, metric_table, parameter_table
 from workshop.sync.generated_block import MarkersMissing, with_block
 from workshop.sync.metadata import metadata_json
 
@@ -14,13 +14,14 @@ _CHECKOUT = Path(__file__).parents[2]
 # Path -> what it should hold, from what it holds now.
 _GENERATED: dict[str, Callable[[str], str]] = {
     "metadata.json": lambda _: metadata_json(),
-    "README.md": lambda text: with_block(
-        with_block(text, "pipeline/launch/options.py", parameter_table.rows()),
-        "workshop/benchmarks/results.json",
-        benchmark_table.rows(),
+    "docs/reference/commands.md": lambda text: with_block(
+        text, "every command's --help", command_pages.rows()
     ),
     "docs/reference/metrics.md": lambda text: with_block(
         text, "pipeline/transforms/metrics.py", metric_table.rows()
+    ),
+    "docs/reference/parameters.md": lambda text: with_block(
+        text, "pipeline/launch/options.py", parameter_table.rows()
     ),
     "docs/reference/tables.md": lambda text: with_block(
         text, "pipeline/claims/tables.py", column_table.rows()
@@ -29,23 +30,27 @@ _GENERATED: dict[str, Callable[[str], str]] = {
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 and a diff if any differs.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Write nothing; print a diff and exit with 1 if a file is out of date.",
+)
 @click.option(
     "--root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=_CHECKOUT,
-    help="The checkout to work on. Default: that of this package.",
+    help="The checkout to work on.  [default: the one that this package is installed from]",
 )
 def sync(check: bool, root: Path) -> None:
-    """Write what is made from the code, and never edited by hand.
+    """Write the files and tables that are generated from the code.
 
-    Each generated block names the file that it is made from: the launch parameters, the metrics,
-    the tables and the claim schema, the benchmark's results.
+    Run it after you changed a launch parameter, a metric, a column, the claim schema or the help
+    of a command. Never edit a generated block by hand; its first line names the source.
 
     \b
     Examples:
-      claims sync            after a parameter, metric or column was added or changed, or make bench
-      claims sync --check    what `make lint` does
+      claims sync
+      claims sync --check    # what `make lint` does
     """
     found = {name: _text(root / name) for name in _GENERATED}
     wanted = {name: _wanted(name, found[name]) for name in _GENERATED}

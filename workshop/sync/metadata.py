@@ -16,7 +16,7 @@ _TEMPLATE = {
     "defaultStreamingMode": "EXACTLY_ONCE",
 }
 # Dataflow's workers have no files but those of Cloud Storage.
-_REGEXES = {"GCS_READ_FILE": r"^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/[^\r\n]+$"}
+_REGEXES = {"GCS_READ_FILE": r"^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$"}
 
 
 def metadata_json() -> str:
@@ -26,7 +26,7 @@ def metadata_json() -> str:
 
 
 def _parameter(declared: Parameter) -> dict[str, Any]:
-    regex = declared.regex or _REGEXES.get(declared.param_type)
+    regex = declared.dataflow_regex or declared.regex or _REGEXES.get(declared.param_type)
     every: dict[str, Any] = {
         "name": declared.name,
         "label": declared.label,

@@ -1,4 +1,4 @@
-"""The table of launch parameters in the README."""
+"""The table of launch parameters in docs/reference/parameters.md."""
 
 from collections.abc import Iterator
 

@@ -5,9 +5,10 @@ runner begins a bundle anew. A bundle ends when every append of it is acknowledg
 refuses for good comes out with its original message.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow, GlobalWindows
@@ -23,17 +24,22 @@ from pipeline.sinks.bigquery.append.delivery import Delivery, Refused
 from pipeline.sinks.bigquery.append.limits import (
     REQUEST_OVERHEAD_BYTES,
     ROW_OVERHEAD_BYTES,
-    SERVICE_MAX_REQUEST_BYTES,
     AppendLimits,
 )
 from pipeline.sinks.bigquery.append.shared_streams import STREAMS, StreamKey
 from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
 from pipeline.sinks.bigquery.encode.row_refusals import RowRefused
 from pipeline.sinks.bigquery.encode.row_schema import row_descriptor
-from pipeline.transforms.batch import Batch, timestamp_of
+from pipeline.transforms.batch import MAX_BYTES, MAX_MESSAGES, Batch, timestamp_of
 from pipeline.transforms.metrics import Tally
 
 _GLOBAL = (GlobalWindow(),)
+_DATA_OF = itemgetter(Message._fields.index("data"))
+_ATTRIBUTES_OF = itemgetter(Message._fields.index("attributes"))
+_MESSAGE_BYTES: Final = 400
+"""Of a message beside its data: the objects that it consists of, its id and time."""
+_ATTRIBUTE_BYTES: Final = 1_400
+"""Of an attribute, by the limits of Pub/Sub: to look at each value costs more than it saves."""
 
 
 class AppendRowsFn(beam.DoFn):
@@ -60,13 +66,14 @@ class AppendRowsFn(beam.DoFn):
         encoder = RowEncoder(self._columns)
         self._encode, self._decode = encoder.encode, encoder.decode
         self._max_row_bytes = (
-            SERVICE_MAX_REQUEST_BYTES
+            self._limits.max_request_bytes
             - REQUEST_OVERHEAD_BYTES
             - ROW_OVERHEAD_BYTES
             - encoder.writer_schema.ByteSize()
         )
         self._max_bytes = min(self._limits.request_bytes, self._max_row_bytes)
         self._max_rows = self._limits.request_rows
+        self._max_held = self._limits.held_bytes
         self._tally = Tally()
         self._clock = SystemClock()
         key = StreamKey(self._table, self._columns, endpoint_in_use(self._endpoint), self._limits)
@@ -78,30 +85,24 @@ class AppendRowsFn(beam.DoFn):
         self._delivery = Delivery(self._shared, self._limits, self._tally)
         self._first_owner: Any = None
         self._clear()
+        self._keep_none()
 
     def process(self, element: tuple[Any, dict[str, Any]]) -> Iterable[Any] | None:
-        """Encode a row, and send what has gathered when it is enough for a request."""
+        """Keep a row until there are some to be encoded together, or much is held for them."""
         owner, row = element
-        [data] = self._encode([row])
-        if isinstance(data, RowRefused):
-            return (self._unencodable(owner, row, data),)
-        size = len(data) + ROW_OVERHEAD_BYTES
-        rejected = None
-        if self._size + size > self._max_bytes or len(self._rows) >= self._max_rows:
-            if size > self._max_row_bytes:
-                return (self._too_large(owner, row),)
-            rejected = self._send()
-        self._size += size
-        self._rows.append(data)
-        self._owners.append(owner)
-        return rejected
+        self._kept_owners.append(owner)
+        self._kept_rows.append(row)
+        self._kept_held += self._held_by((owner,))
+        if len(self._kept_rows) >= MAX_MESSAGES or self._kept_held >= MAX_BYTES:
+            return self._take_kept()
+        return None
 
     def finish_bundle(self) -> Iterable[Any]:
         """Wait until each row of the bundle is acknowledged or refused.
 
         What leaves here must not go to a DoFn that takes batches: Beam has flushed those already.
         """
-        rejected = self._send()
+        rejected = [*self._take_kept(), *self._send()]
         self._delivery.finish()
         self._tell_latency()
         rejected += map(self._refused, self._delivery.take_refused())
@@ -124,16 +125,73 @@ class AppendRowsFn(beam.DoFn):
         message = self.message_of(owner)
         return WindowedValue((message, rejection), timestamp_of(message), _GLOBAL)
 
+    def _held_by(self, owners: Sequence[Any]) -> int:
+        return held_by(owners)
+
+    def _keep_none(self) -> None:
+        self._kept_owners: list[Any] = []
+        self._kept_rows: list[dict[str, Any]] = []
+        self._kept_held = 0
+
+    def _take_kept(self) -> list[Any]:
+        owners, rows = self._kept_owners, self._kept_rows
+        self._keep_none()
+        return self._take(owners, rows)
+
+    def _take(self, owners: Sequence[Any], rows: Sequence[dict[str, Any]]) -> list[Any]:
+        """Encode rows, and send what has gathered when it is enough for a request.
+
+        The outputs for rows that are refused by now.
+        """
+        encoded = self._encode(rows)
+        fit = [data for data in encoded if isinstance(data, bytes)]
+        size, held = sum(map(len, fit)) + ROW_OVERHEAD_BYTES * len(fit), self._held_by(owners)
+        is_large = size > self._max_bytes or held > self._max_held or len(fit) > self._max_rows
+        rejected: list[Any] = []
+        if len(fit) < len(encoded) or is_large:
+            for owner, row, data in zip(owners, rows, encoded, strict=True):
+                rejected += self._take_one(owner, row, data)
+        else:
+            rejected += self._gather(owners, fit, size, held)
+        return rejected
+
+    def _take_one(self, owner: Any, row: dict[str, Any], data: bytes | RowRefused) -> list[Any]:
+        if isinstance(data, RowRefused):
+            return [self._unencodable(owner, row, data)]
+        size = len(data) + ROW_OVERHEAD_BYTES
+        if size > self._max_row_bytes:
+            return [self._too_large(owner, row)]
+        return self._gather((owner,), (data,), size, self._held_by((owner,)))
+
+    def _gather(
+        self, owners: Sequence[Any], rows: Sequence[bytes], size: int, held: int
+    ) -> list[Any]:
+        """Add rows to what has gathered, which is sent before if they make it too much."""
+        rejected = self._send() if self._is_full(size, held, len(rows)) else []
+        self._size += size
+        self._held += held
+        self._rows += rows
+        self._owners += owners
+        return rejected
+
     def _clear(self) -> None:
         self._rows: list[bytes] = []
         self._owners: list[Any] = []
-        self._size = 0
+        self._size = self._held = 0
+
+    def _is_full(self, size: int, held: int, rows: int) -> bool:
+        """Whether what has gathered must be sent before so much more is added."""
+        return (
+            self._size + size > self._max_bytes
+            or self._held + held > self._max_held
+            or len(self._rows) + rows > self._max_rows
+        )
 
     def _send(self) -> list[Any]:
         if self._rows:
             if self._first_owner is None:
                 self._first_owner = self._owners[0]
-            self._delivery.send(self._rows, self._owners)
+            self._delivery.send(self._rows, self._owners, self._held)
             self._clear()
         return [self._refused(refused) for refused in self._delivery.take_refused()]
 
@@ -157,7 +215,7 @@ class AppendRowsFn(beam.DoFn):
         )
 
     def _too_large(self, owner: Any, row: dict[str, Any]) -> Any:
-        text = f"the row is larger than a request may be: {SERVICE_MAX_REQUEST_BYTES} bytes"
+        text = f"the row is larger than a request may be: {self._limits.max_request_bytes} bytes"
         return self._rejected_here(
             owner, Rejection("write", "row_too_large", text, (), _claim_id(row))
         )
@@ -172,20 +230,7 @@ class AppendBatchesFn(AppendRowsFn):
 
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
         """Encode rows, and send what has gathered."""
-        encoded = self._encode(batch.subjects or ())
-        rows = [data for data in encoded if isinstance(data, bytes)]
-        size = sum(map(len, rows)) + ROW_OVERHEAD_BYTES * len(rows)
-        rejected: list[Any] = []
-        if len(rows) < len(encoded) or size > self._max_bytes or len(rows) > self._max_rows:
-            for element in batch:
-                rejected += self.process(element) or ()
-        else:
-            if self._size + size > self._max_bytes or len(self._rows) + len(rows) > self._max_rows:
-                rejected = self._send()
-            self._size += size
-            self._rows += rows
-            self._owners += batch.messages
-        if rejected:
+        if rejected := self._take(batch.messages, batch.subjects or ()):
             # A batch is of plain elements, to which Beam gives the timestamp of the batch.
             yield Batch.of([output.value for output in rejected])
 
@@ -207,6 +252,9 @@ class AppendWindowedRowsFn(AppendRowsFn):
         message: Message = owner.value
         return message
 
+    def _held_by(self, owners: Sequence[Any]) -> int:
+        return held_by([owner.value for owner in owners])
+
     def output(self, owner: Any, rejection: Rejection) -> Any:
         """The element that comes out for a refused row, where its row was."""
         return owner.with_value((owner.value, rejection))
@@ -220,8 +268,8 @@ class StorageWrite(beam.PTransform):
     columns: tuple[Column, ...]
     """Those of the table that are written, in any order."""
     endpoint: str | None = None
-    """`host:port` (plaintext) or `https://host`; None: the emulator of the environment, else
-    Google's."""
+    """`host:port` or `https://host[:port]`, plaintext only for a loopback host without `https://`;
+    None: the emulator of the environment, else Google's."""
     limits: AppendLimits = field(default_factory=AppendLimits)
 
     def __post_init__(self) -> None:
@@ -234,10 +282,30 @@ class StorageWrite(beam.PTransform):
             ValueError: a column has a type that BigQuery does not have.
         """
         row_descriptor(self.columns)
-        is_global = isinstance(rows.windowing.windowfn, GlobalWindows)
-        kind = AppendBatchesFn if is_global else AppendWindowedRowsFn
+        if not isinstance(rows.windowing.windowfn, GlobalWindows):
+            kind = AppendWindowedRowsFn
+        elif _gives_batches(rows):
+            kind = AppendBatchesFn
+        else:
+            kind = AppendRowsFn
         append = kind(self.table, self.columns, self.endpoint, self.limits)
         return rows | "AppendRows" >> beam.ParDo(append)
+
+
+def _gives_batches(rows: beam.PCollection) -> bool:
+    """Whether rows come in batches.
+
+    Of single ones Beam would make batches itself, of 4,096 whatever they hold.
+    """
+    fn = getattr(rows.producer.transform, "fn", None)
+    return isinstance(fn, beam.DoFn) and bool(fn._can_yield_batches)
+
+
+def held_by(messages: Sequence[Message]) -> int:
+    """Bytes of memory that messages take, at most but for what Python adds to large ones."""
+    data = sum(map(len, map(_DATA_OF, messages)))
+    attributes = sum(map(len, map(_ATTRIBUTES_OF, messages)))
+    return data + _MESSAGE_BYTES * len(messages) + _ATTRIBUTE_BYTES * attributes
 
 
 def _claim_id(row: dict[str, Any]) -> str | None:

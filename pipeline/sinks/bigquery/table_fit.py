@@ -42,7 +42,8 @@ def fit_of(found: bigquery.Table, name: TableName, table: Table) -> Fit:
     """How a table fits.
 
     Raises:
-        TableError: it is no table, or a column has a type or mode that cannot take our values.
+        TableError: it is no table, or a column has a type, parameters or a mode that cannot take
+            our values.
     """
     if found.table_type not in (None, "TABLE"):
         raise TableError(f"{name} is a {found.table_type}, not a table")
@@ -100,7 +101,24 @@ def _check_field(field: bigquery.SchemaField, column: Column, place: str) -> Non
     found_type = ALIASES.get(field.field_type, field.field_type)
     if found_type != column.type:
         raise TableError(f"{place}: the column {field.name} is {found_type}, not {column.type}")
+    if parameters := _narrowing(field):
+        raise TableError(
+            f"{place}: the column {field.name} is {found_type}({parameters}), which rounds or"
+            f" refuses values of ours: ALTER COLUMN {field.name} SET DATA TYPE {found_type}"
+        )
     if (field.mode == "REPEATED") != (column.mode == "REPEATED"):
         raise TableError(f"{place}: the column {field.name} is {field.mode}, not {column.mode}")
     if field.mode == "REQUIRED" and column.mode != "REQUIRED":
         raise TableError(f"{place}: the column {field.name} is REQUIRED and may get no value")
+
+
+def _narrowing(field: bigquery.SchemaField) -> str:
+    """The parameters by which a column holds less than its type; empty for none."""
+    if field.max_length is not None:
+        return str(field.max_length)
+    if field.precision is None:
+        return ""
+    scale = field.scale or 0
+    if (field.precision, scale) == (38, 9):  # all that a NUMERIC holds
+        return ""
+    return f"{field.precision}, {scale}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import requests
-from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
+from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
@@ -147,7 +147,10 @@ class TableSetup:
             changed.append("schema")
         if not fit.is_partitioned:
             _log.warning("%s is not partitioned by %s", name, table.partition_column)
-        elif self._create and not fit.keeps(retention_days):
+        elif found.require_partition_filter:
+            # Appends need no filter; what reads does.
+            _log.warning("%s answers no query without a filter on %s", name, table.partition_column)
+        if fit.is_partitioned and self._create and not fit.keeps(retention_days):
             partitioning = found.time_partitioning
             partitioning.expiration_ms = retention_days * DAY_MS if retention_days else None
             found.time_partitioning = partitioning
@@ -188,6 +191,11 @@ def _sql_type(column: Column) -> str:
 def _answers(name: TableName) -> Iterator[None]:
     try:
         yield
+    except Forbidden as error:
+        raise NoAnswer(
+            f"{name}: BigQuery answers {error.code}: {error.message}. Either it does not exist, or"
+            " the account that launches lacks a role on its dataset."
+        ) from None
     except GoogleAPICallError as error:
         raise NoAnswer(f"{name}: BigQuery answers {error.code}: {error.message}") from None
     except (GoogleAuthError, RetryError, requests.RequestException) as error:

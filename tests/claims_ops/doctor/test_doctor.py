@@ -77,6 +77,17 @@ def test_login_of_gcloud_serves_too(alone: None, monkeypatch, tmp_path: Path, ca
     assert "claims replay" in checks["credentials"]["told"]
 
 
+def test_no_token_of_gcloud_is_printed(alone: None, monkeypatch, tmp_path: Path, capsys):
+    gcloud = tmp_path / "gcloud"
+    gcloud.write_text("#!/bin/sh\necho ya29.CANARY-token\necho CANARY: a new version is there\n")
+    gcloud.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    arguments = ["doctor", "--project=my-project", "--check=bucket", "--check=subscription"]
+    main([*arguments, "--timeout=3", "--json"])
+    shown = capsys.readouterr()
+    assert "CANARY" not in shown.out + shown.err
+
+
 def series(value: int) -> list[monitoring_v3.TimeSeries]:
     points = [{"value": {"int64_value": each}} for each in (value, 1_000_000)]
     return [monitoring_v3.TimeSeries(points=points)]

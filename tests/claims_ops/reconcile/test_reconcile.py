@@ -1,6 +1,8 @@
 """`claims reconcile` on the emulator: when the balance closes, and what it says when not."""
 
 import gzip
+import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,11 @@ from google.cloud import bigquery
 
 from claims_ops import main as cli
 from claims_ops.reconcile import reconciliation
+from claims_ops.reconcile.command import line_ids
 from pipeline.claims.contract import Contract
 from pipeline.claims.tables import TableName, claims_table, errors_table, replays_table
 from pipeline.sinks.bigquery.table_setup import TableSetup
+from pipeline.transforms.source_files import match
 
 pytestmark = pytest.mark.usefixtures("emulated")
 
@@ -189,14 +193,45 @@ def test_files_of_a_backfill_tell_the_ids(tables: Tables, tmp_path: Path, capsys
     plain, packed = tmp_path / "a.ndjson", tmp_path / "b.ndjson.gz"
     plain.write_bytes(b"{}\n[\n\n")
     packed.write_bytes(gzip.compress(b"{}\n{}"))
-    tables.claims(f"{plain}:0", f"{packed}:0")
-    tables.errors(f"{plain}:3", f"{plain}:5")
+    first, second = (f"{file.path}#{file.version}" for file in match(f"{tmp_path}/*.ndjson*"))
+    tables.claims(f"{first}:0", f"{second}:0")
+    tables.errors(f"{first}:3", f"{first}:5")
     assert tables.reconcile("--input-files", f"{tmp_path}/*.ndjson*") == 1
     out = capsys.readouterr().out
     assert "published 5 ≠ 2 claims + 2 errors" in out
-    assert f"  {packed}:3" in out
-    tables.claims(f"{packed}:3")
+    assert f"  {second}:3" in out
+    tables.claims(f"{second}:3")
     assert tables.reconcile("--input-files", f"{tmp_path}/*.ndjson*") == 0
+
+
+def test_another_file_under_the_same_name_is_no_proof(tables: Tables, tmp_path: Path, capsys):
+    path = tmp_path / "day.ndjson"
+    path.write_bytes(b"{}\n[\n")
+    ids = list(line_ids(str(path)))
+    tables.claims(ids[0])
+    tables.errors(ids[1])
+    assert tables.reconcile("--input-files", str(path)) == 0
+    path.write_bytes(b"[]\n]\n")
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1_000))  # the clock of files may be slow
+    assert tables.reconcile("--input-files", str(path)) == 1
+    assert "published 2 ≠ 0 claims + 0 errors" in capsys.readouterr().out
+
+
+DAMAGED = {
+    "cut": (gzip.compress(bytes(range(256)) * 99 + b"\n{}\n")[:-9], "Compressed file ended"),
+    "another sum": (gzip.compress(b"{}\n{}\n")[:-8] + bytes(8), "CRC check failed"),
+    "no gzip": (b"{}\n", "Not a gzipped file"),
+}
+
+
+@pytest.mark.parametrize("content, said", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file_is_named_with_the_place(content, said, tables, tmp_path: Path, capsys):
+    path = tmp_path / "a.ndjson.gz"
+    path.write_bytes(content)
+    assert tables.reconcile("--input-files", str(path)) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert re.fullmatch(rf"claims: .*{re.escape(str(path))}.*\d: {said}.*\n", shown.err)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +242,8 @@ def test_files_of_a_backfill_tell_the_ids(tables: Tables, tmp_path: Path, capsys
         (["--published", "-1"], 2, "--published"),
         (["--message-ids", "/no/such/file"], 2, "--message-ids"),
         (["--input-files", "/no/such/file"], 1, "no file matches /no/such/file"),
+        (["--input-files", "/etc"], 1, "no file matches /etc"),
+        (["--input-files", "{a,b}" * 20], 1, "its braces stand for more than"),
         (["--published", "1", "--error-table", "local-project.x.errors"], 1, "there is no table"),
         (["--published", "1", "--output-table", "a`; DROP"], 2, "--output-table"),
     ],

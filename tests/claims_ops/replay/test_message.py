@@ -1,6 +1,7 @@
 """Rows of the error table back to messages: to the byte, or with the reason why not."""
 
 import gzip
+import tracemalloc
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -93,6 +94,8 @@ def test_any_message_comes_back(data: bytes, attributes: dict[str, str]):
 
 
 LARGE = 9_990_000
+PACKED_ZEROS = gzip.compress(bytes(50 << 20))
+"""Unpacks to a thousand times its size."""
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,7 @@ def test_noise_that_no_row_holds_is_truncated():
 def test_a_redacted_row_is_no_message():
     message = Message(b'{"claim_id": "1"}', "17")
     row = row_of(message)
-    assert replay_of(row | redacted(row, message.data, {"claim_id"})) == "redacted"
+    assert replay_of(row | redacted(row, message, {"claim_id"})) == "redacted"
 
 
 @pytest.mark.parametrize(
@@ -126,8 +129,9 @@ def test_a_redacted_row_is_no_message():
         Message(b"\0" * (100 << 20), "claims.ndjson.gz:0"),
         Message(b"{", "17", None, {f"key{number}": "" for number in range(99)}),
         Message(b"{", "gs://bucket/" + "x" * 1_024 + ":0"),
+        Message(b"{", "17", None, {"k" * 257: ""}),
     ],
-    ids=["limit", "beyond", "attributes", "id"],
+    ids=["limit", "beyond", "attributes", "id", "key"],
 )
 def test_what_pubsub_would_refuse_is_too_large(message: Message):
     assert replay_of(row_of(message)) == "too_large"
@@ -143,10 +147,50 @@ def test_what_pubsub_would_refuse_is_too_large(message: Message):
         {"raw_message": None, "raw_bytes": gzip.compress(b"{")[:-3], "raw_encoding": "gzip"},
         {"raw_message": None, "raw_encoding": "gzip"},
         {"raw_size": None},
+        {"raw_size": -1},
+        {"raw_encoding": "zstd"},
+        {"raw_message": "\ud800", "raw_size": 3},
+        {"attributes": [{"key": None, "value": "x"}]},
+        {"attributes": [{"key": "x", "value": None}]},
+        {"attributes": [{"key": "\ud800", "value": "x"}]},
+        {"raw_message": None, "raw_bytes": PACKED_ZEROS, "raw_encoding": "gzip"},
+        {"message_id": None, "original_message_id": None},
     ],
 )
 def test_a_row_that_does_not_give_what_it_says_is_damaged(change: dict[str, Any]):
-    assert replay_of(row_of(Message(b"{", "17")) | change) == "damaged"
+    tracemalloc.start()
+    try:
+        assert replay_of(row_of(Message(b"{", "17")) | change) == "damaged"
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+@pytest.mark.parametrize(
+    "change, count",
+    [
+        ({"attributes": None}, 1),
+        ({"raw_encoding": None}, 1),
+        ({"replay_count": -7}, 1),
+        ({"replay_count": 1 << 62}, 999_999_999),
+        ({"stage": None, "error_code": None}, 1),
+    ],
+)
+def test_an_odd_row_that_still_gives_its_message_is_replayed(change: dict[str, Any], count: int):
+    replay = replay_of(row_of(Message(b"{", "17")) | change)
+    assert isinstance(replay, Replay)
+    assert (replay.data, replay.replay_count) == (b"{", count)
+    assert None not in replay
+
+
+def test_a_row_of_an_early_version_has_fewer_columns():
+    row = row_of(Message(b"{", "17"))
+    least = {name: row[name] for name in ("message_id", "stage", "error_code")}
+    assert replay_of(least) == "damaged"
+    replay = replay_of(least | {"raw_message": "{", "raw_size": 1})
+    assert isinstance(replay, Replay)
+    assert replay.attributes == {"replay_count": "1", "original_message_id": "17"}
 
 
 def test_size_is_never_less_than_that_of_the_request():

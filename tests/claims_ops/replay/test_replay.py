@@ -1,18 +1,24 @@
 """`claims replay` on the emulators: what it publishes, what it leaves, what it records."""
 
 import base64
+import functools
 import signal
+import subprocess
 from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import click
 import pytest
+from google.api_core.exceptions import InvalidArgument, PermissionDenied
 from google.cloud import bigquery
+from google.pubsub_v1 import PublisherClient
 
 from claims_ops import main as cli
 from claims_ops.replay import republication
+from claims_ops.replay import turn as replay_turn
 from claims_ops.replay.record import ReplayRecord
 from claims_ops.shared.interruption import shielded, unwinding
 from pipeline.claims.error_row import error_row, message_columns
@@ -121,7 +127,7 @@ def test_ten_megabytes_come_back_or_are_marked(errors: Errors, capsys):
 def test_redacted_rows_are_counted_and_left(errors: Errors, capsys):
     errors.add(some(2))
     bare = Message(b"{}", "bare", PUBLISHED)
-    errors.insert([redacted(error_row(bare, BROKEN, NOW), bare.data, ())])
+    errors.insert([redacted(error_row(bare, BROKEN, NOW), bare, ())])
     assert errors.replay("--dry-run") == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["stage", "error", "code", "to", "replay", "redacted"] in lines
@@ -180,8 +186,6 @@ def test_what_failed_again_is_left_until_asked(errors: Errors):
         (["--until", "2026-11-23T12:00:00"], {0, 1}),
         (["--since", "2026-11-22", "--until", "2026-11-23"], {0, 1}),
         (["--limit", "3"], {0, 1, 2}),
-        (["--stage", "' OR 1=1 --"], set()),
-        (["--message-id", "id-1') OR ('' = '"], set()),
     ],
 )
 def test_filters(filters: list[str], expected: set[int], errors: Errors):
@@ -190,6 +194,214 @@ def test_filters(filters: list[str], expected: set[int], errors: Errors):
     assert errors.publish(*filters) == 0
     recorded = [row["message_id"] for row in errors.recorded()]
     assert sorted(recorded) == [f"id-{number}" for number in sorted(expected)]
+
+
+@pytest.mark.parametrize(
+    "filters, code, said",
+    [
+        (["--stage", "' OR 1=1 --"], 1, "matches --stage, --error-code and --message-id"),
+        (["--message-id", "id-1') OR ('' = '"], 1, "matches --stage, --error-code and"),
+        (["--error-code", "no_such"], 1, "matches --stage, --error-code and --message-id"),
+        (["--stage", "write", "--dry-run", "--quiet"], 1, "matches --stage, --error-code and"),
+        (["--since", "2027-01-01"], 0, "matches --since and --until as given"),
+    ],
+)
+def test_filters_that_match_nothing_say_so(
+    filters: list[str], code: int, said: str, errors: Errors, capsys
+):
+    errors.add(some(2))
+    assert errors.publish(*filters) == code
+    shown = capsys.readouterr()
+    assert said in shown.err + shown.out
+    assert shown.err.count("\n") == code
+    assert errors.pulled() == []
+
+
+def test_an_empty_error_table_is_no_failure(errors: Errors, capsys):
+    assert errors.publish() == 0
+    assert f"no message is in {errors.name}" in capsys.readouterr().out
+
+
+class Picky:
+    """Pub/Sub as a topic with a schema has it: one wrong message refuses the whole request."""
+
+    def __init__(self, publish: Any, wrong: set[bytes]) -> None:
+        self.publish, self.wrong = publish, wrong
+        self.requests: list[int] = []
+
+    def __call__(self, *, messages: list[Any], **given: Any) -> Any:
+        self.requests.append(len(messages))
+        if any(message.data in self.wrong for message in messages):
+            raise InvalidArgument("CANARY in the message does not match the schema")
+        return self.publish(messages=messages, **given)
+
+
+@pytest.fixture
+def picky(errors: Errors, monkeypatch: pytest.MonkeyPatch) -> Picky:
+    found = Picky(None, set())
+    publish = PublisherClient.publish
+
+    def publishing(client: PublisherClient, **given: Any) -> Any:
+        found.publish = functools.partial(publish, client)
+        return found(**given)
+
+    monkeypatch.setattr(PublisherClient, "publish", publishing)
+    return found
+
+
+def test_a_message_that_pubsub_refuses_does_not_keep_the_others(
+    errors: Errors, picky: Picky, capsys
+):
+    errors.add(some(20))
+    picky.wrong = {b'{"n": 3}', b'{"n": 17}'}
+    assert errors.publish() == 1
+    assert len(errors.pulled()) == len(errors.recorded()) == 18
+    shown = capsys.readouterr()
+    assert "replayed 18 of 20 messages" in shown.out
+    assert "2 refused by Pub/Sub" in shown.out
+    ending = "as invalid, each for itself: id-3, id-17\n", "each for itself: id-17, id-3\n"
+    assert shown.err.endswith(ending)
+    assert shown.err.count("\n") == 1
+    assert "CANARY" not in shown.err + shown.out
+    picky.wrong = set()
+    assert errors.publish() == 0
+    assert len(errors.pulled()) == 2
+
+
+def test_what_went_before_a_failure_of_the_topic_is_recorded(
+    errors: Errors, picky: Picky, monkeypatch: pytest.MonkeyPatch
+):
+    errors.add(some(8))
+    picky.wrong = {b'{"n": 3}'}
+    call = Picky.__call__
+
+    def ending(self: Picky, **given: Any) -> Any:
+        if len(self.requests) == 4:
+            raise PermissionDenied("no more")
+        return call(self, **given)
+
+    monkeypatch.setattr(Picky, "__call__", ending)
+    assert errors.publish() == 1
+    assert len(errors.pulled()) == len(errors.recorded())
+
+
+def test_rows_without_an_id_and_odd_ones_are_counted(errors: Errors, capsys):
+    messages = some(5)
+    rows = [error_row(message, INVALID, NOW) for message in messages]
+    for row, change in zip(
+        rows,
+        (
+            {"message_id": None},
+            {"raw_encoding": "zstd"},
+            {"raw_size": 3},
+            {"attributes": []},
+            {"replay_count": -3},
+        ),
+        strict=True,
+    ):
+        row.update(change)
+    errors.insert(rows)
+    assert errors.publish("--max-replays", "5") == 0
+    out = capsys.readouterr().out
+    assert "replayed 2 of 4 messages" in out
+    assert "2 damaged" in out
+    assert "without an id" in out
+    assert {each.attributes["original_message_id"] for each in errors.pulled()} == {"id-3", "id-4"}
+
+
+def test_a_table_of_an_early_version(bigquery_client, dataset: str, feed: Feed, capsys):
+    name = f"{dataset}.old"
+    bigquery_client.query_and_wait(
+        f"CREATE TABLE `{name}` (error_timestamp TIMESTAMP, stage STRING, error_code STRING,"
+        " message_id STRING, raw_message STRING, raw_size INT64)"
+    )
+    row = {"stage": "parse", "error_code": "x", "raw_message": "{", "raw_size": 1}
+    row |= {"error_timestamp": NOW, "message_id": "17"}
+    assert not bigquery_client.insert_rows_json(name, [row])
+    arguments = ["replay", "--error-table", name, "--topic", feed.topic, "--yes"]
+    assert cli.main(arguments) == 0
+    [found] = pull_all(feed.subscription)
+    assert (found.data, found.attributes["original_message_id"]) == (b"{", "17")
+
+
+class Labels:
+    """A table's labels, which change only for who has read the last ones."""
+
+    def __init__(self) -> None:
+        self.now: dict[str, str] = {}
+        self.before_write: Any = lambda: None
+
+    def relabel(self, table: TableName, change: Any) -> bool:
+        read = dict(self.now)
+        wanted = {**read, **change(read)}
+        self.before_write()
+        if self.now != read:
+            return False
+        self.now = wanted
+        return True
+
+
+RECORD = TableName("p", "d", "errors_replays")
+
+
+def turn_of(labels: Any, holder: str) -> replay_turn.Turn:
+    made = replay_turn.Turn(labels, RECORD, 0.5)
+    made._me = holder
+    return made
+
+
+def test_of_two_replays_at_once_the_second_finds_nothing(errors: Errors, capsys, monkeypatch):
+    errors.add(some(3))
+    add = ReplayRecord.add
+
+    def beside(self: ReplayRecord, *given: Any) -> None:
+        with monkeypatch.context() as second:
+            second.setattr(replay_turn.socket, "gethostname", lambda: "another")
+            assert errors.publish() == 1
+        add(self, *given)
+
+    monkeypatch.setattr(ReplayRecord, "add", beside)
+    assert errors.publish() == 0
+    assert len(errors.pulled()) == 3
+    assert "claims: another replay of this error table is running" in capsys.readouterr().err
+    monkeypatch.setattr(ReplayRecord, "add", add)
+    assert errors.publish("--again") == 0  # the turn was given back
+
+
+def test_of_two_that_begin_at_once_one_fails():
+    labels = Labels()
+    first, second = turn_of(labels, "a-1"), turn_of(labels, "b-1")
+
+    def between() -> None:
+        labels.before_write = lambda: None
+        second.keep()
+
+    labels.before_write = between
+    with pytest.raises(click.ClickException, match="has just begun"):
+        first.keep()
+    second.keep()
+
+
+def test_a_turn_ends_with_its_lease_or_its_process(monkeypatch: pytest.MonkeyPatch):
+    labels = Labels()
+    now = 1_000.0
+    monkeypatch.setattr(replay_turn.time, "time", lambda: now)
+    first, second = turn_of(labels, "a-1"), turn_of(labels, "b-1")
+    first.keep()
+    now += replay_turn.LEASE_SECONDS / 2
+    first.keep()  # renewed
+    now += replay_turn.LEASE_SECONDS / 2 + 5
+    with pytest.raises(click.ClickException, match="try again after 1970-01-01 00:2"):
+        second.keep()
+    now += replay_turn.LEASE_SECONDS
+    second.keep()
+    with pytest.raises(click.ClickException, match="is running"):
+        first.keep()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    here = turn_of(labels, second._me)
+    labels.now[replay_turn.HOLDER] = f"{here._host}-{gone.pid}"
+    turn_of(labels, "c-1").keep()
 
 
 def test_dry_run_counts_and_writes_nothing(errors: Errors, bigquery_client, capsys):
@@ -293,7 +505,7 @@ def test_a_signal_waits_for_what_is_shielded(tmp_path: Path):
 
 
 def test_row_before_a_pseudonym_of_another_key_can_be_replayed_by_its_cause(errors: Errors):
-    """As docs/operate/pseudonyms.md says: the newest row has the structure only, the first has all."""
+    """As docs/operate/pseudonyms.md says: only the first row is whole."""
     [message] = some(1)
     errors.add([message])
     assert errors.publish() == 0

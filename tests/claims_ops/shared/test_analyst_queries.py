@@ -107,7 +107,7 @@ def test_each_file_has_a_case_and_is_documented():
     files = names(DIRECTORY, ".sql")
     assert {*files} == {*QUERIES, *VIEWS, *PROFILES}
     documented = (DIRECTORY.parent / "docs/operate/queries.md").read_text()
-    assert [name for name in files if f"(../sql/{name}.sql)" not in documented] == []
+    assert [name for name in files if f"(../../sql/{name}.sql)" not in documented] == []
 
 
 def test_the_demo_shows_queries_with_titles():

@@ -96,6 +96,8 @@ def test_every_message_becomes_a_row(tmp_path: Path):
     assert "\npublished 60 = 54 claims + 6 errors, as generated, in " in out
     assert all(f"(sql/{name}.sql)" in out for name in analyst_queries.NAMES)
     assert "5 of 54 rows" in out
+    [providers] = re.findall(r"judged with profiles of (\d+) providers", out)
+    assert int(providers) > 0
     assert "make test" in out and "claims demo --keep" in out
     assert started.left() == []
 
@@ -117,14 +119,14 @@ def test_interrupted_it_stops_all_that_it_started(number: signal.Signals, tmp_pa
 
 @needs_pubsub
 def test_a_pipeline_that_ends_is_told_in_one_line(tmp_path: Path):
-    wrong = "--rules=/no/such/rules.json"
+    wrong = "--create_tables=false"  # known only to BigQuery
     with run("--claims", "10", "--quiet", "--", wrong, temporary=tmp_path) as started:
         code, _, err = started.end()
     said = err.splitlines()[-1]
     assert code == 1
-    assert said.startswith("claims: the pipeline ended with exit code 2: error: rules: /no/such")
+    assert said.startswith("claims: the pipeline ended with exit code 2: claims: output_table: ")
     log = re.search(r"log is kept in (\S+)", err)[1]
-    assert "error: rules:" in Path(log).read_text()
+    assert "claims: output_table:" in Path(log).read_text()
     assert started.running() == set()
 
 
@@ -215,4 +217,4 @@ def test_what_does_not_balance_is_given_up(
     publication = SimpleNamespace(check=lambda: None, sent=Counter(good=8), complete=complete)
     ledger = SimpleNamespace(balance=lambda published: Balance(published, claims, 0, 0))
     with pytest.raises(click.ClickException, match=error):
-        demo_module._watch(ledger, publication, nothing, nothing)
+        demo_module._watch(ledger, publication, nothing, nothing, lambda rows: None)

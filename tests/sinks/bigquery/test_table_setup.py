@@ -18,7 +18,7 @@ from pipeline.claims.tables import (
     claims_table,
     errors_table,
 )
-from pipeline.sinks.bigquery.table_fit import TableError
+from pipeline.sinks.bigquery.table_fit import TableError, fit_of
 from pipeline.sinks.bigquery.table_setup import TableSetup
 from sandbox.emulators.emulators import PROJECT, BigqueryServer
 
@@ -277,6 +277,62 @@ def test_table_that_cannot_take_the_rows_is_refused(client, setup, name, fields,
     assert [field.name for field in client.get_table(str(name)).schema] == [
         field.name for field in fields
     ]
+
+
+def table_of(*fields: SchemaField, **given: object) -> bigquery.Table:
+    """A table as BigQuery describes it; bqemulator keeps no parameters of types."""
+    table = bigquery.Table(f"{PROJECT}.claims.small", fields)
+    table.time_partitioning = bigquery.TimePartitioning(field="at")
+    for key, value in given.items():
+        setattr(table, key, value)
+    return table
+
+
+MONEY = replace(SMALL, columns=(*SMALL.columns, Column("paid", "NUMERIC"), Column("k", "BYTES")))
+PARAMETERISED = {
+    "text": ([SchemaField("id", "STRING", "REQUIRED", max_length=10), AT], "id is STRING\\(10\\)"),
+    "bytes": ([ID, AT, SchemaField("k", "BYTES", max_length=16)], "k is BYTES\\(16\\)"),
+    "money": (
+        [ID, AT, SchemaField("paid", "NUMERIC", precision=10, scale=2)],
+        "NUMERIC\\(10, 2\\)",
+    ),
+    "whole": ([ID, AT, SchemaField("paid", "NUMERIC", precision=10)], "NUMERIC\\(10, 0\\)"),
+    "nested": (
+        [
+            ID,
+            AT,
+            SchemaField(
+                "parts",
+                "RECORD",
+                "REPEATED",
+                fields=[SchemaField("key", "STRING", max_length=5)],
+            ),
+        ],
+        "parts: the column key is STRING\\(5\\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("fields, reason", PARAMETERISED.values(), ids=PARAMETERISED)
+def test_column_that_holds_less_than_its_type_is_refused(fields: list[SchemaField], reason: str):
+    name = TableName(PROJECT, "claims", "small")
+    with pytest.raises(TableError, match=rf"{reason}, which rounds .* SET DATA TYPE [A-Z]+$"):
+        fit_of(table_of(*fields), name, MONEY)
+
+
+def test_column_with_the_parameters_of_its_whole_type_is_taken():
+    name = TableName(PROJECT, "claims", "small")
+    theirs = SchemaField("theirs", "STRING", max_length=5)
+    paid = SchemaField("paid", "NUMERIC", precision=38, scale=9)
+    fit = fit_of(table_of(ID, AT, CODES, PARTS, paid, theirs), name, MONEY)
+    assert fit.lacks == ("k",)
+
+
+def test_table_that_wants_a_filter_is_taken_with_a_warning(setup, name, monkeypatch, caplog):
+    found = table_of(ID, AT, CODES, PARTS, require_partition_filter=True)
+    monkeypatch.setattr(setup, "_get", lambda name: found)
+    assert setup.ensure(name, SMALL) == "unchanged"
+    assert "no query without a filter on at" in caplog.text
 
 
 def test_view_is_refused(client, setup, name):

@@ -7,9 +7,11 @@ A small form runs with the other tests. The long one, 100,000 rows for each of 2
 import os
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -23,7 +25,18 @@ ROWS = int(os.environ.get("CHAOS_ROWS", "5000"))
 SEEDS = int(os.environ.get("CHAOS_SEEDS", "3"))
 THREADS = 3
 FAULT_SHARE = 0.3
+SILENT_SHARE = 0.002
 EXTRA_FIELDS = 7
+TIMEOUT_SECONDS = 10.0
+"""Of an answer. No bundle may take twice as long, whatever it meets."""
+PATIENT = replace(
+    LIMITS,
+    request_bytes=8_000,
+    in_flight_bytes=40_000,
+    budget_seconds=120,
+    answer_timeout_seconds=TIMEOUT_SECONDS,
+)
+LAGGING_TEXT = "Input schema has more fields than BigQuery schema, extra fields: 'notes'"
 
 _CODES = (
     code_pb2.UNAVAILABLE,
@@ -44,7 +57,18 @@ FAULTS = (
     *(Fault(is_kept=True),) * 2,
     *(Fault(closes=True),) * 3,
     *(Fault(cuts=True), Fault(code_pb2.UNAVAILABLE, is_kept=True, cuts=True)) * 2,
+    Fault(drops=True),
+    Fault(is_empty=True),
+    Fault(is_garbled=True),
+    *(
+        Fault(code, ends_call, is_garbled=True)
+        for code in (code_pb2.INVALID_ARGUMENT, code_pb2.UNAVAILABLE)
+        for ends_call in (False, True)
+    ),
+    *(Fault(code_pb2.INVALID_ARGUMENT, ends, text=LAGGING_TEXT) for ends in (False, True)),
 )
+SILENT_FAULTS = (Fault(is_silent=True), Fault(swallows=True))
+"""These cost a bundle the time of an answer, so that no more than one is drawn in that time."""
 
 
 def elements_of(seed: int) -> Iterator[tuple[Any, dict[str, Any]]]:
@@ -75,7 +99,11 @@ def expected_code(row: dict[str, Any]) -> str | None:
 
 def script_of(seed: int) -> Iterator[Fault | None]:
     chance = random.Random(seed)
+    silent_at = time.monotonic() - 3 * TIMEOUT_SECONDS
     while True:
+        if time.monotonic() - silent_at > 3 * TIMEOUT_SECONDS and chance.random() < SILENT_SHARE:
+            yield chance.choice(SILENT_FAULTS)
+            silent_at = time.monotonic()
         yield chance.choice(FAULTS) if chance.random() < FAULT_SHARE else None
 
 
@@ -88,24 +116,8 @@ def test_every_row_has_exactly_one_outcome(seed: int) -> None:
         server.is_bad = lambda row: row.get("notes", "").startswith("bad")
         server.is_poison = lambda row: row.get("notes", "").startswith("poison")
         server.poison_ends_call = bool(seed % 2)
-        server.cut = proxy.cut
-        limits = replace(LIMITS, request_bytes=8_000, in_flight_bytes=40_000, budget_seconds=120)
-
-        def work(share: list[Any], chance: random.Random) -> None:
-            with bundles(proxy.address, limits) as worker:
-                while share:
-                    size = chance.choice((1, 10, 500, 2_000))
-                    rejected.extend(worker.run(share[:size], chance.choice((0, 7, 100))))
-                    del share[:size]
-
-        threads = [
-            threading.Thread(target=work, args=(elements[n::THREADS], random.Random(seed * 10 + n)))
-            for n in range(THREADS)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        server.cut, server.swallow = proxy.cut, proxy.swallow
+        seconds = work_through(elements, proxy.address, seed, rejected)
         wait_until(lambda: not server.open_calls)
 
     written = Counter(row["claim_id"] for row in table.rows)
@@ -118,6 +130,7 @@ def test_every_row_has_exactly_one_outcome(seed: int) -> None:
     originals = {id(message) for message, _ in elements}
     assert all(id(message) in originals for message, _ in rejected)
 
+    assert max(seconds) < 2 * TIMEOUT_SECONDS
     duplicated = {claim_id for claim_id, count in written.items() if count > 1}
     lost = {row["claim_id"] for row in server.lost}
     assert duplicated <= lost | {row["claim_id"] for row in server.maybe_lost}
@@ -125,5 +138,57 @@ def test_every_row_has_exactly_one_outcome(seed: int) -> None:
         f"\nseed {seed}: {len(elements)} rows, {len(written)} written, {len(refused)} rejected, "
         f"{server.counts['requests']} requests, {server.counts['calls']} calls, "
         f"{proxy.cuts} cuts, {server.counts['lost_answers']} answers lost, "
-        f"{len(duplicated)} rows duplicated ({len(duplicated & lost)} of them by the script)"
+        f"{len(duplicated)} rows duplicated: {len(duplicated & lost)} whose answer the script lost,"
+        f" {len(duplicated - lost)} whose answer was on its way when a call broke;"
+        f" longest bundle {max(seconds):.1f} s; silent calls "
+        f"{sum(server.faults[fault] for fault in SILENT_FAULTS)}"
+    )
+
+
+def work_through(elements: list[Any], address: str, seed: int, rejected: list[Any]) -> list[float]:
+    """Bundles of all sizes in several threads; the seconds of each."""
+    seconds: list[float] = []
+
+    def work(share: list[Any], chance: random.Random) -> None:
+        with bundles(address, PATIENT) as worker:
+            while share:
+                size = chance.choice((1, 10, 500, 2_000))
+                began = time.monotonic()
+                rejected.extend(worker.run(share[:size], chance.choice((0, 7, 100))))
+                seconds.append(time.monotonic() - began)
+                del share[:size]
+
+    threads = [
+        threading.Thread(target=work, args=(elements[n::THREADS], random.Random(seed * 10 + n)))
+        for n in range(THREADS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return seconds
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_answers_in_excess_lose_nothing(seed: int) -> None:
+    """Alone: an answer to the wrong request cannot be told, so that a refusal would meet it too."""
+    chance = random.Random(seed)
+    elements = [element(number) for number in range(ROWS)]
+    script = (Fault(is_doubled=True) if chance.random() < 0.2 else None for _ in repeat(None))
+    with (
+        FaultServer(script=script, latency_seconds=0.01) as server,
+        bundles(server.address, PATIENT) as worker,
+    ):
+        table = server.create(STREAM, COLUMNS)
+        left = elements[:]
+        while left:
+            size = chance.choice((10, 500, 2_000))
+            assert worker.run(left[:size]) == []
+            del left[:size]
+            time.sleep(0.05)  # until the answer that is too many is there
+    assert {row["claim_id"] for row in table.rows} == {row["claim_id"] for _, row in elements}
+    assert server.faults.total() > 1
+    print(
+        f"\nseed {seed}: {len(elements)} rows, {len(table.rows) - len(elements)} of them twice, "
+        f"{server.counts['calls']} calls, answered twice {server.faults.total()}"
     )

@@ -19,6 +19,7 @@ class CuttingProxy:
         self._lock = threading.Lock()
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._cut_after_bytes: int | None = None
+        self._silenced: set[socket.socket] = set()
         self.connections = 0
         self.cuts = 0
 
@@ -48,6 +49,11 @@ class CuttingProxy:
             for end in pair:
                 _break(end)
 
+    def swallow(self) -> None:
+        """Let every connection stay open, and nothing that it carries arrive any more."""
+        with self._lock:
+            self._silenced.update(end for pair in self._pairs for end in pair)
+
     def cut_after(self, count: int) -> None:
         """Break every connection when so many more bytes have gone to the target."""
         with self._lock:
@@ -74,6 +80,8 @@ class CuttingProxy:
     def _pass(self, source: socket.socket, sink: socket.socket, counts: bool) -> None:
         try:
             while data := source.recv(65536):
+                if source in self._silenced:
+                    continue
                 if counts and self._is_due(len(data)):
                     sink.sendall(data[: len(data) // 2])
                     self.cut()

@@ -23,13 +23,15 @@ from pipeline.claims.contract import Column
 from pipeline.sinks.bigquery.encode.row_schema import PROTO_TYPES, message_class
 from tests.support.bigquery.table_rules import row_dict, row_fault
 
-MAX_REQUEST_BYTES = 10_000_000
+MAX_REQUEST_BYTES = 20_000_000
 SECRET = "the-value-of-a-patient"
 SERVICE = "google.cloud.bigquery.storage.v1.BigQueryWrite"
 Request = types.AppendRowsRequest.pb()
 Response = types.AppendRowsResponse.pb()
 _StorageError = types.StorageError.pb()
 _RECENT = 32
+_GARBAGE = b"\xff"
+_STORAGE_ERROR_URL = f"type.googleapis.com/{_StorageError.DESCRIPTOR.full_name}"
 _TYPE_NAMES = {"INTEGER": "INT64", "FLOAT": "DOUBLE", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 
 
@@ -50,6 +52,24 @@ class Fault:
     """Whether the call is ended in peace afterwards, as after ten idle minutes."""
     cuts: bool = False
     """Whether the connection is cut instead of an answer, by `FaultServer.cut`."""
+    drops: bool = False
+    """Whether the call is ended in peace instead of an answer, and nothing is stored."""
+    is_silent: bool = False
+    """Whether the call swallows this request and all that follow, for as long as it is open."""
+    swallows: bool = False
+    """Whether the connections of all calls stay open and carry nothing, by `FaultServer.swallow`.
+    """
+    is_empty: bool = False
+    """Whether the answer says nothing, and nothing is stored."""
+    is_doubled: bool = False
+    """Whether the rows are stored and answered twice; no further fault meets the call then.
+
+    Between the extra answer and the one that is too many nothing tells that they are shifted.
+    """
+    is_garbled: bool = False
+    """Whether the details of the error do not parse; without an error, the answer itself."""
+    text: str = ""
+    """The error's text; where it is empty, one that quotes a value."""
 
 
 @dataclass
@@ -58,13 +78,16 @@ class TableState:
 
     columns: Sequence[Column]
     rows: list[dict[str, Any]] = field(default_factory=list)
+    shown: Sequence[Column] | None = None
+    """What `GetWriteStream` shows, where it is not what appends can have."""
 
 
 class CallEnded(Exception):
     """Ends a call with a status."""
 
-    def __init__(self, code: int, storage_code: int = 0) -> None:
-        self.status = _status(code, storage_code)
+    def __init__(self, code: int, storage_code: int = 0, text: str = "") -> None:
+        self.status = _status(code, storage_code, text)
+        self.is_garbled = False
 
 
 @dataclass
@@ -81,11 +104,21 @@ class FaultServer:
     """Rows that make a request INVALID_ARGUMENT, without a word about which."""
     poison_ends_call: bool = False
     mismatch_ends_call: bool = True
+    mismatch_text: str = ""
+    """Of a schema that the table does not go with: then without a storage error."""
+    tells_of_updates: bool = True
+    """Whether answers show a schema that has changed."""
     cut: Callable[[], None] = lambda: None
+    swallow: Callable[[], None] = lambda: None
     keeps_rows: bool = True
+    look_up_error: grpc.StatusCode | None = None
+    """What a look at a table's columns is answered with."""
+    tls: grpc.ServerCredentials | None = None
 
     tables: dict[str, TableState] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    faults: Counter[Fault] = field(default_factory=Counter)
+    """Those of the script that came to pass."""
     lost: list[dict[str, Any]] = field(default_factory=list)
     """Rows that were stored by an append whose answer was lost, by script."""
     maybe_lost: list[dict[str, Any]] = field(default_factory=list)
@@ -115,7 +148,11 @@ class FaultServer:
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(SERVICE, handlers),)
         )
-        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        if self.tls is None:
+            port = self._server.add_insecure_port("127.0.0.1:0")
+        else:
+            port = self._server.add_secure_port("127.0.0.1:0", self.tls)
+        self.address = f"127.0.0.1:{port}"
         self._server.start()
         return self
 
@@ -156,25 +193,25 @@ class FaultServer:
                 time.sleep(max(0.0, due - time.monotonic()))
                 try:
                     with self._lock:
-                        answer, closes = call.answer(data)
+                        answers, closes = call.answer(data)
                 finally:
                     self.unanswered_bytes -= len(data)
-                if answer is not None:
-                    yield answer.SerializeToString()
+                yield from answers
                 if closes:
                     return
         except CallEnded as ended:
             if ended.status.code == code_pb2.OK:
                 return
             self._may_be_lost(call)  # gRPC may drop answers that an error overtakes
-            details = (("grpc-status-details-bin", ended.status.SerializeToString()),)
+            detail = _GARBAGE if ended.is_garbled else ended.status.SerializeToString()
+            details = (("grpc-status-details-bin", detail),)
             context.set_trailing_metadata(details)
             codes = {code.value[0]: code for code in grpc.StatusCode}
             context.abort(codes[ended.status.code], ended.status.message)
         finally:
             with self._lock:
                 self.open_calls -= 1
-            if not context.is_active():  # cut, or cancelled
+            if call.is_left or not context.is_active():  # cut, or cancelled
                 self._may_be_lost(call)
 
     def _may_be_lost(self, call: "_Call") -> None:
@@ -183,11 +220,15 @@ class FaultServer:
             self.maybe_lost += chain.from_iterable(call.recent)
 
     def _get_write_stream(self, request: Any, context: Any) -> Any:
+        self.headers.append(dict(context.invocation_metadata()))
+        if self.look_up_error is not None:
+            context.abort(self.look_up_error, SECRET)
         table = self.tables.get(request.name)
         if table is None:
             context.abort(grpc.StatusCode.NOT_FOUND, request.name)
         self.counts["look_ups"] += 1
-        return types.WriteStream.pb()(name=request.name, table_schema=table_schema(table.columns))
+        shown = table.columns if table.shown is None else table.shown
+        return types.WriteStream.pb()(name=request.name, table_schema=table_schema(shown))
 
 
 class _Call:
@@ -201,10 +242,16 @@ class _Call:
         self._known_columns: Sequence[Column] = ()
         self.recent: deque[list[dict[str, Any]]] = deque(maxlen=_RECENT)
         """The rows of the appends whose answers may still be under way."""
+        self.is_left = False
+        """Whether an answer has made the client leave: it reads none that follow."""
+        self._is_silent = False
+        self._is_doubled = False
 
-    def answer(self, data: bytes) -> tuple[Any, bool]:
-        """The answer to a request, if one is due, and whether the call closes then."""
+    def answer(self, data: bytes) -> tuple[list[bytes], bool]:
+        """The answers to a request, as a rule one, and whether the call closes then."""
         server = self._server
+        if self._is_silent:
+            return [], False
         server.counts["requests"] += 1
         server.request_sizes.append(len(data))
         if len(data) > MAX_REQUEST_BYTES:
@@ -214,21 +261,40 @@ class _Call:
         table = server.tables.get(self._stream)
         if table is None:
             raise CallEnded(code_pb2.NOT_FOUND, _StorageError.TABLE_NOT_FOUND)
-        fault = next(server.script, None) or Fault()
+        fault = Fault() if self._is_doubled else next(server.script, None) or Fault()
+        if fault != Fault():
+            server.faults[fault] += 1
+        self.is_left |= fault.is_empty or fault.is_garbled
+        if fault.drops:
+            return [], True
+        if fault.swallows:
+            server.swallow()
+        if fault.is_silent or fault.swallows:
+            self._is_silent = True
+            return [], False
+        if fault.is_empty:
+            return [b""], False
+        if fault.is_garbled and not fault.code:
+            return [_GARBAGE], False
         if fault.code and not fault.is_kept and not fault.places:
             if fault.ends_call:
-                raise CallEnded(fault.code, fault.storage_code)
-            return Response(error=_status(fault.code, fault.storage_code)), fault.closes
+                ended = CallEnded(fault.code, fault.storage_code, fault.text)
+                ended.is_garbled = fault.is_garbled
+                raise ended
+            error = Response(error=_status(fault.code, fault.storage_code, fault.text))
+            if fault.is_garbled:
+                error.error.details.add(type_url=_STORAGE_ERROR_URL, value=_GARBAGE)
+            return [error.SerializeToString()], fault.closes
         mismatch = self._check_schema(table)
         if mismatch is not None:
-            return mismatch, False
+            return [mismatch.SerializeToString()], False
         messages = [
             self._row_class.FromString(row) for row in request.proto_rows.rows.serialized_rows
         ]
         rows = [row_dict(message) for message in messages]
         refused = self._refused(fault, table, messages, rows)
         if refused is not None:
-            return refused, False
+            return [refused.SerializeToString()], False
         if fault.cuts and not fault.is_kept:
             server.cut()
             raise CallEnded(code_pb2.UNAVAILABLE)
@@ -246,8 +312,10 @@ class _Call:
         response.append_result.SetInParent()
         if table.columns is not self._known_columns:
             self._known_columns = table.columns
-            response.updated_schema.CopyFrom(table_schema(table.columns))
-        return response, fault.closes
+            if server.tells_of_updates:
+                response.updated_schema.CopyFrom(table_schema(table.columns))
+        self._is_doubled |= fault.is_doubled
+        return [response.SerializeToString()] * (2 if fault.is_doubled else 1), fault.closes
 
     def _take_header(self, request: Any) -> None:
         if request.write_stream:
@@ -268,14 +336,11 @@ class _Call:
         for sent in self._descriptor.field:
             column = columns.get(sent.name)
             if column is None:
+                text = self._server.mismatch_text
+                storage_code = 0 if text else _StorageError.SCHEMA_MISMATCH_EXTRA_FIELDS
                 if self._server.mismatch_ends_call:
-                    raise CallEnded(
-                        code_pb2.INVALID_ARGUMENT, _StorageError.SCHEMA_MISMATCH_EXTRA_FIELDS
-                    )
-                status = _status(
-                    code_pb2.INVALID_ARGUMENT, _StorageError.SCHEMA_MISMATCH_EXTRA_FIELDS
-                )
-                return Response(error=status)
+                    raise CallEnded(code_pb2.INVALID_ARGUMENT, storage_code, text)
+                return Response(error=_status(code_pb2.INVALID_ARGUMENT, storage_code, text))
             is_array = sent.label == sent.LABEL_REPEATED
             if sent.type != PROTO_TYPES[column.type] or is_array != (column.mode == "REPEATED"):
                 raise CallEnded(code_pb2.INVALID_ARGUMENT)
@@ -311,8 +376,8 @@ def table_schema(columns: Sequence[Column]) -> Any:
     return schema
 
 
-def _status(code: int, storage_code: int = 0) -> Any:
-    status = status_pb2.Status(code=code, message=f"row 7 holds {SECRET}")
+def _status(code: int, storage_code: int = 0, text: str = "") -> Any:
+    status = status_pb2.Status(code=code, message=text or f"row 7 holds {SECRET}")
     if storage_code:
         detail = any_pb2.Any()
         detail.Pack(_StorageError(code=storage_code, entity="table", error_message=SECRET))

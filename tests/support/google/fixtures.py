@@ -9,8 +9,9 @@ from tests.support.google.artifact_registry import ArtifactRegistry
 from tests.support.google.cloud_build import CloudBuild
 from tests.support.google.dataflow import Dataflow
 from tests.support.google.docker_shim import DockerShim
-from tests.support.google.gcloud import Gcloud
+from tests.support.google.gcloud import PROJECT, Gcloud
 from tests.support.google.google_apis import GoogleApis, google_apis
+from tests.support.google.project import Project
 from tests.support.google.storage import Storage, storage_server
 
 
@@ -42,7 +43,9 @@ def cloud_build() -> CloudBuild:
 @pytest.fixture
 def apis(dataflow: Dataflow, docker: DockerShim, cloud_build: CloudBuild) -> Iterator[GoogleApis]:
     """The stand-ins; the test fails when one was asked what the real service would not take."""
-    with google_apis(dataflow, ArtifactRegistry(docker.pushed), cloud_build) as started:
+    services = Project(PROJECT).service_usage
+    registry = ArtifactRegistry(docker.pushed)
+    with google_apis(dataflow, registry, cloud_build, services) as started:
         yield started
     assert started.mistakes == []
 

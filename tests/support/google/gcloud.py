@@ -63,7 +63,7 @@ class Gcloud:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=200,
         )
         assert not check or ended.returncode == 0, f"{command} failed:\n{ended.stderr}"
         return ended

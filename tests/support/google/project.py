@@ -142,6 +142,7 @@ class ServiceUsage(Resources):
         super().__init__("serviceusage.v1", project)
         self.answers["serviceusage.services.list"] = self.list
         self.answers["serviceusage.services.batchEnable"] = self.enable
+        self.answers["serviceusage.services.enable"] = self.enable_one
 
     def list(self, call: Call) -> Any:
         assert call.query["filter"] == "state:ENABLED"
@@ -149,6 +150,10 @@ class ServiceUsage(Resources):
 
     def enable(self, call: Call) -> Any:
         self.kept |= dict.fromkeys(call.body["serviceIds"])
+        return {"name": "operations/noop.DONE_OPERATION", "done": True, "response": {}}
+
+    def enable_one(self, call: Call) -> Any:
+        self.kept[call.names["servicesId"]] = None
         return {"name": "operations/noop.DONE_OPERATION", "done": True, "response": {}}
 
 

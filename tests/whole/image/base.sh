@@ -18,11 +18,16 @@ exec 8>"$cache/bases.lock"
 base=$(sed -n "s/^ARG $1=//p" ../../../Dockerfile)
 if ! docker image inspect "$base" >/dev/null 2>&1 && ! docker pull --quiet "$base" >/dev/null 2>&1; then
     echo "$base cannot be pulled: a stand-in takes its place, see docs/understand/image.md" >&2
-    base=standin/$base
+    base=standin/${base%@*}
     case $1 in
     PYTHON_IMAGE) standins/python.sh "$base" ;;
-    BEAM_IMAGE) docker build --quiet --target beam --tag "$base" standins >/dev/null ;;
-    LAUNCHER_IMAGE) docker build --quiet --target launcher --tag "$base" standins >/dev/null ;;
+    BEAM_IMAGE)
+        boot=$(./beam.sh boot)
+        docker build --quiet --file standins/beam.Dockerfile --tag "$base" "${boot%/*}" >/dev/null
+        ;;
+    LAUNCHER_IMAGE)
+        docker build --quiet --file standins/launcher.Dockerfile --tag "$base" standins >/dev/null
+        ;;
     esac
 fi
 echo "$base"

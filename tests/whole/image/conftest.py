@@ -22,7 +22,10 @@ def docker_engine() -> None:
 @pytest.fixture(scope="session")
 def image(docker_engine: None) -> str:
     """The name of the image, built from this very source."""
-    return engine.build()
+    try:
+        return engine.build()
+    except ServerMissing as missing:
+        unavailable(missing)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,6 +8,8 @@ from sandbox.emulators.local_server import ServerMissing
 
 HERE = Path(__file__).parent
 IMAGE = "claims-pipeline:test"
+UNAVAILABLE = 69
+"""Exit code of our scripts where something cannot be had here; their last line says why."""
 BUILD_SECONDS = 1800  # the first time on a machine; seconds later
 
 REMEDY = (
@@ -27,7 +29,10 @@ def require() -> None:
 
 
 def call(*command: str | Path, stdin: str | None = None) -> str:
-    """The output of a command that must succeed; it is shown when it does not."""
+    """The output of a command that must succeed; it is shown when it does not.
+
+    ServerMissing, with the reason, where it needs what is not on this machine.
+    """
     done = subprocess.run(
         command,
         input=stdin,
@@ -36,6 +41,8 @@ def call(*command: str | Path, stdin: str | None = None) -> str:
         timeout=BUILD_SECONDS,
         env=os.environ | {"DOCKER_BUILDKIT": "1"},
     )
+    if done.returncode == UNAVAILABLE:
+        raise ServerMissing(done.stderr.splitlines()[-1])
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
     return done.stdout
 

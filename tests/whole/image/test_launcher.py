@@ -139,7 +139,7 @@ def test_wrong_parameter_is_one_line(image: str):
     code, out, err = containers.ended(container)
     assert code == main.EXIT_USAGE
     assert out == ""
-    assert err.startswith("error: output_table: 'claims' is not valid")
+    assert err.startswith("claims: output_table: 'claims' is not valid")
     assert err.count("\n") == 1
 
 

@@ -1,25 +1,30 @@
-"""The image as a worker: backfills whose steps run in it, and fill the tables as outside of it.
+"""The image as a worker, by Beam's own boot: backfills that fill the tables as outside of it.
 
 The input proves where a step ran: at the same path, this machine has a file of one claim, and the
 worker all of them.
 """
 
-import json
 import os
 import stat
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from google.cloud import bigquery
 from testcontainers.core.wait_strategies import ExecWaitStrategy
 
+from pipeline.claims.contract import Contract
+from pipeline.claims.tables import claims_table, errors_table
 from pipeline.clients import write_credentials
 from sandbox.emulators.emulators import PROJECT, BigqueryServer
+from tests.support import beam_programs, hostile_corpus
+from tests.support.backfill import contents, stored
+from tests.support.bigquery.fault_server import FaultServer
 from tests.whole.image import containers, engine, servers
 from tests.whole.image.containers import LAUNCHER, NOBODY, PYTHON
 
@@ -27,7 +32,7 @@ LABEL = "claims-pipeline.test-worker"
 SECONDS = 90
 POOL_PORT = 50000  # boot's own
 CONNECT = f"import socket; socket.create_connection(('localhost', {POOL_PORT})).close()"
-VOLATILE = "processing_timestamp"
+STREAM = "projects/{}/datasets/{}/tables/{}/streams/_default"
 
 
 class Input(NamedTuple):
@@ -35,16 +40,18 @@ class Input(NamedTuple):
 
     path: Path
     of_worker: Path
-    claims: int
+    lines: int
 
 
 @pytest.fixture(scope="module")
 def backfill(claims: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Input:
+    """The reference claims and the hostile corpus."""
     directory = tmp_path_factory.mktemp("backfill")
     here, of_worker = directory / "claims.ndjson", directory / "of_worker.ndjson"
+    lines = claims + [entry.data for entry in hostile_corpus.entries()]
     here.write_bytes(claims[0] + b"\n")
-    of_worker.write_bytes(b"\n".join(claims) + b"\n")
-    return Input(here, of_worker, len(claims))
+    of_worker.write_bytes(b"\n".join(lines) + b"\n")
+    return Input(here, of_worker, len(lines))
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +103,16 @@ def tables(dataset: str) -> list[str]:
     return [f"--output_table={dataset}.claims", f"--error_table={dataset}.errors"]
 
 
+@pytest.fixture
+def store(dataset: str) -> Iterator[FaultServer]:
+    """A Write API for the tables of this test, which refuses what the service would refuse."""
+    columns = {"claims": claims_table(Contract.default()).columns, "errors": errors_table().columns}
+    with FaultServer() as server:
+        for name in columns:
+            server.create(STREAM.format(*dataset.split("."), name), columns[name])
+        yield server
+
+
 def launch(
     environment: dict[str, str], dataset: str, source: Path, *arguments: str
 ) -> "subprocess.CompletedProcess[str]":
@@ -112,20 +129,12 @@ def launch(
     )
 
 
-def in_image(image: str) -> list[str]:
-    """Arguments with which the workers are containers of an image."""
+def embedded(image: str) -> list[str]:
+    """Arguments with which the workers of FnApiRunner are containers of an image."""
     return [
         *("--runner=PortableRunner", "--job_endpoint=embed"),
         *("--environment_type=DOCKER", f"--environment_config={image}"),
     ]
-
-
-def rows(client: bigquery.Client, dataset: str) -> list[dict[str, Any]]:
-    """The claims table but for the time of its rows, in an order of its own."""
-    query = f"SELECT TO_JSON_STRING(t) AS row FROM `{dataset}.claims` t"
-    found = [json.loads(row.row) for row in client.query_and_wait(query)]
-    assert all(row.pop(VOLATILE) for row in found)
-    return sorted(found, key=lambda row: row["claim_id"])
 
 
 def count(client: bigquery.Client, table: str) -> int:
@@ -133,34 +142,64 @@ def count(client: bigquery.Client, table: str) -> int:
     return row.n
 
 
+@pytest.fixture(scope="module")
+def expected(backfill: Input) -> tuple[Counter[str], Counter[str]]:
+    """The two tables as FnApiRunner fills them in this process."""
+    outside = stored(backfill.of_worker, "--runner=FnApiRunner")
+    assert outside.claims.total() + outside.errors.total() == backfill.lines
+
+    def of_worker(rows: Counter[str]) -> Counter[str]:  # where the file has another name
+        source, there = str(backfill.of_worker), str(backfill.path)
+        renamed = Counter({row.replace(source, there): rows[row] for row in rows})
+        assert len(renamed) == len(rows)
+        return renamed
+
+    return of_worker(outside.claims), of_worker(outside.errors)
+
+
+def found(store: FaultServer) -> tuple[Counter[str], Counter[str]]:
+    claims, errors = (contents(table.rows) for table in store.tables.values())
+    return claims, errors
+
+
 def test_tables_are_the_same_as_outside(
     image: str,
     backfill: Input,
+    expected: tuple[Counter[str], Counter[str]],
     worker_environment: dict[str, str],
     tmp_path: Path,
     dataset: str,
-    bigquery_client: bigquery.Client,
-    bigquery_server: BigqueryServer,
+    store: FaultServer,
 ):
-    inside = launch(worker_environment, dataset, backfill.path, *in_image(image))
+    endpoint = f"--bigquery_storage_endpoint={store.address}"
+    inside = launch(worker_environment, dataset, backfill.path, endpoint, *embedded(image))
     assert inside.returncode == 0, inside.stderr
-    found = rows(bigquery_client, dataset)
-    assert len(found) == backfill.claims
-    assert count(bigquery_client, f"{dataset}.errors") == 0
+    assert found(store) == expected
     assert len(started(tmp_path)) == 1
 
-    outside = f"{dataset}_outside"
-    environment = os.environ | bigquery_server.environment
+
+def test_tables_are_the_same_on_prism(
+    image: str,
+    backfill: Input,
+    expected: tuple[Counter[str], Counter[str]],
+    bigquery_server: BigqueryServer,
+    dataset: str,
+    store: FaultServer,
+):
+    """Prism starts containers without a `docker`: the file and the user are in the image."""
+    name = f"{image}-prism"
+    copies = f"FROM {image}\nUSER {NOBODY}\nCOPY {backfill.of_worker.name} {backfill.path}"
+    engine.docker_build(name, backfill.of_worker.parent, "--file", "-", stdin=copies)
     ended = launch(
-        environment, outside, backfill.of_worker, "--runner=FnApiRunner", "--dataset_location=US"
+        os.environ | bigquery_server.environment,
+        dataset,
+        backfill.path,
+        *("--runner=PrismRunner", f"--prism_location={beam_programs.prism()}"),
+        *("--environment_type=DOCKER", f"--environment_config={name}"),
+        f"--bigquery_storage_endpoint={store.address}",
     )
     assert ended.returncode == 0, ended.stderr
-    expected = rows(bigquery_client, outside)
-    for row in expected:  # the file has another name outside
-        name, _, place = row["message_id"].rpartition(":")
-        assert name == str(backfill.of_worker)
-        row["message_id"] = f"{backfill.path}:{place}"
-    assert found == expected
+    assert found(store) == expected
 
 
 def test_an_image_without_our_package_fails(
@@ -170,13 +209,16 @@ def test_an_image_without_our_package_fails(
     dataset: str,
     bigquery_client: bigquery.Client,
 ):
-    ended = launch(worker_environment, dataset, backfill.path, *in_image(bare_image))
+    ended = launch(worker_environment, dataset, backfill.path, *embedded(bare_image))
     assert ended.returncode != 0
     assert "No module named 'pipeline" in ended.stderr
     assert count(bigquery_client, f"{dataset}.claims") == 0
 
 
-def test_launcher_and_worker_in_containers(image: str, backfill: Input, tmp_path: Path):
+def test_launcher_and_worker_in_containers(image: str, claims: list[bytes], tmp_path: Path):
+    here, of_worker = tmp_path / "claims.ndjson", tmp_path / "of_worker.ndjson"
+    here.write_bytes(claims[0])
+    of_worker.write_bytes(b"\n".join(claims))
     credentials = write_credentials(tmp_path)
     place = "/credentials.json"
     at = {
@@ -191,23 +233,23 @@ def test_launcher_and_worker_in_containers(image: str, backfill: Input, tmp_path
             "--worker_pool",
             network=network,
             environment=at,
-            mounts={backfill.of_worker: str(backfill.path), credentials: place},
+            mounts={of_worker: str(here), credentials: place},
         )
         launcher = containers.confined(
             image,
             *("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=EXTERNAL"),
             *(f"--environment_config=localhost:{POOL_PORT}", f"--project={PROJECT}"),
-            *(f"--input_files={backfill.path}", *tables(f"{PROJECT}.claims")),
+            *(f"--input_files={here}", *tables(f"{PROJECT}.claims")),
             "--dataset_location=US",
             entrypoint=LAUNCHER,
             network=network,
             environment=at,
-            mounts={backfill.path: str(backfill.path), credentials: place},
+            mounts={here: str(here), credentials: place},
         )
         with pool.waiting_for(ExecWaitStrategy([PYTHON, "-c", CONNECT])):
             code, _, err = containers.ended(launcher, SECONDS)
             assert code == 0, err
         url, address = server.get_rest_url(), server.get_grpc_endpoint()
         with BigqueryServer(url, address, credentials).client() as client:
-            assert len(rows(client, f"{PROJECT}.claims")) == backfill.claims
+            assert count(client, f"{PROJECT}.claims.claims") == len(claims)
             assert count(client, f"{PROJECT}.claims.errors") == 0

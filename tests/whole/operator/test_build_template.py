@@ -4,6 +4,8 @@ What it builds and registers, and that a second run changes nothing, is in test_
 """
 
 import json
+import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +16,7 @@ from tests.support.google.docker_shim import DockerShim
 from tests.support.google.gcloud import PROJECT, Gcloud
 from tests.support.google.google_apis import GoogleApis
 from tests.support.google.storage import Storage
+from workshop.pin import LIST, images
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "build_template.sh"
@@ -35,14 +38,21 @@ WRONG = {
     "unknown flag": (["--nonsense"], "unknown argument: --nonsense"),
     "stray word": (["my-project"], "unknown argument: my-project"),
     "no value": (["--project"], "--project needs a value"),
+    "flag for a value": (["--project", "--dry-run"], "--project needs a value"),
+    "value that looks like a flag": (["--bucket=-f"], "--bucket needs a value"),
     "tag": (["--tag=a/b"], "--tag: not a tag of an image: a/b"),
-    "image by tag": (["--image", "name:v1"], "--image: needs a digest"),
+    "comma in a tag": (["--tag=v1,_FORCE=1"], "--tag: not a tag of an image: v1,_FORCE=1"),
+    "comma in a repository": (["--repository=r,_JOB=x"], "--repository: not a repository: r,"),
+    "comma in a region": (["--region=us-central1,a"], "--region: not a region: us-central1,a"),
+    "project": (["--project=My_Project"], "--project: not a project id: My_Project"),
+    "line end": (["--tag=v1\n"], "--tag: not a tag of an image: v1"),
+    "image by tag": (["--image", "name:v1"], "--image: not an image by its digest"),
 }
 
 
 @pytest.mark.parametrize("arguments, said", WRONG.values(), ids=WRONG)
-def test_wrong_arguments_are_one_line(gcloud: Gcloud, arguments: list[str], said: str):
-    refused = gcloud.run(SCRIPT, *arguments, check=False)
+def test_wrong_arguments_are_one_line(offline: Gcloud, arguments: list[str], said: str):
+    refused = offline.run(SCRIPT, *arguments, check=False, PROJECT=PROJECT)
     assert refused.returncode == 2
     assert refused.stderr.startswith(f"build_template.sh: {said}")
     assert refused.stderr.count("\n") == 1
@@ -52,6 +62,11 @@ def test_no_project_is_one_line(gcloud: Gcloud):
     refused = gcloud.run(SCRIPT, check=False, CLOUDSDK_CORE_PROJECT="")
     assert refused.returncode == 2
     assert "--project" in refused.stderr and refused.stderr.count("\n") == 1
+
+
+WARNING = "warning: base images go by tags, which their owners can move: make pin\n"
+if all("@sha256:" in image for image in images((ROOT / LIST).read_text()).values()):
+    WARNING = ""
 
 
 @pytest.fixture
@@ -66,7 +81,7 @@ def test_dry_run_prints_every_command_and_needs_no_network(
 ):
     flags = ["--cloud-build"] if builder == "cloud-build" else []
     dry = offline.run(SCRIPT, "--dry-run", "--tag", "v1", *flags, **docker.install())
-    assert dry.stderr == ""
+    assert dry.stderr == WARNING
     assert docker.calls == []
     printed = [line.split()[1:4] for line in dry.stdout.splitlines() if line.startswith("+ ")]
     built = {
@@ -75,6 +90,7 @@ def test_dry_run_prints_every_command_and_needs_no_network(
         "cloud-build": [["gcloud", "builds", "submit"]],
     }
     assert printed == [
+        ["gcloud", "services", "enable"],
         ["gcloud", "storage", "buckets"],
         ["gcloud", "artifacts", "repositories"],
         *built[builder],
@@ -95,6 +111,50 @@ def test_names_follow_from_flags_or_environment(offline: Gcloud):
     assert without_scratch(again) == without_scratch(dry)
     other = offline.run(SCRIPT, "--dry-run", "--tag", "v2", **environment, **project).stdout
     assert without_scratch(other) == without_scratch(dry).replace("v1", "v2")
+
+
+@pytest.mark.parametrize(
+    "project, account",
+    [
+        (PROJECT, f"claims-build@{PROJECT}.iam.gserviceaccount.com"),
+        ("example.com:my-project", "claims-build@my-project.example.com.iam.gserviceaccount.com"),
+        (
+            "a.example.com:my-project",
+            "claims-build@my-project.a.example.com.iam.gserviceaccount.com",
+        ),
+    ],
+)
+def test_account_of_the_build(offline: Gcloud, project: str, account: str):
+    flags = ("--cloud-build", f"--project={project}", "--tag=v1")
+    assert f"_SERVICE_ACCOUNT={account} " in offline.run(SCRIPT, "--dry-run", *flags).stdout
+
+
+@pytest.mark.parametrize(
+    "address, shown",
+    [
+        ("https://token:secret@github.com/o/r.git", "https://github.com/o/r.git"),
+        ("git@github.com:o/r.git", "git@github.com:o/r.git"),
+        ("https://github.com/o/r.git,_JOB=claims", ""),
+        ("https://github.com/o/r.git\n_JOB=claims", ""),
+    ],
+)
+def test_address_of_the_source_is_no_other_substitution(
+    offline: Gcloud, tmp_path: Path, address: str, shown: str
+):
+    git = tmp_path / "bin/git"
+    git.parent.mkdir()
+    said = f"printf '%s\\n' {shlex.quote(address)}"
+    git.write_text(f"#!/bin/sh\n[ $1 = config ] && {said} || echo 0123abc\n")
+    git.chmod(0o755)
+    given = {"PATH": f"{git.parent}:{os.environ['PATH']}", "PROJECT": PROJECT}
+    dry = offline.run(SCRIPT, "--dry-run", "--cloud-build", "--tag=v1", **given).stdout
+    (line,) = (line for line in dry.splitlines() if " builds submit " in line)
+    words = shlex.split(line)
+    given = dict(
+        each.split("=", 1) for each in words[words.index("--substitutions") + 1].split(",")
+    )
+    assert (given["_SOURCE"], given["_REVISION"]) == (shown, "0123abc")
+    assert "_JOB" not in line and "secret" not in line
 
 
 def without_scratch(printed: str) -> str:

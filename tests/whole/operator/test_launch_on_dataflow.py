@@ -168,7 +168,7 @@ def refusal(capsys: pytest.CaptureFixture[str], given: list[str]) -> str:
     assert main.main(given) == main.EXIT_USAGE
     assert time.monotonic() - started < SOON_SECONDS
     out, err = capsys.readouterr()
-    (line,) = (line for line in err.splitlines() if line.startswith("error: "))
+    (line,) = (line for line in err.splitlines() if line.startswith("claims: "))
     assert (out, err.splitlines()[-1]) == ("", line)
     return line
 
@@ -176,13 +176,13 @@ def refusal(capsys: pytest.CaptureFixture[str], given: list[str]) -> str:
 @pytest.mark.parametrize("name", ["temp_location", "staging_location"])
 def test_missing_bucket(arguments, capsys, name: str):
     line = refusal(capsys, arguments(**SUBSCRIPTION, **{name: "gs://no-such-bucket/temp"}))
-    assert line == f"error: {name}: the bucket no-such-bucket: does not exist"
+    assert line == f"claims: {name}: the bucket no-such-bucket: does not exist"
 
 
 def test_missing_project(arguments, capsys, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
     line = refusal(capsys, arguments(**SUBSCRIPTION, project=None))
-    assert re.match("error: Beam: .*[Mm]issing required option: .*project", line)
+    assert re.match("claims: Beam: .*[Mm]issing required option: .*project", line)
 
 
 @pytest.mark.parametrize("state", ["JOB_STATE_DRAINED", "JOB_STATE_QUEUED"])
@@ -191,12 +191,12 @@ def test_update_of_no_running_job(
 ):
     dataflow.jobs["1"] = {"id": "1", "name": "claims", "currentState": state}
     line = refusal(capsys, arguments("--update", endpoint(apis), **SUBSCRIPTION))
-    assert line.startswith("error: update: the job claims: none is running in us-central1")
+    assert line.startswith("claims: update: the job claims: none is running in us-central1")
 
 
 def test_update_of_an_unnamed_job(arguments, capsys):
     line = refusal(capsys, arguments("--update", job_name=None, **SUBSCRIPTION))
-    assert line.startswith("error: job_name: is required with --update")
+    assert line.startswith("claims: job_name: is required with --update")
 
 
 class Denying:
@@ -225,7 +225,15 @@ def denying() -> Iterator[Any]:
 def test_bucket_without_permission(arguments, capsys, denying, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"{denying.url}/storage")
     line = refusal(capsys, arguments(**SUBSCRIPTION))
-    assert re.match(r"error: temp_location: the bucket bucket-\w+: Google answers 403: ", line)
+    assert re.match(r"claims: temp_location: the bucket bucket-\w+: Google answers 403: ", line)
+    assert "Either it does not exist, or " in line and "storage.buckets.get" in line
+
+
+def test_bucket_of_the_console_is_named_as_such(arguments, capsys, denying, monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"{denying.url}/storage")
+    bucket = "gs://dataflow-staging-us-central1-123/temp"
+    line = refusal(capsys, arguments(temp_location=bucket, **SUBSCRIPTION))
+    assert "the console's own choice" in line
 
 
 def test_bucket_that_may_be_read_only(arguments, capsys, monkeypatch):
@@ -244,13 +252,14 @@ def test_bucket_that_may_be_read_only(arguments, capsys, monkeypatch):
 def test_unreachable_storage(arguments, capsys, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
     line = refusal(capsys, arguments(**SUBSCRIPTION))
-    assert re.match(r"error: temp_location: the bucket bucket-\w+: cannot be reached: ", line)
+    assert re.match(r"claims: temp_location: the bucket bucket-\w+: cannot be reached: ", line)
 
 
 def test_table_without_permission(arguments, capsys, denying, monkeypatch):
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", f"{denying.url}/bigquery")
     line = refusal(capsys, arguments(**SUBSCRIPTION))
-    assert re.match(r"error: output_table: \S+\.claims: BigQuery answers 403: ", line)
+    assert re.match(r"claims: output_table: \S+\.claims: BigQuery answers 403: ", line)
+    assert "Either it does not exist, or " in line
 
 
 def test_job_that_the_service_refuses(arguments, capsys):
@@ -258,4 +267,4 @@ def test_job_that_the_service_refuses(arguments, capsys):
         assert main.main(arguments(endpoint(apis), **SUBSCRIPTION)) == main.EXIT_FAILED
     assert apis.mistakes == []
     line = capsys.readouterr().err.splitlines()[-1]
-    assert line.startswith("error: Google answers 403: ")
+    assert line.startswith("claims: Google answers 403: ")

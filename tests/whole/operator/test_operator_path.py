@@ -1,4 +1,4 @@
-"""From the README's commands to a job: what an operator does, run as it stands there.
+"""From the commands of the docs to a job: what an operator does, run as it stands there.
 
 gcloud and the launched program are the real ones; Google's services are stand-ins that take
 nothing which the services would not. Docker is a stand-in that writes down how it is called
@@ -26,10 +26,12 @@ from tests.support.google.discovery import api
 from tests.support.google.docker_shim import DockerShim
 from tests.support.google.gcloud import PROJECT, Gcloud
 from tests.support.google.google_apis import GoogleApis, google_apis
+from tests.support.google.project import Project, ServiceUsage
 from tests.support.google.readme import commands
 from tests.support.google.storage import Storage
 
 METADATA = json.loads((launcher.ROOT / "metadata.json").read_text())
+LAUNCH = "docs/operate/launch.md"
 BUCKET = "my-project-claims"
 LATEST = f"gs://{BUCKET}/templates/claims/latest.json"
 NAME = f"us-central1-docker.pkg.dev/{PROJECT}/claims/claims"
@@ -39,13 +41,14 @@ AWKWARD = 'event id, "quoted", a=b'
 
 @dataclass(frozen=True)
 class Operator:
-    """Somebody with the README, a shell and gcloud."""
+    """Somebody with the docs, a shell and gcloud."""
 
     gcloud: Gcloud
     apis: GoogleApis
     dataflow: Dataflow
     cloud_build: CloudBuild
     docker: DockerShim
+    services: ServiceUsage
     storage: Storage
     environment: dict[str, str]
 
@@ -60,17 +63,19 @@ def operator(storage: Storage, tmp_path_factory: pytest.TempPathFactory) -> Iter
     directory = tmp_path_factory.mktemp("operator")
     docker = DockerShim(directory / "docker")
     dataflow, cloud_build = Dataflow(storage), CloudBuild()
-    with google_apis(dataflow, cloud_build, ArtifactRegistry(docker.pushed)) as apis:
+    services = Project(PROJECT).service_usage
+    registry = ArtifactRegistry(docker.pushed)
+    with google_apis(dataflow, cloud_build, registry, services) as apis:
         gcloud = Gcloud(directory, storage.environment | apis.environment)
         own = {"TAG": "v1", **docker.install()}  # the checkout may have changes of its own
-        yield Operator(gcloud, apis, dataflow, cloud_build, docker, storage, own)
+        yield Operator(gcloud, apis, dataflow, cloud_build, docker, services, storage, own)
     assert apis.mistakes == []
 
 
 @pytest.fixture(scope="module")
 def built(operator: Operator) -> str:
     """What building the template by the README printed."""
-    (build,) = commands("Build the template")
+    build = commands("README.md", "Launch")[0]
     return operator.does(build)
 
 
@@ -81,6 +86,7 @@ def test_the_template_has_what_gcloud_drops(operator: Operator, built: str):
     assert spec["metadata"]["supportsAtLeastOnce"] is spec["metadata"]["streaming"] is True
     (tagged,) = operator.docker.pushed()
     assert spec["image"] == f"{NAME}@{operator.docker.pushed()[tagged]}"
+    assert spec["defaultEnvironment"] == {"sdkContainerImage": spec["image"]}
     (build,) = (call for call in operator.docker.calls if call[0] == "build")
     assert f"IMAGE={tagged}" in build
     versioned = LATEST.replace("latest", "v1")
@@ -88,9 +94,15 @@ def test_the_template_has_what_gcloud_drops(operator: Operator, built: str):
     assert f"--template-file-gcs-location {versioned}" in built
 
 
+def test_the_services_of_a_new_project_are_enabled(operator: Operator, built: str):
+    assert operator.services.kept.keys() == {
+        f"{name}.googleapis.com" for name in ("artifactregistry", "dataflow", "storage")
+    }
+
+
 def test_building_again_changes_nothing(operator: Operator, built: str):
     objects, calls = operator.storage.objects(BUCKET), operator.docker.calls
-    again = operator.does(*commands("Build the template"))
+    again = operator.does(commands("README.md", "Launch")[0])
     assert "Nothing changed" in again and "\n+ " not in again
     assert operator.storage.objects(BUCKET) == objects
     assert operator.docker.calls == calls
@@ -98,12 +110,12 @@ def test_building_again_changes_nothing(operator: Operator, built: str):
 
 def exports() -> str:
     """What the README sets first."""
-    return commands("Build the template")[0].splitlines()[0]
+    return commands("README.md", "Launch")[0].splitlines()[0]
 
 
 @pytest.fixture
 def tables(bigquery_server: BigqueryServer) -> Iterator[None]:
-    """The dataset that the README's launch names."""
+    """The dataset that the launch names."""
     with bigquery_server.client(PROJECT) as client:
         client.create_dataset(f"{PROJECT}.claims")
         yield
@@ -113,7 +125,7 @@ def tables(bigquery_server: BigqueryServer) -> Iterator[None]:
 @pytest.mark.usefixtures("built", "tables")
 def test_launch(operator: Operator, bigquery_server: BigqueryServer, tmp_path: Path):
     awkward = shlex.quote(f"^~^message_id_attribute={AWKWARD}")
-    operator.does(exports(), f"{commands('Launch the job')[0]} --parameters {awkward}")
+    operator.does(exports(), f"{commands(LAUNCH, 'Launch the job')[0]} --parameters {awkward}")
     request = operator.apis.bodies("dataflow.projects.locations.flexTemplates.launch")[-1]
     asked = request["launchParameter"]
     assert asked["parameters"] == {
@@ -125,10 +137,11 @@ def test_launch(operator: Operator, bigquery_server: BigqueryServer, tmp_path: P
 
     (queued,) = operator.dataflow.active("claims")
     place = f"gs://{BUCKET}/staging/template_launches/{queued['id']}/job_object"
-    (image,) = operator.docker.pushed()
+    ((tagged, digest),) = operator.docker.pushed().items()
+    image = f"{NAME}@{digest}"
     launched = launcher.launch(
         launcher.arguments(operator.dataflow.spec(asked), queued, asked, place),
-        image,
+        tagged,
         operator.storage.environment | bigquery_server.environment,
         tmp_path,
     )
@@ -162,7 +175,7 @@ def test_launch(operator: Operator, bigquery_server: BigqueryServer, tmp_path: P
 
 @pytest.mark.usefixtures("built")
 def test_launch_from_ci_then_operate(operator: Operator):
-    operator.does(exports(), commands("Launch the job")[1])
+    operator.does(exports(), commands(LAUNCH, "Launch the job")[1])
     (build,) = operator.cloud_build.builds.values()
     (launch,) = (step for step in build["steps"] if step["id"] == "launch")
     environment = build_config.environment(launch)
@@ -171,7 +184,7 @@ def test_launch_from_ci_then_operate(operator: Operator):
         "v1",
         BUCKET,
     )
-    by_hand = commands("Launch the job")[0].replace(" run claims ", " run operated ")
+    by_hand = commands(LAUNCH, "Launch the job")[0].replace(" run claims ", " run operated ")
     assert environment["PARAMETERS"].split(",") == [
         word.replace("$PROJECT", PROJECT)
         for word in by_hand.split()
@@ -179,7 +192,8 @@ def test_launch_from_ci_then_operate(operator: Operator):
     ]
 
     find, drain, cancel = (
-        command.replace("name=claims", "name=operated") for command in commands("Operate")
+        command.replace("name=claims", "name=operated")
+        for command in commands(LAUNCH, "Update, drain, cancel")
     )
     operator.does(exports(), by_hand)
     operator.does(exports(), f"{by_hand} --update", find, drain)

@@ -177,5 +177,5 @@ def test_launch_with_claims_for_a_document(parameter: str, tmp_path: Path, capfd
         arguments = ["--runner=FnApiRunner", f"--input_files={path}", f"--{parameter}={path}"]
         with observing(capfd) as observation:
             assert main.main([*arguments, *tables]) == main.EXIT_USAGE
-        assert f"error: {parameter}: {path}" in "".join(observation.said["stderr"])
+        assert f"claims: {parameter}: {path}" in "".join(observation.said["stderr"])
         assert observation.leaks() == {}

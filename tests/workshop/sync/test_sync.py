@@ -4,17 +4,20 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 
-from claims_ops.main import main
+from claims_ops.main import COMMANDS, main
 from pipeline.claims import tables
 from pipeline.claims.contract import Column
 from pipeline.launch import options
 from pipeline.launch.parameter import Parameter
 from pipeline.transforms import metrics
 from pipeline.transforms.metrics import Metric
+from workshop.sync.command import _GENERATED
 
 ROOT = Path(__file__).parents[3]
+PARAMETERS = "docs/reference/parameters.md"
 THRESHOLD = "high_risk_threshold"
 CHANGES = {
     "added": lambda declared: [replace(declared, name="member_id"), declared],
@@ -29,20 +32,15 @@ CHANGES = {
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of what is generated."""
-    (tmp_path / "docs").mkdir()
-    for name in (
-        "metadata.json",
-        "README.md",
-        "docs/reference/metrics.md",
-        "docs/reference/tables.md",
-    ):
+    (tmp_path / "docs/reference").mkdir(parents=True)
+    for name in _GENERATED:
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
 def test_the_checkout_is_in_step(capsys: pytest.CaptureFixture[str]):
     assert main(["sync", "--check"]) == 0
-    assert capsys.readouterr().out.count("is up to date") == 4
+    assert capsys.readouterr().out.count("is up to date") == len(_GENERATED)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -56,16 +54,13 @@ def test_a_changed_parameter_is_named_until_synced(
     for parameter in options.PARAMETERS:
         changed += CHANGES[change](parameter) if parameter.name == THRESHOLD else [parameter]
     monkeypatch.setattr(options, "PARAMETERS", tuple(changed))
-    before = (checkout / "metadata.json").read_text(), (checkout / "README.md").read_text()
+    before = [(checkout / name).read_text() for name in ("metadata.json", PARAMETERS)]
 
     assert main(["sync", "--check", "--root", str(checkout)]) == 1
     out, err = capsys.readouterr()
     assert THRESHOLD in out
-    assert err == "claims: not up to date: metadata.json, README.md; run claims sync\n"
-    assert before == (
-        (checkout / "metadata.json").read_text(),
-        (checkout / "README.md").read_text(),
-    )
+    assert err == f"claims: not up to date: metadata.json, {PARAMETERS}; run claims sync\n"
+    assert before == [(checkout / name).read_text() for name in ("metadata.json", PARAMETERS)]
 
     assert main(["sync", "--root", str(checkout)]) == 0
     assert main(["sync", "--check", "--root", str(checkout)]) == 0
@@ -99,6 +94,25 @@ def test_a_changed_column_is_named_until_synced(
     assert added.name in (checkout / "docs/reference/tables.md").read_text()
 
 
+def test_a_changed_help_is_named_until_synced(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    command = COMMANDS["tables"].load()
+    added = click.Option(["--only"], type=click.Choice(["a", "b"]), help="One of them.")
+    monkeypatch.setattr(command, "params", [*command.params, added])
+    assert main(["sync", "--check", "--root", str(checkout)]) == 1
+    out, err = capsys.readouterr()
+    assert "+| `--only [a\\|b]` | One of them. |" in out
+    assert err == "claims: not up to date: docs/reference/commands.md; run claims sync\n"
+    assert main(["sync", "--root", str(checkout)]) == 0
+    assert "--only" in (checkout / "docs/reference/commands.md").read_text()
+
+
+def test_every_command_has_its_section():
+    text = (ROOT / "docs/reference/commands.md").read_text()
+    assert [name for name in COMMANDS if f"\n## claims {name}\n" not in text] == []
+
+
 def test_a_missing_file_is_written(checkout: Path):
     (checkout / "metadata.json").unlink()
     assert main(["sync", "--check", "--root", str(checkout)]) == 1
@@ -107,12 +121,12 @@ def test_a_missing_file_is_written(checkout: Path):
 
 
 @pytest.mark.parametrize("spoil", [lambda text: "", lambda text: text + text])
-def test_a_readme_without_place_for_the_table_is_refused(
+def test_a_page_without_place_for_its_block_is_refused(
     spoil, checkout: Path, capsys: pytest.CaptureFixture[str]
 ):
-    readme = checkout / "README.md"
-    readme.write_text(spoil(readme.read_text()))
+    page = checkout / PARAMETERS
+    page.write_text(spoil(page.read_text()))
     (checkout / "metadata.json").unlink()
     assert main(["sync", "--root", str(checkout)]) == 1
-    assert capsys.readouterr().err.startswith("claims: README.md: needs <!-- written by")
+    assert capsys.readouterr().err.startswith(f"claims: {PARAMETERS}: needs <!-- written by")
     assert not (checkout / "metadata.json").exists()

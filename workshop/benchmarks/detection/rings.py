@@ -136,9 +136,9 @@ _HONEST_MISTAKES = {
 
 
 def generated(seed: int, scale: float = 1.0) -> Generated:
-    """The data of a seed; `scale` multiplies the number of honest providers."""
+    """The data of a seed; `scale` multiplies the providers of each kind."""
     rng = Random(seed)
-    providers = _providers(rng, round(PROVIDERS * scale))
+    providers = _providers(rng, scale)
     claims = sorted(
         (claim for provider in providers for claim in _claims(provider, rng)),
         key=lambda claim: (claim["submission_date"], claim["claim_id"]),
@@ -148,9 +148,13 @@ def generated(seed: int, scale: float = 1.0) -> Generated:
     return Generated(claims, labels, large, _lists(providers, rng))
 
 
-def _providers(rng: Random, honest: int) -> list[Provider]:
-    kinds: list[str | None] = [ring for ring in RINGS for _ in range(RING_PROVIDERS)]
-    kinds += [None] * honest
+def _providers(rng: Random, scale: float) -> list[Provider]:
+    large = max(1, round(LARGE_PROVIDERS * scale))
+    kinds: list[str | None] = [
+        ring for ring in RINGS for _ in range(max(1, round(RING_PROVIDERS * scale)))
+    ]
+    first_large = len(kinds)
+    kinds += [None] * max(large, round(PROVIDERS * scale))
     providers = []
     for number, ring in enumerate(kinds):
         size = rng.lognormvariate(-1.6, 0.6)
@@ -163,7 +167,7 @@ def _providers(rng: Random, honest: int) -> list[Provider]:
             size,
             ring,
         )
-        if ring is None and number < len(RINGS) * RING_PROVIDERS + LARGE_PROVIDERS:
+        if first_large <= number < first_large + large:
             provider.is_large = True
             provider.claims, provider.patients = 10 * size + 1, 10 * provider.patients
         if ring == "excluded":

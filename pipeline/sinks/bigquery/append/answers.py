@@ -20,8 +20,18 @@ _STATUS_DETAILS = "grpc-status-details-bin"
 _STORAGE_CODES = types.StorageError.StorageErrorCode
 _ROW_CODES = types.RowError.RowErrorCode
 
-CONNECTION_CLOSED = "CONNECTION_CLOSED"
+CONNECTION_CLOSED: Final = "CONNECTION_CLOSED"
 """The reason of an append that was unanswered when the service closed the connection."""
+UNREADABLE: Final = "UNREADABLE_ANSWER"
+"""The reason of the appends of a call whose answer, or whose end, could not be read."""
+IN_EXCESS: Final = "ANSWERS_IN_EXCESS"
+"""The reason of the appends of a call that was answered more often than it had requests."""
+SILENT: Final = "NO_ANSWER"
+"""The reason of the appends of a call on which nothing was answered for too long."""
+LACKING: Final = "SCHEMA_MISMATCH_EXTRA_FIELDS"
+"""The storage error of a schema with columns that the table lacks."""
+SCHEMA_LAGS: Final = "SCHEMA_LAGS"
+"""The reason of an append whose schema is refused by a known text, without a storage error."""
 
 
 class RowFault(NamedTuple):
@@ -46,6 +56,10 @@ class Answer(NamedTuple):
     """Whether it concerns this very append, and not another that shared the connection."""
 
 
+class NoOutcome(Exception):
+    """A response that says neither that rows were stored nor why they were not."""
+
+
 class Remedy(Enum):
     """What to do with the rows of an append."""
 
@@ -60,6 +74,12 @@ class Remedy(Enum):
 
 
 _UNNAMED: Final = frozenset({"", "STORAGE_ERROR_CODE_UNSPECIFIED"})
+_LAGGING_TEXT: Final = re.compile(
+    r"input schema has more fields than bigquery schema|extra proto fields|"
+    r"extra fields in user schema",
+    re.I,
+)
+"""What the service writes of a column that it does not know yet, often without a storage error."""
 
 ADVICE: Final = {
     "TABLE_NOT_FOUND": "the table is missing: create it again, and the rows will follow",
@@ -68,7 +88,11 @@ ADVICE: Final = {
     "UNAUTHENTICATED": "the worker has no valid credentials",
     "RESOURCE_EXHAUSTED": "a quota is exhausted",
     "KMS_PERMISSION_DENIED": "BigQuery's account may not use the table's key",
-    "SCHEMA_MISMATCH_EXTRA_FIELDS": "the table lacks columns that the rows have",
+    LACKING: "the table lacks columns that the rows have",
+    SCHEMA_LAGS: "the write path does not know a new column yet, which takes minutes",
+    UNREADABLE: "an answer of the service could not be read",
+    IN_EXCESS: "the service answered more requests than it was sent",
+    SILENT: "the connection was silent for too long, and another is opened",
 }
 """Reason to what an operator should know; of other reasons the name says it all."""
 
@@ -79,7 +103,7 @@ def remedy_for(answer: Answer) -> Remedy:
         return Remedy.DONE
     if answer.row_faults:
         return Remedy.DROP_ROWS
-    if answer.reason == "SCHEMA_MISMATCH_EXTRA_FIELDS":
+    if answer.reason in (LACKING, SCHEMA_LAGS):
         return Remedy.REFRESH_SCHEMA
     if answer.code == code_pb2.INVALID_ARGUMENT and answer.reason == "INVALID_ARGUMENT":
         return Remedy.BISECT
@@ -87,38 +111,62 @@ def remedy_for(answer: Answer) -> Remedy:
 
 
 def answer_of(response: Any, columns: "ColumnFinder") -> Answer:
-    """The answer in a response of a call that goes on."""
+    """The answer in a response of a call that goes on.
+
+    Raises:
+        NoOutcome: it has neither result nor error.
+        google.protobuf.message.DecodeError: a detail of its error does not parse.
+    """
     if not response.HasField("error") and not response.row_errors:
+        if not response.HasField("append_result"):
+            raise NoOutcome
         return Answer()
-    code = response.error.code or code_pb2.INVALID_ARGUMENT
+    # An error without a code is not known to be the rows' fault.
+    unnamed = code_pb2.INVALID_ARGUMENT if response.row_errors else code_pb2.UNKNOWN
+    code = response.error.code or unnamed
     faults = tuple(
         RowFault(error.index, f"row_{_name(_ROW_CODES, error.code)}", columns.find(error.message))
         for error in response.row_errors
     )
-    return Answer(_reason(code, response.error.details), code, faults)
+    return Answer(_reason(code, response.error), code, faults)
 
 
-def answers_of_ended_call(error: grpc.RpcError | None, count: int, alone: bool) -> Iterator[Answer]:
+def unsure(reason: str) -> Answer:
+    """That nothing is known of what became of an append."""
+    return Answer(reason, code_pb2.UNAVAILABLE, sure=False)
+
+
+def answers_of_ended_call(error: Exception | None, count: int, alone: bool) -> Iterator[Answer]:
     """The answers to the appends that were unanswered when their call ended.
 
     Args:
-        error: how it ended; None if the service closed it in peace.
+        error: how it ended, or what reading it raised; None if the service closed it in peace.
         count: of the appends, in the order in which they were sent.
         alone: whether the first was sent with nothing else in flight.
     """
-    closed = Answer(CONNECTION_CLOSED, code_pb2.UNAVAILABLE, sure=False)
-    if not isinstance(error, grpc.Call) or error.code() is grpc.StatusCode.OK:
-        yield from repeat(closed, count)
-        return
+    closed = unsure(CONNECTION_CLOSED)
+    if error is None or (isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.OK):
+        first = others = closed
+    else:
+        try:
+            first = _answer_of_end(error, alone)
+        except Exception:  # nothing that a service sends may keep an append without its answer
+            first = unsure(UNREADABLE)
+        # The service answers in order: what it could not stand is most likely the first.
+        others = closed if remedy_for(first) is Remedy.BISECT else first
+    yield from islice(chain([first], repeat(others)), count)
+
+
+def _answer_of_end(error: Exception, alone: bool) -> Answer:
+    if not isinstance(error, grpc.Call):
+        raise error
     code = int(error.code().value[0])
     status = status_pb2.Status()
     for key, value in error.trailing_metadata() or ():
         if key == _STATUS_DETAILS:
             status.ParseFromString(value)
-    first = Answer(_reason(code, status.details), code, sure=alone)
-    # The service answers in order: what it could not stand is most likely the first.
-    others = closed if remedy_for(first) is Remedy.BISECT else first
-    yield from islice(chain([first], repeat(others)), count)
+    status.message = error.details() or status.message
+    return Answer(_reason(code, status), code, sure=alone)
 
 
 class ColumnFinder:
@@ -137,13 +185,15 @@ class ColumnFinder:
         return self._names[match[1].lower()] if match else ""
 
 
-def _reason(code: int, details: Any) -> str:
-    for detail in details:
+def _reason(code: int, status: Any) -> str:
+    for detail in status.details:
         if detail.Is(_StorageError.DESCRIPTOR):
             storage_error = _StorageError.FromString(detail.value)
             name = _name(_STORAGE_CODES, storage_error.code).upper()
             if name not in _UNNAMED:
                 return name
+    if code == code_pb2.INVALID_ARGUMENT and _LAGGING_TEXT.search(status.message):
+        return SCHEMA_LAGS
     return str(code_pb2.Code.Name(code)) if code in code_pb2.Code.values() else "UNKNOWN"
 
 

@@ -10,24 +10,28 @@ from typing import Any
 
 import grpc
 
-from pipeline.sinks.bigquery.append.answers import Answer, AppendRowsRequest, AppendRowsResponse
-from pipeline.sinks.bigquery.append.channel import user_agent
+from pipeline.sinks.bigquery.append.answers import Answer, AppendRowsRequest
+from pipeline.sinks.bigquery.append.channel import APPEND_ROWS, routing_header, user_agent
 from pipeline.sinks.bigquery.append.schema_fit import SchemaFit
 
 
 class Append:
     """One request in flight."""
 
-    __slots__ = ("alone", "answer", "seconds", "size")
+    __slots__ = ("alone", "answer", "call", "held", "seconds", "size")
 
-    def __init__(self, size: int, alone: bool) -> None:
+    def __init__(self, size: int, held: int, alone: bool) -> None:
         self.size = size
         """Bytes of the request."""
+        self.held = held
+        """Bytes that its sender holds beside it."""
         self.alone = alone
         """Whether it was sent with nothing else in flight."""
         self.answer: Future[Answer] = Future()
         self.seconds = 0.0
         """From sending to answer, once it is answered."""
+        self.call: AppendCall
+        """That it was sent on."""
 
     def set_answer(self, answer: Answer) -> None:
         """Set the answer; once."""
@@ -36,33 +40,44 @@ class Append:
 
 
 class AppendCall:
-    """The RPC, opened at once. Its sending methods are for one thread at a time."""
+    """The RPC, opened at once. Its methods are for one thread at a time, but for the reading one.
+
+    Its reading thread ends when the RPC does, or when `on_response` raises, whatever that is.
+    """
 
     def __init__(
         self,
-        open_rpc: Callable[[Iterator[bytes]], Any],
+        channel: grpc.Channel,
         stream: str,
         fit: SchemaFit,
-        on_answer: Callable[["AppendCall", Any], None],
-        on_end: Callable[["AppendCall", grpc.RpcError | None], None],
+        on_response: Callable[["AppendCall", bytes], None],
+        on_end: Callable[["AppendCall", Exception | None], None],
     ) -> None:
         """Open the RPC.
 
         Args:
-            open_rpc: takes the requests, gives the responses.
+            channel: that it goes over.
             stream: that it appends to.
             fit: its writer schema.
-            on_answer: called by the reading thread for each response.
-            on_end: called by the reading thread, last, with the error that ended the call.
+            on_response: called by the reading thread for each response.
+            on_end: called by the reading thread, last, with what ended the call.
         """
+        self.channel = channel
         self.unanswered: deque[Append] = deque()
+        self.heard_at = time.monotonic()
+        """When there was last an answer, or nothing to be answered."""
+        self.taken = 0
+        """Requests that gRPC has taken over."""
+        self.answers = 0
         self._stream = stream
         self._fit = fit
-        self._on_answer = on_answer
+        self._on_response = on_response
         self._on_end = on_end
         self._is_first = True
         self._requests: SimpleQueue[bytes | None] = SimpleQueue()
-        self._rpc = open_rpc(iter(self._requests.get, None))
+        self._rpc: Any = channel.stream_stream(APPEND_ROWS)(
+            self._taken(), metadata=(routing_header("write_stream", stream),)
+        )
         self._reader = threading.Thread(target=self._read, name="append-answers", daemon=True)
         self._reader.start()
 
@@ -71,13 +86,31 @@ class AppendCall:
         request = AppendRowsRequest()
         request.proto_rows.rows.serialized_rows.extend(rows)
         if self._is_first:
-            self._is_first = False
             request.write_stream = self._stream
             request.trace_id = user_agent()
             request.proto_rows.writer_schema.proto_descriptor.CopyFrom(self._fit.descriptor)
-        append.seconds = -time.monotonic()
+        data = request.SerializeToString()
+        self._is_first = False
+        now = time.monotonic()
+        if not self.unanswered:
+            self.heard_at = now
+        append.call, append.seconds = self, -now
         self.unanswered.append(append)
-        self._requests.put(request.SerializeToString())
+        self._requests.put(data)
+
+    def next_answered(self) -> Append | None:
+        """The append that an answer is for; None if there are more answers than requests."""
+        self.answers += 1
+        if self.answers > self.taken or not self.unanswered:
+            return None
+        self.heard_at = time.monotonic()
+        return self.unanswered.popleft()
+
+    def take_unanswered(self) -> list[Append]:
+        """All that is unanswered; it will not be answered by this call any more."""
+        unanswered = list(self.unanswered)
+        self.unanswered.clear()
+        return unanswered
 
     def finish(self) -> None:
         """Let the call end once its requests are answered."""
@@ -91,12 +124,17 @@ class AppendCall:
         """Wait for the end of the reading thread."""
         self._reader.join(timeout_seconds)
 
+    def _taken(self) -> Iterator[bytes]:
+        for request in iter(self._requests.get, None):
+            self.taken += 1
+            yield request
+
     def _read(self) -> None:
-        error: grpc.RpcError | None = None
+        error: Exception | None = None
         try:
             for data in self._rpc:
-                self._on_answer(self, AppendRowsResponse.FromString(data))
-        except grpc.RpcError as ended:
+                self._on_response(self, data)
+        except Exception as ended:
             error = ended
         finally:
             self._rpc.cancel()

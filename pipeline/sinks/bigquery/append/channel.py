@@ -2,7 +2,9 @@
 
 import os
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
 import grpc
 from google.api_core import grpc_helpers
@@ -18,11 +20,21 @@ _SCOPES = (
     "https://www.googleapis.com/auth/bigquery.insertdata",
     "https://www.googleapis.com/auth/cloud-platform",
 )
+_PLAINTEXT = "http"
 
 
 def endpoint_in_use(endpoint: str | None) -> str:
-    """The endpoint that is asked for, else the emulator of the environment, else Google's."""
-    return endpoint or os.environ.get(EMULATOR_VARIABLE) or SERVICE
+    """The URL of the endpoint that is asked for, else of the environment's emulator, else Google's.
+
+    `endpoint` is `host:port` or `https://host[:port]`. Only a loopback host without `https://`,
+    and the emulator that the environment names, are spoken to in plaintext (`http://`).
+    """
+    if endpoint:
+        if "://" in endpoint:
+            return endpoint
+        return f"{_PLAINTEXT if _is_loopback(endpoint) else 'https'}://{endpoint}"
+    emulator = os.environ.get(EMULATOR_VARIABLE, "").rpartition("://")[2]
+    return f"{_PLAINTEXT}://{emulator}" if emulator else SERVICE
 
 
 def user_agent() -> str:
@@ -33,26 +45,36 @@ def user_agent() -> str:
         return "claims-pipeline"
 
 
-def open_channel(endpoint: str) -> grpc.Channel:
-    """A channel to `host:port` in plaintext, or to `https://host[:port]` as the worker's account.
+def open_channel(endpoint: str, answer_timeout_seconds: float = 120.0) -> grpc.Channel:
+    """A channel to an endpoint of `endpoint_in_use`: TLS and the worker's account, or plaintext.
 
-    google.auth.exceptions.DefaultCredentialsError when the latter finds no account.
+    google.auth.exceptions.DefaultCredentialsError when the former finds no account.
+
+    Args:
+        endpoint: the URL.
+        answer_timeout_seconds: in half of which a connection that is dead is found to be so.
     """
-    options = (
+    keepalive_ms = int(answer_timeout_seconds * 1000 / 4)
+    options = [
         ("grpc.max_send_message_length", -1),
         ("grpc.max_receive_message_length", -1),
         ("grpc.primary_user_agent", user_agent()),
+        # A connection may stay open and swallow everything: only an unanswered ping tells.
+        ("grpc.keepalive_time_ms", keepalive_ms),
+        ("grpc.keepalive_timeout_ms", keepalive_ms),
+        ("grpc.http2.ping_timeout_ms", keepalive_ms),  # of any ping; 60 s by default
         # Our own backoff decides when to try again: the channel must not sleep longer.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 5_000),
         # Channels with equal options would share a connection, and its end.
         ("grpc.use_local_subchannel_pool", 1),
-    )
-    scheme, _, target = endpoint.rpartition("://")
-    if scheme != "https":
-        return grpc.insecure_channel(target, options)
-    target = target if ":" in target else f"{target}:443"
+    ]
+    url = urlsplit(endpoint_in_use(endpoint))
+    if url.scheme == _PLAINTEXT:
+        options.append(("grpc.enable_http_proxy", 0))  # no proxy knows our loopback
+        return grpc.insecure_channel(url.netloc, options)
+    target = url.netloc if url.port else f"{url.hostname}:443"
     return grpc_helpers.create_channel(target, default_scopes=_SCOPES, options=options)
 
 
@@ -60,3 +82,11 @@ def routing_header(field: str, stream: str) -> tuple[str, str]:
     """The header by which the service finds the region of a stream; `field` names it in the RPC."""
     header: tuple[str, str] = gapic_routing_header.to_grpc_metadata({field: stream})
     return header
+
+
+def _is_loopback(endpoint: str) -> bool:
+    host = urlsplit(f"//{endpoint}").hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -3,14 +3,17 @@
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
 from random import SystemRandom
 from typing import Any, NamedTuple
 
 import grpc
+from google.rpc import code_pb2
 
 from pipeline.sinks.bigquery.append.answers import (
     ADVICE,
-    CONNECTION_CLOSED,
+    LACKING,
+    SCHEMA_LAGS,
     Answer,
     Remedy,
     RowFault,
@@ -45,20 +48,32 @@ class Refused(NamedTuple):
 class _Batch:
     """Rows that travel together."""
 
-    __slots__ = ("alone", "failing_since", "fit", "is_refreshed", "owners", "rows", "tries")
-
-    def __init__(self, rows: Sequence[bytes], owners: Sequence[Any]) -> None:
+    def __init__(self, rows: Sequence[bytes], owners: Sequence[Any], held: int) -> None:
         self.rows = rows
         self.owners = owners
+        self.held = held
+        """Bytes of the messages, about; of a part of a batch no less than they are."""
+        self.count = len(rows)
+        self.size = sum(map(len, rows))
         self.alone = False
         self.tries = 0
         self.failing_since: float | None = None
-        self.is_refreshed = False
         self.fit: SchemaFit | None = None
 
+    def part(self, places: Collection[int]) -> "_Batch":
+        """Some of the rows, which have failed as long and as often as all of them."""
+        rows, owners = [self.rows[i] for i in places], [self.owners[i] for i in places]
+        part = _Batch(rows, owners, self.held)
+        part.tries, part.failing_since, part.fit = self.tries, self.failing_since, self.fit
+        return part
+
     def without(self, places: Collection[int]) -> "_Batch":
-        kept = [place for place in range(len(self.rows)) if place not in places]
-        return _Batch([self.rows[i] for i in kept], [self.owners[i] for i in kept])
+        return self.part([place for place in range(self.count) if place not in places])
+
+    def release(self, answer: Future[Answer]) -> None:
+        """Hold nothing any more, once all of it is stored; called by the reading thread."""
+        if remedy_for(answer.result()) is Remedy.DONE:
+            self.rows, self.owners = (), ()
 
 
 class Delivery:
@@ -80,10 +95,11 @@ class Delivery:
         self._waiting: list[_Batch] = []
         self._refused: list[Refused] = []
 
-    def send(self, rows: Sequence[bytes], owners: Sequence[Any]) -> None:
+    def send(self, rows: Sequence[bytes], owners: Sequence[Any], held: int = 0) -> None:
         """Send rows, each with its owner; looks at the answers that are there already.
 
-        While appends fail this waits for them: rows must not pile up here.
+        While appends fail this waits for them: rows must not pile up here. `held` is what the
+        owners hold, in bytes.
 
         Raises:
             AppendFailed: the budget is spent.
@@ -92,7 +108,8 @@ class Delivery:
             self._judge_next()
         if self._waiting:
             self.finish()
-        self._send(_Batch(rows, owners))
+        self._look_if_due()
+        self._send(_Batch(rows, owners, held))
 
     def finish(self) -> None:
         """Wait until every row is acknowledged or refused.
@@ -112,17 +129,17 @@ class Delivery:
 
     def _send(self, batch: _Batch) -> None:
         while batch.rows:
-            fit = self._stream.fit
+            batch.fit = fit = self._stream.fit
             if fit.left_out:
-                batch = self._drop_unheld(batch, fit)
+                batch = self._set_aside_unheld(batch, fit)
                 if not batch.rows:
                     return
-            size = sum(map(len, batch.rows)) + ROW_OVERHEAD_BYTES * len(batch.rows)
+            size = batch.size + ROW_OVERHEAD_BYTES * batch.count
             try:
-                append = self._stream.append(batch.rows, size, fit, batch.alone)
+                append = self._stream.append(batch.rows, size, batch.held, fit, batch.alone)
             except StaleSchema:
                 continue
-            batch.fit = fit
+            append.answer.add_done_callback(batch.release)
             self._open.append((batch, append))
             self._tally["append_requests"] += 1
             self._tally.sample("in_flight_bytes", self._stream.in_flight_bytes)
@@ -134,14 +151,16 @@ class Delivery:
         self._tally.sample("append_latency_ms", round(append.seconds * 1000))
         remedy = remedy_for(answer)
         if remedy is Remedy.DONE:
-            self._tally["rows_written"] += len(batch.rows)
-            self._tally["bytes_written"] += sum(map(len, batch.rows))
+            self._tally["rows_written"] += batch.count
+            self._tally["bytes_written"] += batch.size
         elif remedy is Remedy.DROP_ROWS:
             self._drop_faults(batch, answer.row_faults)
         elif remedy is Remedy.BISECT:
             self._bisect(batch, answer)
         elif remedy is Remedy.REFRESH_SCHEMA:
-            self._refresh_schema(batch, answer)
+            if batch.fit is not None:
+                self._look(batch.fit, is_refused=True)
+            self._postpone(batch, answer)
         else:
             self._postpone(batch, answer)
 
@@ -156,40 +175,51 @@ class Delivery:
             self._bisect(batch, Answer(sure=len(batch.rows) == 1))
 
     def _bisect(self, batch: _Batch, answer: Answer) -> None:
-        if len(batch.rows) > 1:
-            half = len(batch.rows) // 2
-            self._send(_Batch(batch.rows[:half], batch.owners[:half]))
-            self._send(_Batch(batch.rows[half:], batch.owners[half:]))
+        if batch.count > 1:
+            if answer.reason != SCHEMA_LAGS:
+                batch.failing_since = None  # this is progress
+            half = batch.count // 2
+            self._send(batch.part(range(half)))
+            self._send(batch.part(range(half, batch.count)))
         elif answer.sure:
             self._refuse(batch, 0, "row_refused", "BigQuery refused the row")
+        elif batch.alone:
+            self._postpone(batch, answer)
         else:
             batch.alone = True
             self._send(batch)
 
-    def _refresh_schema(self, batch: _Batch, answer: Answer) -> None:
-        if not batch.is_refreshed and batch.fit is not None:
-            batch.is_refreshed = True
-            try:
-                if self._stream.refresh_schema(batch.fit):
-                    self._send(batch)
-                    return
-            except grpc.RpcError:
-                batch.is_refreshed = False  # the next try asks again
-        self._postpone(batch, answer)
+    def _look(self, fit: SchemaFit, *, is_refused: bool = False) -> None:
+        """Look which columns the table has by now; if that is not told, the next try asks again."""
+        try:
+            self._stream.refresh_schema(fit, is_refused)
+        except grpc.RpcError:
+            self._tally["schema_look_ups_failed"] += 1
 
-    def _drop_unheld(self, batch: _Batch, fit: SchemaFit) -> _Batch:
-        """Refuse the rows with values in columns that the table lacks."""
+    def _look_if_due(self) -> None:
+        if self._stream.is_look_due():
+            self._look(self._stream.fit)
+
+    def _set_aside_unheld(self, batch: _Batch, fit: SchemaFit) -> _Batch:
+        """Take out the rows with values in columns that the table lacks.
+
+        They wait, as the service takes minutes to know a new column; once it has been lacking for
+        the whole budget, they are refused.
+        """
         unheld = {place for place, row in enumerate(batch.rows) if not fit.holds(row)}
         if not unheld:
             return batch
-        for place in unheld:
-            self._refuse_for_schema(batch, place, fit)
+        if time.monotonic() - fit.since >= self._limits.budget_seconds:
+            self._refuse_for_schema(batch, unheld)
+        else:
+            self._postpone(batch.part(sorted(unheld)), Answer(LACKING, code_pb2.INVALID_ARGUMENT))
         return batch.without(unheld)
 
-    def _refuse_for_schema(self, batch: _Batch, place: int, fit: SchemaFit | None) -> None:
-        lacking = ", ".join(fit.left_out) if fit and fit.left_out else ""
+    def _refuse_for_schema(self, batch: _Batch, places: Collection[int]) -> None:
+        lacking = ", ".join(batch.fit.left_out) if batch.fit else ""
         text = f"{lacking}: the table lacks the column" if lacking else "the table lacks columns"
-        self._refuse(batch, place, "schema_mismatch", text)
+        for place in places:
+            self._refuse(batch, place, "schema_mismatch", text)
 
     def _refuse(self, batch: _Batch, place: int, code: str, error: str) -> None:
         self._tally[f"rejected_write_{code}"] += 1
@@ -207,13 +237,14 @@ class Delivery:
                 raise AppendFailed(
                     f"appends failed for {failing_seconds:.0f} s: {answer.reason} ({why})"
                 )
-            for place in range(len(batch.rows)):
-                self._refuse_for_schema(batch, place, batch.fit)
+            if answer.reason == SCHEMA_LAGS and batch.count > 1:
+                self._bisect(batch, answer)  # the text may have quoted a row
+            else:
+                self._refuse_for_schema(batch, range(batch.count))
             return
-        if answer.reason != CONNECTION_CLOSED or batch.tries:
-            batch.tries += 1
-            if answer.reason in ADVICE or batch.tries >= _PATIENT_TRIES:
-                self._log.warn(answer.reason, failing_seconds)
+        batch.tries += 1
+        if answer.reason in ADVICE or batch.tries >= _PATIENT_TRIES:
+            self._log.warn(answer.reason, failing_seconds)
         self._tally[f"append_retries_{answer.reason.lower()}"] += 1
         self._waiting.append(batch)
 
@@ -223,8 +254,10 @@ class Delivery:
             return
         waiting, self._waiting = self._waiting, []
         tries = max(batch.tries for batch in waiting)
-        if tries:
-            longest = self._limits.first_backoff_seconds * 2.0 ** min(tries - 1, 30)
-            self._sleep(_RANDOM.uniform(0, min(longest, self._limits.max_backoff_seconds)))
+        longest = self._limits.first_backoff_seconds * 2.0 ** min(tries - 1, 30)
+        self._sleep(_RANDOM.uniform(0, min(longest, self._limits.max_backoff_seconds)))
+        fit = self._stream.fit
+        if fit.left_out:
+            self._look(fit)
         for batch in waiting:
             self._send(batch)

@@ -1,5 +1,6 @@
 """The writer schema while the table changes: what it lacks is left out, and later taken back."""
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ class SchemaFit:
         """Columns that the table lacks; of a RECORD's column as `record.column`."""
         if table_fields:
             self.left_out = tuple(_leave_out(self.descriptor, table_fields))
+        self.since = time.monotonic()
+        """When the table was found so (CLOCK_MONOTONIC)."""
         self._message_class = message_class(self.descriptor) if self.left_out else None
 
     def holds(self, data: bytes) -> bool:
@@ -41,7 +44,9 @@ class SchemaFit:
         return len(message.SerializePartialToString()) == len(data)
 
 
-def table_fields(channel: grpc.Channel, stream: str) -> Sequence[Any]:
+def table_fields(
+    channel: grpc.Channel, stream: str, timeout_seconds: float = LOOK_UP_SECONDS
+) -> Sequence[Any]:
     """The columns that a table has now, as `TableFieldSchema`, by the name of its default stream.
 
     grpc.RpcError when the service does not tell.
@@ -52,7 +57,7 @@ def table_fields(channel: grpc.Channel, stream: str) -> Sequence[Any]:
         request_serializer=type(request).SerializeToString,
         response_deserializer=types.WriteStream.pb().FromString,
     )
-    found = look_up(request, timeout=LOOK_UP_SECONDS, metadata=(routing_header("name", stream),))
+    found = look_up(request, timeout=timeout_seconds, metadata=(routing_header("name", stream),))
     fields: Sequence[Any] = found.table_schema.fields
     return fields
 

@@ -59,14 +59,18 @@ class SharedStreams:
         shared.stream.close()
 
 
+def default_stream(name: TableName) -> str:
+    """The stream of a table that takes rows at once, by its name in the API."""
+    project, dataset, table = name
+    return f"projects/{project}/datasets/{dataset}/tables/{table}/streams/_default"
+
+
 def _stream(key: StreamKey) -> AppendStream:
-    project, dataset, table = key.table
     return AppendStream(
-        f"projects/{project}/datasets/{dataset}/tables/{table}/streams/_default",
+        default_stream(key.table),
         key.columns,
-        partial(open_channel, key.endpoint),
-        max_in_flight_bytes=key.limits.in_flight_bytes,
-        answer_timeout_seconds=key.limits.answer_timeout_seconds,
+        partial(open_channel, key.endpoint, key.limits.answer_timeout_seconds),
+        key.limits,
     )
 
 

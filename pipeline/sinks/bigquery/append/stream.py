@@ -1,28 +1,39 @@
 """One connection to the default stream of one table, shared by all threads of a process.
 
 Appends are pipelined: the service answers in the order of the requests, so that the first
-unanswered append owns the next answer. The bytes in flight are bounded; who appends beyond, waits.
+unanswered append owns the next answer. The bytes in flight are bounded, and so are the bytes of
+the messages that wait for their rows; who appends beyond, waits.
+
 A call that ends, for whatever reason, gives each unanswered append the reason as its answer, and
-the next append opens another: to send again is the caller's decision (delivery.py).
+the next append opens another: to send again is the caller's decision (delivery.py). A call that is
+silent for too long is given up together with its channel: that something else makes progress says
+nothing about it, and a channel may keep a dead connection.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 import grpc
 
 from pipeline.claims.contract import Column
 from pipeline.sinks.bigquery.append.answers import (
+    IN_EXCESS,
+    SILENT,
     Answer,
+    AppendRowsResponse,
     ColumnFinder,
     answer_of,
     answers_of_ended_call,
+    unsure,
 )
 from pipeline.sinks.bigquery.append.call import Append, AppendCall
-from pipeline.sinks.bigquery.append.channel import APPEND_ROWS, routing_header
-from pipeline.sinks.bigquery.append.schema_fit import SchemaFit, table_fields
+from pipeline.sinks.bigquery.append.limits import AppendLimits
+from pipeline.sinks.bigquery.append.schema_fit import LOOK_UP_SECONDS, SchemaFit, table_fields
+
+_CLOSING_SECONDS = 5.0
 
 
 class StaleSchema(Exception):
@@ -37,150 +48,192 @@ class AppendStream:
         stream: str,
         columns: Sequence[Column],
         open_channel: Callable[[], grpc.Channel],
-        *,
-        max_in_flight_bytes: int,
-        answer_timeout_seconds: float,
+        limits: AppendLimits,
     ) -> None:
         """Describe the connection.
 
         Args:
             stream: `projects/P/datasets/D/tables/T/streams/_default`.
             columns: of the rows.
-            open_channel: gives the gRPC channel, which is closed with this object.
-            max_in_flight_bytes: of requests without answer; one request may be larger, alone.
-            answer_timeout_seconds: without any answer, after which the connection counts as dead.
+            open_channel: gives a gRPC channel, which is closed with this object, or earlier.
+            limits: of bytes in flight, of which one request may have more, alone; and of silence.
         """
         self.stream = stream
         self.fit = SchemaFit(columns)
         """The writer schema in use."""
         self.in_flight_bytes = 0
+        self._held_bytes = 0
         self._columns = tuple(columns)
         self._finder = ColumnFinder(column.name for column in columns)
         self._open_channel = open_channel
-        self._max_in_flight_bytes = max_in_flight_bytes
-        self._answer_timeout_seconds = answer_timeout_seconds
-        self._changed = threading.Condition()  # guards all that follows, and the two above
-        self._channel: grpc.Channel | None = None
+        self._limits = limits
+        self._changed = threading.Condition()  # guards all that follows, and those above
+        self._channel: grpc.Channel | None = None  # of calls to come
         self._call: AppendCall | None = None  # the one that takes appends
         self._calls: set[AppendCall] = set()  # all that have not ended
         self._loners = 0  # appends that are, or wait to be, in flight alone
-        self._last_progress = time.monotonic()
+        self._looked_at = 0.0
 
     def append(
-        self, rows: Sequence[bytes], size: int, fit: SchemaFit, alone: bool = False
+        self, rows: Sequence[bytes], size: int, held: int, fit: SchemaFit, alone: bool = False
     ) -> Append:
         """Send rows; waits while too much is in flight.
 
         Args:
             rows: encoded, and held by `fit`.
             size: bytes of the request.
+            held: bytes that the caller holds until the answer, beside the rows.
             fit: the schema that the rows were checked against.
             alone: with nothing else in flight, so that any answer is about these rows.
 
         Raises:
             StaleSchema: `fit` is no longer that of the connection; nothing was sent.
         """
-        append = Append(size, alone)
+        append = Append(size, held, alone)
         with self._changed:
             self._loners += alone
             try:
                 while not self._has_room(append):
-                    if not self._changed.wait(self._answer_timeout_seconds):
-                        self._break_if_silent()
+                    self._changed.wait(self._end_silent(self._calls))
                 if fit is not self.fit:
                     raise StaleSchema
                 self._call = self._call or self._open_call()
+                self._call.send(append, rows)
             except BaseException:
                 self._loners -= alone
                 self._changed.notify_all()
                 raise
-            if not self.in_flight_bytes:
-                self._last_progress = time.monotonic()
             self.in_flight_bytes += size
-            self._call.send(append, rows)
+            self._held_bytes += held
         return append
 
     def wait(self, append: Append) -> Answer:
         """An append's answer, once it is there."""
         while True:
+            with self._changed:
+                patience = self._end_silent((append.call,))
             try:
-                return append.answer.result(self._answer_timeout_seconds)
+                return append.answer.result(patience)
             except TimeoutError:
-                with self._changed:
-                    self._break_if_silent()
+                continue
 
-    def refresh_schema(self, fit: SchemaFit) -> bool:
-        """Look which columns the table has now; True if that changed the writer schema.
+    def is_look_due(self) -> bool:
+        """Whether columns are left out, and it is time to look whether they must be."""
+        with self._changed:
+            since = time.monotonic() - self._looked_at
+            return bool(self.fit.left_out) and (
+                self._call is None or since >= self._limits.look_again_seconds
+            )
+
+    def refresh_schema(self, fit: SchemaFit, is_refused: bool = False) -> None:
+        """Look which columns the table has now, and fit the writer schema to them.
 
         grpc.RpcError when the service does not tell.
 
         Args:
-            fit: the schema that was refused; if it is not in use any more, nothing is to be done.
+            fit: the schema that was in use; if it is not any more, nothing is to be done.
+            is_refused: whether the service refused it: then the next append opens another call,
+                which sees the table as it is now.
         """
         with self._changed:
             if fit is not self.fit:
-                return True
+                return
+            self._looked_at = time.monotonic()
             self._channel = channel = self._channel or self._open_channel()
-        found = table_fields(channel, self.stream)
+        patience = min(LOOK_UP_SECONDS, self._limits.answer_timeout_seconds / 2)
+        try:
+            found = table_fields(channel, self.stream, patience)
+        except grpc.RpcError as error:
+            if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                with self._changed:
+                    self._leave_channel(channel)
+            raise
         with self._changed:
-            changed = self._fit_to(found)
-            self._retire_call()  # in any case: a new one sees the table as it is now
-        return changed
+            if self._fit_to(found) or is_refused:
+                self._retire_call()
 
     def close(self) -> None:
         """End the connection, when no append is in flight any more."""
         with self._changed:
             self._retire_call()
-            calls, channel, self._channel = list(self._calls), self._channel, None
-        for call in calls:
-            call.join(timeout_seconds=1)
-        if channel is not None:
+            calls = list(self._calls)
+            channels: set[Any] = {call.channel for call in calls}
+            channels |= {self._channel} if self._channel else set()
+            self._channel = None
+        until = time.monotonic() + min(_CLOSING_SECONDS, self._limits.answer_timeout_seconds)
+        for call in calls:  # what the service has not yet read must not be cut off
+            call.join(max(0.0, until - time.monotonic()))
+        for channel in channels:
             channel.close()  # ends what has not ended by itself
 
     def _has_room(self, append: Append) -> bool:
         if append.alone:
             return self.in_flight_bytes == 0
-        fits = self.in_flight_bytes + append.size <= self._max_in_flight_bytes
+        limits = self._limits
+        fits = (
+            self.in_flight_bytes + append.size <= limits.in_flight_bytes
+            and self._held_bytes + append.held <= limits.in_flight_held_bytes
+        )
         return not self._loners and (fits or self.in_flight_bytes == 0)
 
     def _open_call(self) -> AppendCall:
         self._channel = channel = self._channel or self._open_channel()
-        metadata = (routing_header("write_stream", self.stream),)
-
-        def open_rpc(requests: Iterator[bytes]) -> Any:
-            return channel.stream_stream(APPEND_ROWS)(requests, metadata=metadata)
-
-        call = AppendCall(open_rpc, self.stream, self.fit, self._on_answer, self._on_end)
+        call = AppendCall(channel, self.stream, self.fit, self._on_response, self._on_end)
         self._calls.add(call)
         return call
 
-    def _on_answer(self, call: AppendCall, response: Any) -> None:
+    def _on_response(self, call: AppendCall, data: bytes) -> None:
+        response = AppendRowsResponse.FromString(data)
+        answer = answer_of(response, self._finder)
         with self._changed:
-            append = call.unanswered.popleft()
+            append = call.next_answered()
+            if append is None:
+                self._end_for_excess(call)
+                return
             self._settle([append])
             if self.fit.left_out and response.HasField("updated_schema"):
                 if self._fit_to(response.updated_schema.fields):
                     self._retire_call()
-        append.set_answer(answer_of(response, self._finder))
+        append.set_answer(answer)
 
-    def _on_end(self, call: AppendCall, error: grpc.RpcError | None) -> None:
+    def _end_for_excess(self, call: AppendCall) -> None:
+        """Let a call end that has had an answer too many: no further one can be trusted.
+
+        What the service has of it is left to be stored: some of it has counted as answered.
+        """
+        if self._call is call:
+            self._retire_call()
+        self._give_up(call, repeat(unsure(IN_EXCESS)))
+        if call.answers > 2 * call.taken + 1:
+            call.cancel()  # it never ends by itself
+
+    def _on_end(self, call: AppendCall, error: Exception | None) -> None:
         with self._changed:
             self._calls.discard(call)
             if self._call is call:
                 self._call = None
-            unanswered = list(call.unanswered)
-            call.unanswered.clear()
-            alone = len(unanswered) == 1 and unanswered[0].alone
-            self._settle(unanswered)
-        answers = answers_of_ended_call(error, len(unanswered), alone)
-        for append, answer in zip(unanswered, answers, strict=True):
+            count = len(call.unanswered)
+            alone = count == 1 and call.unanswered[0].alone
+            self._give_up(call, answers_of_ended_call(error, count, alone))
+            channel = call.channel
+            is_in_use = channel is self._channel or any(
+                other.channel is channel for other in self._calls
+            )
+        if not is_in_use:
+            channel.close()
+
+    def _give_up(self, call: AppendCall, answers: Iterable[Answer]) -> None:
+        """Give what is unanswered its answers; nothing that comes later is for it."""
+        unanswered = call.take_unanswered()
+        self._settle(unanswered)
+        for append, answer in zip(unanswered, answers, strict=False):
             append.set_answer(answer)
 
     def _settle(self, appends: Sequence[Append]) -> None:
         for append in appends:
             self.in_flight_bytes -= append.size
+            self._held_bytes -= append.held
             self._loners -= append.alone
-        self._last_progress = time.monotonic()
         self._changed.notify_all()
 
     def _fit_to(self, found: Sequence[Any]) -> bool:
@@ -196,10 +249,32 @@ class AppendStream:
             self._call.finish()
             self._call = None
 
-    def _break_if_silent(self) -> None:
-        """End all calls if nothing has been answered for too long."""
-        silent_seconds = time.monotonic() - self._last_progress
-        if self.in_flight_bytes and silent_seconds >= self._answer_timeout_seconds:
-            for call in self._calls:
-                call.cancel()
-            self._last_progress = time.monotonic()
+    def _leave_channel(self, channel: grpc.Channel) -> None:
+        """Use another channel from now on; this one is closed when its last call has ended."""
+        is_current = channel is self._channel
+        if not is_current:
+            return
+        self._retire_call()
+        self._channel = None
+        if not any(call.channel is channel for call in self._calls):
+            channel.close()
+
+    def _end_silent(self, calls: Iterable[AppendCall]) -> float:
+        """End those of some calls that are silent.
+
+        Seconds until the next one counts as silent; 0 if one did.
+        """
+        patience = self._limits.answer_timeout_seconds
+        now = time.monotonic()
+        for call in list(calls):
+            if not call.unanswered:
+                continue
+            left = call.heard_at + self._limits.answer_timeout_seconds - now
+            if left > 0:
+                patience = min(patience, left)
+                continue
+            self._give_up(call, repeat(unsure(SILENT)))
+            self._leave_channel(call.channel)
+            call.cancel()
+            patience = 0.0
+        return patience

@@ -1,0 +1,92 @@
+"""The text of a document that an operator brings, read strictly: what JSON leaves open is refused.
+
+A claim schema and rules decide on money; a key that stands twice, a number that no schema can mean
+or nesting without end is a slip that a lenient reader would settle in silence.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+MAX_LEVELS = 64
+"""Objects and arrays within each other; the validators that compile a document are recursive."""
+MAX_BYTES = 1_000_000
+"""Of a document, which each step of a job carries; Dataflow takes 20 MB for a whole job."""
+_SHOWN_STEPS = 6
+
+
+class DocumentError(ValueError):
+    """A document that cannot be used: which place in it, and why."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}" if place else reason)
+        self.place = place
+        self.reason = reason
+
+
+class _Repeating(dict[str, Any]):
+    """An object of which a key stands twice."""
+
+    key: str
+
+
+def load(text: str, parse_float: Callable[[str], Any] = float) -> Any:
+    """The document as Python values.
+
+    Raises:
+        DocumentError: it is no JSON, too large or nested too deeply, or a key stands twice in one
+            object.
+    """
+    if len(text.encode()) > MAX_BYTES:
+        raise DocumentError("", f"larger than {MAX_BYTES:,} bytes")
+    try:
+        document = json.loads(
+            text,
+            parse_float=parse_float,
+            object_pairs_hook=_object,
+        )
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise DocumentError("", f"not JSON: {error}") from None
+    _check(document)
+    return document
+
+
+def place_of(steps: Iterable[str | int]) -> str:
+    """A place as text, `properties.notes.maxLength`; of a deep one its beginning."""
+    shown = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps]
+    if len(shown) > 2 * _SHOWN_STEPS:
+        shown[_SHOWN_STEPS:] = [" ..."]
+    return "".join(shown).removeprefix(".")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    repeating, seen = _Repeating(found), set[str]()
+    for key, _ in pairs:
+        if key in seen:
+            repeating.key = key
+            return repeating
+        seen.add(key)
+    raise AssertionError("no key stands twice")
+
+
+def _check(document: Any) -> None:
+    """Walk from the top, without recursion, so that the outermost mistake is named."""
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), document)]
+    for path, value in waiting:
+        if isinstance(value, _Repeating):
+            raise DocumentError(place_of((*path, value.key)), "the key stands twice")
+        if isinstance(value, float | Decimal) and not isfinite(float(value)):
+            raise DocumentError(place_of(path), "not a number that JSON and a double can hold")
+        inner: Iterable[tuple[str | int, Any]] = ()
+        if isinstance(value, dict):
+            inner = value.items()
+        elif isinstance(value, list):
+            inner = enumerate(value)
+        if inner and len(path) >= MAX_LEVELS:
+            raise DocumentError(place_of(path), f"nested deeper than {MAX_LEVELS} levels")
+        waiting += [((*path, step), each) for step, each in inner]

@@ -1,0 +1,35 @@
+"""What `--runner=DirectRunner` means here: a runner of the Beam that is installed, in this process.
+
+Beam's own DirectRunner downloads another runner, Prism, from the internet, and prefers it. A run on
+one's own machine, maybe with health data, should not do that unless the user chooses it by name:
+`--runner=PrismRunner`, with `--prism_location` for a program that is already here.
+"""
+
+from pathlib import Path
+
+from apache_beam.options.pipeline_options import (
+    PipelineOptions,
+    PrismRunnerOptions,
+    StandardOptions,
+)
+
+from pipeline.launch.options import ParameterError
+
+_SWITCHING = ("", "direct", "directrunner")
+"""How the runner that may download is named; without a name Beam takes it too."""
+FILES, PUBSUB = "FnApiRunner", "BundleBasedDirectRunner"
+"""Those that Beam's DirectRunner takes where it has no network."""
+
+
+def stay_in_process(options: PipelineOptions, streaming: bool) -> None:
+    """Replace Beam's DirectRunner; every other runner stays as it was chosen.
+
+    Raises:
+        ParameterError: there is no Prism where the options say.
+    """
+    location = options.view_as(PrismRunnerOptions).prism_location
+    if location and "://" not in location and not Path(location).is_file():
+        raise ParameterError("prism_location", f"no such file: {location}")
+    standard = options.view_as(StandardOptions)
+    if (standard.runner or "").rpartition(".")[2].lower() in _SWITCHING:
+        standard.runner = PUBSUB if streaming else FILES

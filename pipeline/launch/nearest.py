@@ -1,0 +1,21 @@
+"""What somebody who mistyped a name meant."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+_LIKENESS = 0.6
+"""How alike a name must be to be suggested, 0 to 1."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is most like another one; None if none is."""
+    by_plain: dict[str, str] = {}
+    for each in known:
+        by_plain.setdefault(_plain(each), each)
+    found = difflib.get_close_matches(_plain(word), by_plain, n=1, cutoff=_LIKENESS)
+    return by_plain[found[0]] if found else None
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[\s-]+", "_", word.strip().lower())

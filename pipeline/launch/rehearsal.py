@@ -1,0 +1,95 @@
+"""One claim, at launch, through all that workers will do with it, but for sending it.
+
+Documents that pass every check may still be more than a part of the worker takes: a message of
+protobuf with thousands of fields, for one. An update with such a job would replace a healthy one.
+"""
+
+import json
+import pickle
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.claims.basis import Unchanging
+from pipeline.claims.contract import Column
+from pipeline.claims.message import Message
+from pipeline.claims.stages import Enrich
+from pipeline.claims.tables import Table, claims_table, errors_table
+from pipeline.settings import Settings
+from pipeline.sinks.bigquery.append.answers import AppendRowsRequest
+from pipeline.sinks.bigquery.append.limits import REQUEST_OVERHEAD_BYTES, SERVICE_MAX_REQUEST_BYTES
+from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
+
+_NOW = "2026-01-02T03:04:05Z"
+_VALUES: dict[str, Any] = {
+    "STRING": "x",
+    "INTEGER": 1,
+    "NUMERIC": 1,
+    "BIGNUMERIC": 1,
+    "FLOAT": 1.0,
+    "BOOLEAN": True,
+    "DATE": _NOW[:10],
+    "TIMESTAMP": _NOW,
+    "JSON": {},
+    "BYTES": b"x",
+}
+"""Of each type of column, a value that a claim may have in it."""
+
+
+class RehearsalFailed(Exception):
+    """Workers could not run with these documents: why, in one line."""
+
+
+def rehearse(settings: Settings) -> None:
+    """Unpickle and compile what workers do; make one row of each table, and a request of it.
+
+    Raises:
+        RehearsalFailed: a part of it cannot be made.
+    """
+    try:
+        _rehearse(pickle.loads(pickle.dumps(settings)))  # noqa: S301 - our own
+    except RehearsalFailed:
+        raise
+    except Exception as error:  # whatever it is, workers would end with it again and again
+        raise RehearsalFailed(f"workers cannot run it: {type(error).__name__}: {error}") from None
+
+
+def _rehearse(settings: Settings) -> None:
+    claim = {column.name: _value(column) for column in settings.contract.columns}
+    messages: Sequence[Message] = [Message(json.dumps(claim).encode())]
+    subjects: Sequence[Any] = messages
+    # A schema may well reject this claim: what matters is that the stages decide on it.
+    for stage in (settings.parse(), settings.validate(), settings.enrich(lambda: _NOW)):
+        if subjects:
+            decided = stage.decide(messages, subjects)
+            messages, subjects = decided.messages, decided.outcomes
+    enrich = Enrich(
+        settings.contract,
+        Unchanging(settings.rules),
+        settings.high_risk_threshold,
+        settings.pipeline_version,
+        lambda: _NOW,
+    )
+    row = enrich.decide([Message(b"")], [claim | {"additional_fields": None}]).outcomes[0]
+    _request(claims_table(settings.contract), row)
+    errors = errors_table()
+    _request(errors, {column.name: _value(column) for column in errors.columns})
+
+
+def _request(table: Table, row: dict[str, Any]) -> None:
+    """The first request of a connection, with one row in it."""
+    encoder = RowEncoder(table.columns)
+    request = AppendRowsRequest()
+    request.proto_rows.writer_schema.proto_descriptor.CopyFrom(encoder.writer_schema)
+    request.proto_rows.rows.serialized_rows.extend(encoder.encode([row]))
+    if request.ByteSize() > SERVICE_MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES:
+        raise RehearsalFailed(f"a request of one row needs {request.ByteSize():,} bytes")
+
+
+def _value(column: Column) -> Any:
+    if column.type == "RECORD":
+        value: Any = {field.name: _value(field) for field in column.fields}
+        # Validation leaves JSON in a record as the text that its column takes.
+        value |= {field.name: "{}" for field in column.fields if field.type == "JSON"}
+    else:
+        value = _VALUES[column.type]
+    return [value] if column.mode == "REPEATED" else value

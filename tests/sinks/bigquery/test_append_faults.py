@@ -1,0 +1,257 @@
+"""Connections and answers that no sane service gives: nothing hangs, spins, or counts as stored."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import repeat
+from typing import Any
+
+import pytest
+from google.rpc import code_pb2
+
+from pipeline.sinks.bigquery.append.delivery import AppendFailed
+from pipeline.sinks.bigquery.append.shared_streams import STREAMS
+from pipeline.sinks.bigquery.append.stream import AppendStream
+from tests.support.bigquery.appending import COLUMNS, LIMITS, STREAM, bundles, element, wait_until
+from tests.support.bigquery.cutting_proxy import CuttingProxy
+from tests.support.bigquery.fault_server import SECRET, Fault, FaultServer
+
+ELEMENTS = [element(number) for number in range(300)]
+IDS = [row["claim_id"] for _, row in ELEMENTS]
+TIMEOUT_SECONDS = 2.0
+PATIENT = replace(LIMITS, answer_timeout_seconds=TIMEOUT_SECONDS)
+INVALID = code_pb2.INVALID_ARGUMENT
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
+        running.create(STREAM, COLUMNS)
+        yield running
+
+
+def stored(server: FaultServer) -> Counter[str]:
+    return Counter(row["claim_id"] for row in server.tables[STREAM].rows)
+
+
+def shared_stream() -> AppendStream:
+    [shared] = STREAMS._shared.values()
+    return shared.stream
+
+
+def readers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "append-answers"]
+
+
+def test_a_connection_that_swallows_everything_is_replaced_within_the_answer_timeout(
+    server: FaultServer,
+) -> None:
+    with CuttingProxy(server.address) as proxy, bundles(proxy.address, PATIENT) as worker:
+        assert worker.run(ELEMENTS[:50]) == []
+        proxy.swallow()
+        began = time.monotonic()
+        assert worker.run(ELEMENTS[50:]) == []
+        assert time.monotonic() - began < TIMEOUT_SECONDS
+        assert proxy.connections == 2
+    assert stored(server) == Counter(IDS)
+    wait_until(lambda: not readers())
+
+
+def test_several_threads_leave_a_silent_connection_together(server: FaultServer) -> None:
+    with CuttingProxy(server.address) as proxy, bundles(proxy.address, PATIENT) as worker:
+        worker.run(ELEMENTS[:1])
+        proxy.swallow()
+        slowest: list[float] = []
+
+        def work(share: list[Any]) -> None:
+            with bundles(proxy.address, PATIENT) as other:
+                began = time.monotonic()
+                assert other.run(share) == []
+                slowest.append(time.monotonic() - began)
+
+        threads = [threading.Thread(target=work, args=(ELEMENTS[n::7],)) for n in range(7)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(slowest) == 7
+    assert max(slowest) < 2 * TIMEOUT_SECONDS
+    assert stored(server).keys() == set(IDS)
+
+
+def test_a_call_that_is_silent_is_left_with_its_channel_though_its_connection_lives(
+    server: FaultServer,
+) -> None:
+    server.script = iter([Fault(is_silent=True)])
+    with CuttingProxy(server.address) as proxy, bundles(proxy.address, PATIENT) as worker:
+        began = time.monotonic()
+        assert worker.run(ELEMENTS) == []
+        assert TIMEOUT_SECONDS <= time.monotonic() - began < 2 * TIMEOUT_SECONDS
+        assert server.counts["calls"] == proxy.connections == 2
+        wait_until(lambda: server.open_calls == 1)
+    assert stored(server) == Counter(IDS)
+
+
+def test_a_silent_call_is_noticed_while_another_makes_progress(server: FaultServer) -> None:
+    """The other one takes what came after the silent one was retired."""
+    server.script = iter([None, Fault(is_silent=True)])
+    with bundles(server.address, PATIENT) as worker, bundles(server.address, PATIENT) as busy:
+        worker.run(ELEMENTS[:1])
+        ended = threading.Event()
+
+        def keep_busy() -> None:
+            number = 1_000
+            while not ended.is_set():
+                busy.run([element(number)])
+                number += 1
+                time.sleep(0.02)
+
+        silent = threading.Thread(target=worker.run, args=(ELEMENTS[1:2],))
+        silent.start()
+        wait_until(lambda: server.counts["requests"] == 2)
+        stream = shared_stream()
+        with stream._changed:
+            stream._retire_call()
+        other = threading.Thread(target=keep_busy)
+        other.start()
+        began = time.monotonic()
+        silent.join(3 * TIMEOUT_SECONDS)
+        assert not silent.is_alive()
+        assert time.monotonic() - began < 1.5 * TIMEOUT_SECONDS
+        ended.set()
+        other.join()
+    assert stored(server)["claim-1"] == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(is_garbled=True),
+        Fault(INVALID, is_garbled=True),
+        Fault(INVALID, ends_call=True, is_garbled=True),
+        Fault(code_pb2.UNAVAILABLE, ends_call=True, is_garbled=True),
+    ],
+)
+def test_an_answer_that_cannot_be_read_ends_its_call_and_is_counted(
+    server: FaultServer, fault: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.script = iter([None, fault, None, fault])
+    with bundles(server.address) as worker:
+        worker.fn.start_bundle()
+        tally = worker.fn._tally
+        flushed: Counter[str] = Counter()
+        tally.flush = lambda: flushed.update(tally)  # type: ignore[method-assign]
+        assert worker.run(ELEMENTS) == []
+        assert server.faults[fault] == 2
+        assert flushed["append_retries_unreadable_answer"] >= 2
+        assert len(readers()) == 1
+    assert stored(server).keys() == set(IDS)
+    assert "UNREADABLE_ANSWER" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_whatever_reading_an_answer_raises_the_append_gets_its_answer(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pipeline.sinks.bigquery.append.stream.answer_of",
+        lambda *_: (_ for _ in ()).throw(MemoryError),
+    )
+    limits = replace(PATIENT, budget_seconds=0.2)
+    with bundles(server.address, limits) as worker:
+        with pytest.raises(AppendFailed, match="UNREADABLE_ANSWER"):
+            worker.run(ELEMENTS[:1])
+        assert shared_stream().in_flight_bytes == 0
+
+
+def test_an_append_that_could_not_be_sent_leaves_nothing_behind(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bundles(server.address) as worker:
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                "pipeline.sinks.bigquery.append.call.user_agent",
+                lambda: (_ for _ in ()).throw(OSError),
+            )
+            with pytest.raises(OSError):
+                worker.run(ELEMENTS[:1])
+        assert worker.run(ELEMENTS) == []
+    assert stored(server) == Counter(IDS)
+
+
+PERSISTENT = {
+    "closes without an answer": Fault(drops=True),
+    "says nothing": Fault(is_empty=True),
+    "cannot be read": Fault(is_garbled=True),
+    "ends without a reason": Fault(code_pb2.UNKNOWN, ends_call=True),
+    "an error without a code": Fault(code_pb2.UNKNOWN),
+    "lacks columns": Fault(INVALID, storage_code=7),
+}
+
+
+@pytest.mark.parametrize("name", PERSISTENT)
+def test_every_way_to_a_retry_counts_a_try_and_waits(
+    server: FaultServer, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.script = repeat(PERSISTENT[name])
+    limits = replace(LIMITS, first_backoff_seconds=0.25, max_backoff_seconds=30, budget_seconds=60)
+    slept: list[float] = []
+
+    class Enough(Exception):
+        pass
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 6:
+            raise Enough
+
+    with bundles(server.address, limits) as worker:
+        worker.fn.start_bundle()
+        worker.fn._delivery._sleep = sleep
+        worker.fn.process(ELEMENTS[0])
+        with pytest.raises(Enough):
+            worker.fn.finish_bundle()
+    assert server.counts["requests"] == 6
+    assert [bound for n, bound in enumerate(slept) if bound > 0.25 * 2**n] == []
+    assert "are tried again" in caplog.text
+    assert not server.tables[STREAM].rows
+
+
+def test_an_answer_counts_only_if_it_says_that_rows_were_stored(server: FaultServer) -> None:
+    server.script = iter([Fault(is_empty=True), None, Fault(is_empty=True)])
+    with bundles(server.address) as worker:
+        assert worker.run(ELEMENTS) == []
+    assert stored(server).keys() == set(IDS)
+
+
+def test_more_answers_than_requests_end_the_call_when_it_is_done(server: FaultServer) -> None:
+    server.script = iter([None, Fault(is_doubled=True)])
+    server.latency_seconds = 0.05
+    with bundles(server.address) as worker:
+        assert worker.run(ELEMENTS) == []
+        wait_until(lambda: not server.open_calls)
+        assert worker.run(ELEMENTS[:1]) == []
+        assert server.counts["calls"] == 2
+    assert stored(server).keys() == set(IDS)
+
+
+def test_a_call_that_is_closed_while_answers_are_shifted_is_read_to_its_end(
+    server: FaultServer,
+) -> None:
+    server.script = iter([Fault(is_doubled=True)])
+    server.latency_seconds = 0.2
+    with bundles(server.address) as worker:
+        assert worker.run(ELEMENTS[:130]) == []
+    assert stored(server).keys() == set(IDS[:130])
+
+
+def test_an_answer_to_a_request_that_was_not_sent_is_no_answer(server: FaultServer) -> None:
+    with bundles(server.address) as worker:
+        worker.run(ELEMENTS[:1])
+        [call] = shared_stream()._calls
+        call.answers += 1  # as if one had come too many, unnoticed
+        assert worker.run(ELEMENTS[1:]) == []
+    assert stored(server).keys() == set(IDS)
+    assert server.counts["calls"] == 2

@@ -11,8 +11,11 @@ from pipeline.claims.history import histories
 from pipeline.claims.judgement import Judgement, RuleColumns
 from pipeline.claims.message import Message
 from pipeline.claims.records import as_columns_take_them
-from pipeline.claims.storable import decimal_text, json_column
+from pipeline.claims.storable import NumbersAsText, decimal_text, json_column
 from pipeline.claims.validate import ADDITIONAL_FIELDS
+
+NUMBER_AS_TEXT = "number_as_text"
+"""The quality issue of a claim with a number that a JSON column cannot hold to the digit."""
 
 
 class ClaimRows:
@@ -58,7 +61,9 @@ class ClaimRows:
         """
         values = zip(*map(self._values_of, claims), strict=True)
         columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=True))
-        columns |= self._judgement_now().columns(columns)
+        judgement = self._judgement_now()
+        fired = judgement.fired(columns)
+        columns |= judgement.columns(fired)
         originals, published = histories(messages)
         columns["message_id"] = [message.message_id for message in messages]
         columns["original_message_id"] = originals
@@ -73,7 +78,21 @@ class ClaimRows:
                 columns[name] = [as_columns_take_them(each, numerics) for each in columns[name]]
         for name in self._objects:
             columns[name] = list(map(json_column, columns[name]))
+        self._note_numbers_as_text(columns)
+        judgement.count(fired)
         return Rows(columns)
+
+    def _note_numbers_as_text(self, columns: dict[str, Sequence[Any]]) -> None:
+        """Add a quality issue where digits of a JSON column are kept as text."""
+        for name in (ADDITIONAL_FIELDS, *self._objects):
+            values = columns[name]
+            if {list, NumbersAsText}.isdisjoint(map(type, values)):
+                continue
+            columns["quality_issues"] = [
+                (*issues, NUMBER_AS_TEXT) if _has_numbers_as_text(value) else issues
+                for issues, value in zip(columns["quality_issues"], values, strict=True)
+            ]
+            columns[name] = [_plain(value) for value in values]
 
     def take_rule_counts(self) -> list[tuple[RuleColumns, int]]:
         """What the rules filled in, and in how many rows, since the last call."""
@@ -86,3 +105,14 @@ class ClaimRows:
             self._counted += self._judgement.take_counts()
             self._judgement = Judgement(basis, self._threshold)
         return self._judgement
+
+
+def _plain(value: Any) -> Any:
+    """The same texts, as other libraries take them."""
+    return list(map(str, value)) if type(value) is list else value and str(value)
+
+
+def _has_numbers_as_text(value: Any) -> bool:
+    if type(value) is list:
+        return NumbersAsText in map(type, value)
+    return type(value) is NumbersAsText

@@ -85,11 +85,13 @@ class Parse(Stage):
 
     def __init__(self, contract: Contract) -> None:
         self._exact = contract.exact_fields
+        self._doubles = contract.double_fields
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[Message]) -> Decided:
         """The fields of each message."""
         return Decided.of(
-            messages, [json_documents.decode(each.data, self._exact) for each in subjects]
+            messages,
+            [json_documents.decode(each.data, self._exact, self._doubles) for each in subjects],
         )
 
 

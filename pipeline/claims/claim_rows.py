@@ -63,7 +63,9 @@ class ClaimRows:
         values = zip(*map(self._values_of, claims), strict=True)
         columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=True))
         columns |= with_ages(columns)
-        columns |= self._judgement_now().columns(columns)
+        judgement = self._judgement_now()
+        fired = judgement.fired(columns)
+        columns |= judgement.columns(fired)
         originals, published = histories(messages)
         columns["message_id"] = [message.message_id for message in messages]
         columns["original_message_id"] = originals
@@ -79,6 +81,7 @@ class ClaimRows:
         for name in self._objects:
             columns[name] = list(map(json_column, columns[name]))
         self._note_numbers_as_text(columns)
+        judgement.count(fired)
         return Rows(columns)
 
     def _note_numbers_as_text(self, columns: dict[str, Sequence[Any]]) -> None:

@@ -26,6 +26,14 @@ class RuleColumns(NamedTuple):
     """One text for each reason; None where it differs from claim to claim."""
 
 
+class Fired(NamedTuple):
+    """Claims with their signals, and what fired on them."""
+
+    facts: Columns
+    rules: list[int]
+    """A bit mask for each claim."""
+
+
 class Judgement:
     """Judges claims by one basis."""
 
@@ -44,12 +52,14 @@ class Judgement:
         self._rule_columns = Memory(self._rule_columns_of, _REMEMBERED, always_fits).__getitem__
         self._fired: Counter[int] = Counter()
 
-    def columns(self, claims: Columns) -> dict[str, Sequence[Any]]:
-        """What the rules and signals say of each claim."""
+    def fired(self, claims: Columns) -> Fired:
+        """The signals of claims, and the rules that fire on each."""
         facts = self._facts.of(claims)
-        fired = self._scorer.fired(facts)
-        self._fired.update(fired)
-        filled = list(map(self._rule_columns, fired))
+        return Fired(facts, self._scorer.fired(facts))
+
+    def columns(self, fired: Fired) -> dict[str, Sequence[Any]]:
+        """What the rules and signals say of each claim."""
+        facts, filled = fired.facts, list(map(self._rule_columns, fired.rules))
         columns: dict[str, Sequence[Any]] = dict(
             zip(RuleColumns._fields, zip(*filled, strict=True), strict=True)
         )
@@ -65,6 +75,10 @@ class Judgement:
         columns["rules_version"] = [self.basis.rules.version] * size
         columns["reference_versions"] = [self.basis.versions] * size
         return columns
+
+    def count(self, fired: Fired) -> None:
+        """Count these claims, once their rows are made."""
+        self._fired.update(fired.rules)
 
     def take_counts(self) -> list[tuple[RuleColumns, int]]:
         """What the rules filled in, and in how many rows, since the last call."""

@@ -130,7 +130,7 @@ def test_condition_with_a_reference_sees_what_it_refers_to() -> None:
             },
         }
     ]
-    scorer = Scorer(check_rules(json.dumps(rules), CONTRACT))
+    scorer = Scorer(check_rules(json.dumps(rules), CONTRACT), Facts({}))
     facts = {"claim_amount": (4, 6, 4), "patient_age": (4, 4, 6)}
     assert scorer.fired(facts) == [1, 0, 0]
 

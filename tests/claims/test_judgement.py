@@ -30,7 +30,8 @@ def rules_of(*whens: Any) -> Rules:
 def judged(rules: Rules, *claims: dict[str, Any], **lookups: Any) -> dict[str, list[Any]]:
     valid = [outcome_of(VALIDATE, CLEAN | claim) for claim in claims]
     judgement = Judgement(Basis(rules, lookups), 0.5)
-    columns = judgement.columns({name: [each[name] for each in valid] for name in CONTRACT.blank})
+    fired = judgement.fired({name: [each[name] for each in valid] for name in CONTRACT.blank})
+    columns = judgement.columns(fired)
     return {name: list(map(_plain, values)) for name, values in columns.items()}
 
 

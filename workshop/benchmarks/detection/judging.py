@@ -57,7 +57,8 @@ def judge(
         for start in range(0, len(period), _BATCH):
             batch = period[start : start + _BATCH]
             names = set().union(*batch)
-            columns = judgement.columns({n: [each.get(n) for each in batch] for n in names})
+            fired = judgement.fired({n: [each.get(n) for each in batch] for n in names})
+            columns = judgement.columns(fired)
             judged.scores.extend(columns["fraud_risk_score"])
             judged.flags.extend(columns["high_risk_flag"])
             judged.reasons.extend(columns["risk_reasons"])

@@ -18,6 +18,7 @@ from pipeline.privacy.stages import (
     PseudonymousParse,
     PseudonymousValidate,
 )
+from pipeline.reference.watch import ReferenceFiles, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Settings:
     pseudonymisation: Pseudonymisation | None = None
     input_format: str = "JSON"
     claim_map: ClaimMap | None = None
+    reference_files: ReferenceFiles = ReferenceFiles()
 
     @property
     def map_version(self) -> str | None:
@@ -72,8 +74,9 @@ class Settings:
         return PseudonymousValidate(validate, named) if named else validate
 
     def enrich(self, clock: Clock) -> Stage:
-        """The third stage, with compiled rules."""
-        given = (self.contract, self.rules, self.high_risk_threshold, self.pipeline_version, clock)
+        """The third stage, with compiled rules, and the reference files as they are now."""
+        basis = shared(self.reference_files, self.rules, self.contract)
+        given = (self.contract, basis, self.high_risk_threshold, self.pipeline_version, clock)
         named = self._named_fields()
         if named:
             return PseudonymousEnrich(*given, named, self.map_version)

@@ -61,8 +61,10 @@ def _fhir(claims: Iterable[Claim]) -> Iterator[bytes]:
         item = {
             "sequence": 1,
             "productOrService": {"coding": [{"code": procedure}]},
-            "servicedDate": claim["service_date"],
-            "locationCodeableConcept": {"coding": [{"code": claim.get("place_of_service")}]},
+            "servicedDate": claim["service_date"] or "2026-01-01",
+            "locationCodeableConcept": {
+                "coding": [{"code": claim.get("place_of_service") or "11"}]
+            },
             "quantity": {"value": 1},
             "net": {"value": amount, "currency": "USD"},
         }
@@ -77,7 +79,7 @@ def _fhir(claims: Iterable[Claim]) -> Iterator[bytes]:
                     },
                     "use": "claim",
                     "patient": {"reference": f"Patient/{claim['patient_id']}"},
-                    "created": claim["submission_date"],
+                    "created": claim["submission_date"] or "2026-01-01",
                     "insurer": {"reference": "Organization/2"},
                     "provider": {
                         "identifier": {

@@ -17,7 +17,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	$(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench image test-image sbom licences lint lock pin clean chaos soak fuzz graph
+.PHONY: help setup demo test bench image test-image engines sbom licences lint lock pin clean chaos soak fuzz graph
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,11 @@ test-image: setup ## run the tests of the image alone (ARGS as for test)
 
 sbom: setup image ## list the packages of the image, CycloneDX, in build/sbom.cdx.json
 	@tests/whole/image/sbom.sh $(IMAGE)
+
+engines: setup ## kill one of two workers on a million claims; cost on Prism (ENGINES_CLAIMS=)
+	@ENGINES_CLAIMS=$(or $(ENGINES_CLAIMS),1000000) $(BIN)/pytest \
+		tests/whole/image/test_two_workers.py -s $(ARGS)
+	@$(BIN)/python -m workshop.benchmarks.on_prism "$$(tests/whole/image/beam.sh prism)"
 
 chaos: setup ## break things while claims stream, 20 seeds, an hour (CHAOS_SEEDS=20)
 	@CHAOS_SEEDS=$(or $(CHAOS_SEEDS),20) CHAOS_MESSAGES=1000 CHAOS_FAULTS=8 CHAOS_ROWS=20000 \

@@ -43,6 +43,15 @@ fail() {
     exit 1
 }
 
+# The flag that an unknown one resembles, where there is one.
+meant() {
+    python3 - "$1" "${flags[@]}" <<'END' 2>/dev/null || printf ' (see --help)'
+import difflib, sys
+print("; did you mean " + difflib.get_close_matches(sys.argv[1].lower(), sys.argv[2:], 1)[0] + "?")
+END
+}
+flags=(--project --region --repository --bucket --tag --cloud-build --image --force --dry-run --help)
+
 project=${PROJECT:-} region=${REGION:-us-central1} repository=${REPOSITORY:-claims}
 bucket=${BUCKET:-} tag=${TAG:-} image='' builder=docker force='' dry_run='' changed=''
 
@@ -61,7 +70,7 @@ while (($#)); do
         --force) force=1 ;;
         --dry-run) dry_run=1 ;;
         -h | --help) usage && exit ;;
-        *) wrong "unknown argument: $1 (see --help)" ;;
+        *) wrong "unknown argument: $1$(meant "${1%%=*}")" ;;
     esac
     shift
 done

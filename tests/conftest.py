@@ -62,7 +62,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if IN_CONTAINERS or IMAGE_TESTS in item.path.parents:
+        in_docker = IN_CONTAINERS or IMAGE_TESTS in item.path.parents
+        if in_docker and not item.get_closest_marker("timeout"):
             # Fixtures build images, with a time limit of their own.
             item.add_marker(pytest.mark.timeout(120, func_only=True))
 

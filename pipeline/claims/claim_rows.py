@@ -13,11 +13,13 @@ from pipeline.claims.message import Message
 from pipeline.claims.records import as_columns_take_them
 from pipeline.claims.score import Rules, Scorer
 from pipeline.claims.signals.claim import with_features
-from pipeline.claims.storable import decimal_text, json_column
+from pipeline.claims.storable import NumbersAsText, decimal_text, json_column
 from pipeline.claims.validate import ADDITIONAL_FIELDS
 
 _REMEMBERED = 4_096
 """Sets of rules that fire together, whose columns are kept."""
+NUMBER_AS_TEXT = "number_as_text"
+"""The quality issue of a claim with a number that a JSON column cannot hold to the digit."""
 
 
 class RuleColumns(NamedTuple):
@@ -92,8 +94,21 @@ class ClaimRows:
                 columns[name] = [as_columns_take_them(each, numerics) for each in columns[name]]
         for name in self._objects:
             columns[name] = list(map(json_column, columns[name]))
+        self._note_numbers_as_text(columns)
         self._fired.update(fired)
         return Rows(columns)
+
+    def _note_numbers_as_text(self, columns: dict[str, Sequence[Any]]) -> None:
+        """Add a quality issue where digits of a JSON column are kept as text."""
+        for name in (ADDITIONAL_FIELDS, *self._objects):
+            values = columns[name]
+            if {list, NumbersAsText}.isdisjoint(map(type, values)):
+                continue
+            columns["quality_issues"] = [
+                (*issues, NUMBER_AS_TEXT) if _has_numbers_as_text(value) else issues
+                for issues, value in zip(columns["quality_issues"], values, strict=True)
+            ]
+            columns[name] = [_plain(value) for value in values]
 
     def take_rule_counts(self) -> list[tuple[RuleColumns, int]]:
         """What the rules filled in, and in how many rows, since the last call."""
@@ -104,3 +119,14 @@ class ClaimRows:
     def _rule_columns_of(self, fired: int) -> RuleColumns:
         score, reasons, issues = self._scorer.assessment(fired)
         return RuleColumns(score, score > self._threshold, reasons, issues)
+
+
+def _plain(value: Any) -> Any:
+    """The same texts, as other libraries take them."""
+    return list(map(str, value)) if type(value) is list else value and str(value)
+
+
+def _has_numbers_as_text(value: Any) -> bool:
+    if type(value) is list:
+        return NumbersAsText in map(type, value)
+    return type(value) is NumbersAsText

@@ -202,6 +202,11 @@ class Contract(Fields):
         return self.names("NUMERIC", "BIGNUMERIC", "INTEGER")
 
     @property
+    def double_fields(self) -> frozenset[str]:
+        """The fields in which no digits beyond a double count, or are looked after elsewhere."""
+        return frozenset(self.properties).difference(self.names("JSON"))
+
+    @property
     def canonical_document(self) -> dict[str, Any]:
         """The JSON Schema that normalised claims obey."""
         return {**self.document, "properties": _canonical_properties(self.properties)}

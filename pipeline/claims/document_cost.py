@@ -43,7 +43,9 @@ def check_patterns(schema: Any, prefix: str = "") -> None:
         try:
             is_match = jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid
         except ValueError:
-            raise DocumentError(place, "not a regular expression of ECMA-262") from None
+            raise DocumentError(
+                place, "not a regular expression of ECMA-262, or too large"
+            ) from None
         letters = sorted({*re.findall(r"[\w .,-]", pattern), "a", "1", " "})
         for letter in letters[:_LETTERS_TRIED]:
             _time(is_match, (letter * size + "\n!" for size in _SIZES), place)

@@ -5,6 +5,7 @@ or nesting without end is a slip that a lenient reader would settle in silence.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from math import isfinite
@@ -15,6 +16,7 @@ MAX_LEVELS = 64
 MAX_BYTES = 1_000_000
 """Of a document, which each step of a job carries; Dataflow takes 20 MB for a whole job."""
 _SHOWN_STEPS = 6
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class DocumentError(ValueError):
@@ -82,6 +84,9 @@ def _check(document: Any) -> None:
             raise DocumentError(place_of((*path, value.key)), "the key stands twice")
         if isinstance(value, float | Decimal) and not isfinite(float(value)):
             raise DocumentError(place_of(path), "not a number that JSON and a double can hold")
+        for text in (value, *path[-1:]):
+            if isinstance(text, str) and _SURROGATE.search(text):
+                raise DocumentError(place_of(path[:-1]), "half of a surrogate pair is no text")
         inner: Iterable[tuple[str | int, Any]] = ()
         if isinstance(value, dict):
             inner = value.items()

@@ -83,6 +83,8 @@ def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
     _check_schema(contract.document)
     if contract.document.get("type") != "object":
         raise DocumentError("type", "must be object")
+    if not isinstance(contract.document.get("x-version", ""), str | int | float):
+        raise DocumentError("x-version", "a text is needed")
     _check_core(contract)
     _check_fields(contract, (*reserved, *FEATURES), contract.document.get("required", ()))
     for name, fields in contract.records.items():

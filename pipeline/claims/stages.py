@@ -89,10 +89,13 @@ class Parse(Stage):
 
     def __init__(self, contract: Contract) -> None:
         self._exact = contract.exact_fields
+        self._doubles = contract.double_fields
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[Message]) -> Decided:
         """The fields of each message."""
-        outcomes = [json_documents.decode(each.data, self._exact) for each in subjects]
+        outcomes = [
+            json_documents.decode(each.data, self._exact, self._doubles) for each in subjects
+        ]
         if Rejection in map(type, outcomes):
             outcomes = [
                 (type(outcome) is Rejection and x12_resemblance(each.data, self.name)) or outcome

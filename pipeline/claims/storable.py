@@ -118,18 +118,32 @@ def decimal_text(value: float | int | Decimal | None) -> str | None:
     return format(Decimal(text), "f") if "e" in text or "E" in text else text
 
 
+class NumbersAsText(str):
+    """JSON in which numbers became texts, because a JSON column would have rounded them."""
+
+
 def json_text(value: Any) -> str:
-    """A value as JSON, numbers as doubles.
+    """A value as JSON; `NumbersAsText` where a number would have lost digits as a number.
 
     Raises:
         RecursionError: it is nested more than `MAX_JSON_LEVELS` deep.
     """
+    as_text = False
+
+    def digits(number: Any) -> str:
+        nonlocal as_text
+        if not isinstance(number, Decimal):
+            raise TypeError
+        as_text = True
+        return str(number)
+
     try:
-        return orjson.dumps(value, default=float).decode()
+        text = orjson.dumps(value, default=digits).decode()
     except orjson.JSONEncodeError:  # from 255 levels on
         if _is_too_deep(value):
             raise RecursionError from None
-        return json.dumps(value, default=float, ensure_ascii=False)
+        text = json.dumps(value, default=digits, ensure_ascii=False)
+    return NumbersAsText(text) if as_text else text
 
 
 def json_column(value: Any) -> Any:

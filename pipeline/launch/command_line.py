@@ -62,7 +62,10 @@ def refuse_unknown(arguments: Sequence[str]) -> None:
     if "--" in arguments:
         raise ParameterError("--", "ends the flags: leave it out")
     parser = _Parser()
-    _, unknown = parser.parse_known_args(list(arguments))
+    try:
+        _, unknown = parser.parse_known_args(list(arguments))
+    except TypeError as error:  # some options of Beam say no more of a wrong value
+        raise ParameterError("Beam", f"the value of an option cannot be read: {error}") from None
     if unknown:
         raise _unknown(unknown[0], parser.flags)
     names = {parameter.name for parameter in PARAMETERS}

@@ -92,8 +92,8 @@ def settings(launch: Launch) -> Settings:
     try:
         rehearse(made)
     except RehearsalFailed as error:
-        document = launch.claim_schema or launch.rules or "the default schema"
-        raise ParameterError("claim_schema", f"{document}: {error}") from None
+        document = getattr(launch, error.parameter) or "the default document"
+        raise ParameterError(error.parameter, f"{document}: {error}") from None
     return made
 
 

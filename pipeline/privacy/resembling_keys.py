@@ -6,8 +6,7 @@ from itertools import islice
 from typing import Any
 from unicodedata import normalize
 
-import orjson
-
+from pipeline.claims.formats.json_documents import exact_value
 from pipeline.claims.memory import Memory
 
 MAX_ENTRIES = 10_000
@@ -144,4 +143,4 @@ def _folded(text: str) -> str:
 
 def _text(value: Any) -> str:
     """A text, or a number as `additional_fields` spells it."""
-    return str(orjson.loads(value.encode()) if type(value) is Number else value)
+    return str(exact_value(value) if type(value) is Number else value)

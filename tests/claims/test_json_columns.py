@@ -1,6 +1,7 @@
 """Fields of an operator's schema that hold objects: their columns hold JSON text."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pipeline.claims.stages import Enrich, Validate
 from pipeline.claims.storable import MAX_JSON_LEVELS
 from pipeline.claims.tables import claims_table
 from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
-from tests.support.claims.core import CLEAN, CONTRACT, RULES, clock, outcome_of
+from tests.support.claims.core import CLEAN, CONTRACT, RULES, accepted, clock, outcome_of
 
 SERVICE_LINES = {
     "plan": {"description": "Plan.", "type": ["object", "null"]},
@@ -79,3 +80,36 @@ def test_what_is_no_object_is_rejected(fields: dict[str, Any]) -> None:
     verdict = row_of(**fields)
     assert isinstance(verdict, Rejection)
     assert verdict.error_code == "schema_violation"
+
+
+@pytest.mark.parametrize(
+    "number, kept, is_text",
+    [
+        ("-80241446968629135069", "-80241446968629135069", True),
+        ("0.123456789012345678901234", "0.123456789012345678901234", True),
+        ("18446744073709551615", 18446744073709551615, False),
+        ("-9223372036854775808", -9223372036854775808, False),
+        ("18446744073709551616.0", "18446744073709551616.0", True),
+        ("20000000000000000000", 2e19, False),
+        ("1.5", 1.5, False),
+    ],
+)
+@pytest.mark.parametrize("place", ["%s", "[%s]", '{"a": [%s]}'])
+def test_unknown_fields_keep_every_digit(number: str, kept: Any, is_text: bool, place: str):
+    """As a number where a JSON column holds it, else as text, which the row says."""
+    data = json.dumps(CLEAN)[:-1] + f', "u": {place % number}}}'
+    row = accepted(data.encode())
+    assert json.loads(row["additional_fields"])["u"] == json.loads(place % json.dumps(kept))
+    assert ("number_as_text" in row["quality_issues"]) == is_text
+    [encoded] = RowEncoder(claims_table(CONTRACT).columns).encode([row])
+    assert isinstance(encoded, bytes), encoded
+
+
+@pytest.mark.parametrize("field", ["plan", "lines"])
+def test_objects_of_the_schema_keep_every_digit(field: str):
+    given = {"v": Decimal("0.1234567890123456789")}
+    row = row_of(**{field: given if field == "plan" else [{}, given]})
+    assert isinstance(row, dict)
+    text = row["plan"] if field == "plan" else row["lines"][1]
+    assert json.loads(text) == {"v": "0.1234567890123456789"}
+    assert list(row["quality_issues"]).count("number_as_text") == 1

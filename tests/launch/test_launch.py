@@ -187,11 +187,11 @@ BROKEN |= {
 
 def test_what_the_rehearsal_finds_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys):
     def failing(settings: Any) -> None:
-        raise RehearsalFailed("workers cannot run it: why")
+        raise RehearsalFailed("rules", "workers cannot run it: why")
 
     monkeypatch.setattr("pipeline.launch.prepare.rehearse", failing)
     line = refusal(capsys, arguments())
-    assert line == "claims: claim_schema: the default schema: workers cannot run it: why\n"
+    assert line == "claims: rules: the default document: workers cannot run it: why\n"
 
 
 @pytest.mark.usefixtures("closed_port")

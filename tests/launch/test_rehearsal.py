@@ -1,6 +1,8 @@
 """The rehearsal of a launch: what workers could not run is found before anything starts."""
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -61,3 +63,39 @@ def test_rules_that_do_not_compile():
     broken.text = broken.text.replace('"exclusiveMinimum"', '"pattern": "[", "exclusiveMinimum"')
     with pytest.raises(RehearsalFailed, match="^workers cannot run it: "):
         rehearse(settings(rules=broken))
+
+
+def burning(milliseconds: float) -> Callable[[Any], bool]:
+    """A condition that takes so much of the processor."""
+
+    def condition(claim: Any) -> bool:
+        end = time.thread_time() + milliseconds / 1000
+        while time.thread_time() < end:
+            pass
+        return False
+
+    return condition
+
+
+@pytest.mark.parametrize("milliseconds, is_warned, is_refused", [(0, 0, 0), (3, 1, 0), (12, 1, 1)])
+def test_a_rule_that_takes_long(
+    milliseconds: float, is_warned: int, is_refused: int, monkeypatch: pytest.MonkeyPatch, caplog
+):
+    monkeypatch.setattr(
+        "pipeline.launch.rehearsal.condition_of",
+        lambda rule: burning(milliseconds if rule.id == "high_amount" else 0),
+    )
+    if is_refused:
+        with pytest.raises(RehearsalFailed, match="^the rule high_amount: one claim takes .* ms"):
+            rehearse(settings())
+        return
+    rehearse(settings())
+    assert ("rules: the rule high_amount: one claim takes" in caplog.text) == bool(is_warned)
+
+
+def test_a_schema_that_takes_long(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pipeline.launch.rehearsal.WARN_MILLISECONDS", 0.0)
+    monkeypatch.setattr("pipeline.launch.rehearsal.MAX_MILLISECONDS", 0.0)
+    with pytest.raises(RehearsalFailed, match="^one claim takes .* ms of CPU$") as caught:
+        rehearse(settings())
+    assert caught.value.parameter == "claim_schema"

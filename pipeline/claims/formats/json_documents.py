@@ -6,6 +6,7 @@ so that what it cannot tell apart is looked at again, exactly and slower, by the
 
 import codecs
 import json
+import re
 from collections.abc import Collection
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -43,6 +44,10 @@ _EXACT_TOKEN = 17
 
 Any decimal number of at most 15 digits survives the way through a double.
 """
+_ROUNDED = {float, list, dict}
+"""Types of what may hold a number that a double rounded."""
+_LONG_NUMBER = re.compile(rb"[0-9.]{16}|[0-9][eE][+-]?[0-9]{3}")
+"""Without a match no number has more than 15 digits, or an exponent that a double may lack."""
 
 
 def rejection(code: str) -> Rejection:
@@ -50,11 +55,14 @@ def rejection(code: str) -> Rejection:
     return Rejection(STAGE, code, ERRORS.get(code) or unreadable.ERRORS[code])
 
 
-def decode(data: bytes, exact: Collection[str]) -> dict[str, Any] | Rejection:
+def decode(
+    data: bytes, exact: Collection[str], doubles: frozenset[str] | None = None
+) -> dict[str, Any] | Rejection:
     """The fields of one message.
 
     `exact` names the fields whose numbers must keep every digit: what a double cannot hold
-    comes back as a `Decimal`, never rounded. A UTF-8 byte order mark is passed over.
+    comes back as a `Decimal`, never rounded. So it does in all fields that are not in `doubles`,
+    at any depth, where that is given. A UTF-8 byte order mark is passed over.
     """
     try:
         fields = orjson.loads(data)
@@ -62,7 +70,7 @@ def decode(data: bytes, exact: Collection[str]) -> dict[str, Any] | Rejection:
         if isinstance(data, Unreadable):
             return rejection(data.error_code)
         if data.startswith(codecs.BOM_UTF8) and not data.startswith(2 * codecs.BOM_UTF8):
-            return decode(data[len(codecs.BOM_UTF8) :], exact)
+            return decode(data[len(codecs.BOM_UTF8) :], exact, doubles)
         return rejection(_diagnosis(data, error))
     if type(fields) is not dict:
         return rejection("not_an_object")
@@ -72,6 +80,13 @@ def decode(data: bytes, exact: Collection[str]) -> dict[str, Any] | Rejection:
     # Each key of the text ends in `":`, so that an equal count leaves no room for a second key of
     # the same name; strings with `":` in them and nested objects only cost the slower look.
     if packed.count(b'":') != len(fields):
+        return _decode_exactly(data)
+    if (
+        doubles is not None
+        and not doubles.issuperset(fields)
+        and not _ROUNDED.isdisjoint([type(fields[name]) for name in fields.keys() - doubles])
+        and _LONG_NUMBER.search(packed)
+    ):
         return _decode_exactly(data)
     for name in exact:
         if type(fields.get(name)) is float:
@@ -119,6 +134,11 @@ def _exact_integer(text: str) -> int | float | Decimal:
     """An integer of at most 64 bits as such, as `orjson` has it; a larger one as a number."""
     number = int(text)
     return number if -(1 << 63) <= number < 1 << 64 else exact_number(text)
+
+
+def exact_value(text: str) -> int | float | Decimal:
+    """A number of JSON as `decode` returns it where every digit counts."""
+    return _exact_integer(text) if text.lstrip("-").isdecimal() else exact_number(text)
 
 
 def _refuse(_constant: str) -> None:

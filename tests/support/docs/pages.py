@@ -74,7 +74,7 @@ class Page:
 
 
 def pages(root: Path = ROOT) -> list[Page]:
-    """What people read: README, changelog, docs, results of the benchmark."""
-    found = [root / "README.md", root / "CHANGELOG.md"]
+    """What people read: the pages at the top, docs, results of the benchmark."""
+    found = sorted(root.glob("*.md"))
     found += sorted(root.glob("docs/**/*.md")) + sorted(root.glob("workshop/benchmarks/*.md"))
     return [Page(root, path) for path in found]

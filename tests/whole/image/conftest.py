@@ -1,13 +1,18 @@
 """The image under test."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline.claims.contract import Contract
+from pipeline.claims.tables import claims_table, errors_table
 from sandbox.emulators.local_server import ServerMissing
 from tests.conftest import unavailable
+from tests.support.bigquery.fault_server import FaultServer
 from tests.whole.image import engine
+
+_STREAM = "projects/{}/datasets/{}/tables/{}/streams/_default"
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +31,16 @@ def image(docker_engine: None) -> str:
         return engine.build()
     except ServerMissing as missing:
         unavailable(missing)
+
+
+@pytest.fixture
+def store(dataset: str) -> Iterator[FaultServer]:
+    """A Write API for the tables of this test, which refuses what the service would refuse."""
+    columns = {"claims": claims_table(Contract.default()).columns, "errors": errors_table().columns}
+    with FaultServer() as server:
+        for name in columns:
+            server.create(_STREAM.format(*dataset.split("."), name), columns[name])
+        yield server
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,8 +18,6 @@ import pytest
 from google.cloud import bigquery
 from testcontainers.core.wait_strategies import ExecWaitStrategy
 
-from pipeline.claims.contract import Contract
-from pipeline.claims.tables import claims_table, errors_table
 from pipeline.clients import write_credentials
 from sandbox.emulators.emulators import PROJECT, BigqueryServer
 from tests.support import beam_programs, hostile_corpus
@@ -32,7 +30,6 @@ LABEL = "claims-pipeline.test-worker"
 SECONDS = 90
 POOL_PORT = 50000  # boot's own
 CONNECT = f"import socket; socket.create_connection(('localhost', {POOL_PORT})).close()"
-STREAM = "projects/{}/datasets/{}/tables/{}/streams/_default"
 
 
 class Input(NamedTuple):
@@ -101,16 +98,6 @@ def started(directory: Path) -> list[str]:
 
 def tables(dataset: str) -> list[str]:
     return [f"--output_table={dataset}.claims", f"--error_table={dataset}.errors"]
-
-
-@pytest.fixture
-def store(dataset: str) -> Iterator[FaultServer]:
-    """A Write API for the tables of this test, which refuses what the service would refuse."""
-    columns = {"claims": claims_table(Contract.default()).columns, "errors": errors_table().columns}
-    with FaultServer() as server:
-        for name in columns:
-            server.create(STREAM.format(*dataset.split("."), name), columns[name])
-        yield server
 
 
 def launch(

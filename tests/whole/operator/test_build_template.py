@@ -35,7 +35,10 @@ def test_help_needs_nothing(tmp_path: Path):
 
 
 WRONG = {
-    "unknown flag": (["--nonsense"], "unknown argument: --nonsense"),
+    "unknown flag": (["--nonsense"], "unknown argument: --nonsense (see --help)"),
+    "misspelt flag": (["--projct=x"], "unknown argument: --projct=x; did you mean --project?"),
+    "flag in capitals": (["--TAG", "v1"], "unknown argument: --TAG; did you mean --tag?"),
+    "flag without dashes": (["cloud-build"], "unknown argument: cloud-build; did you mean --clou"),
     "stray word": (["my-project"], "unknown argument: my-project"),
     "no value": (["--project"], "--project needs a value"),
     "flag for a value": (["--project", "--dry-run"], "--project needs a value"),

@@ -5,12 +5,15 @@ a compiler, an engine or a scanner are not.
 """
 
 import json
+import os
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.google.build_config import environment
 from tests.support.google.cloud_build import CloudBuild
@@ -84,6 +87,23 @@ def test_the_build_that_build_template_starts(
     assert build["source"]["storageSource"]["bucket"] == bucket
     without_scripts = [{**step, "script": ""} for step in build["steps"]]
     assert "$" not in json.dumps({**build, "steps": without_scripts})
+
+
+@pytest.mark.parametrize("name", ["-x", "claims --update", "Claims", "claims,_FORCE=1"])
+def test_a_name_that_is_no_job_launches_nothing(name: str, workspace: Path):
+    config = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())
+    (step,) = (step for step in config["steps"] if step["id"] == "launch")
+    script = workspace / "launch.step"
+    script.write_text(step["script"])
+    given = dict.fromkeys(("PROJECT", "REGION", "BUCKET", "TAG", "PARAMETERS"), "x")
+    ended = subprocess.run(
+        ["bash", script],
+        env={"PATH": os.environ["PATH"], **given, "WORKER_ACCOUNT": "", "JOB": name},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == f"_JOB: not the name of a job: {name}\n"
 
 
 def test_the_steps_register_launch_and_update(

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from google.cloud import bigquery
 
 if TYPE_CHECKING:
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+    from google.cloud.storage import Client as StorageClient
 
 EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST"
 _CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
@@ -67,6 +69,14 @@ def secret_manager_client() -> "SecretManagerServiceClient":
         return SecretManagerServiceClient()
     channel = grpc.insecure_channel(host)
     return SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
+
+
+@cache
+def storage_client() -> "StorageClient":
+    """A Cloud Storage client, one a process; Google's own code honours `STORAGE_EMULATOR_HOST`."""
+    from google.cloud.storage import Client
+
+    return Client()
 
 
 def write_credentials(directory: Path) -> Path:

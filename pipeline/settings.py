@@ -9,6 +9,7 @@ from pipeline.claims.stages import Enrich, Parse, Stage, Validate
 from pipeline.privacy.named_fields import NamedFields
 from pipeline.privacy.pseudonymisation import Pseudonymisation
 from pipeline.privacy.stages import PseudonymousEnrich, PseudonymousParse, PseudonymousValidate
+from pipeline.reference.watch import ReferenceFiles, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Settings:
     pipeline_version: str
     error_payload: str = "FULL"
     pseudonymisation: Pseudonymisation | None = None
+    reference_files: ReferenceFiles = ReferenceFiles()
 
     def parse(self) -> Stage:
         """The first stage, which reads the key of the pseudonyms."""
@@ -33,8 +35,9 @@ class Settings:
         return PseudonymousValidate(validate, named) if named else validate
 
     def enrich(self, clock: Clock) -> Stage:
-        """The third stage, with compiled rules."""
-        given = (self.contract, self.rules, self.high_risk_threshold, self.pipeline_version, clock)
+        """The third stage, with compiled rules, and the reference files as they are now."""
+        basis = shared(self.reference_files, self.rules, self.contract)
+        given = (self.contract, basis, self.high_risk_threshold, self.pipeline_version, clock)
         named = self._named_fields()
         return PseudonymousEnrich(*given, named) if named else Enrich(*given)
 

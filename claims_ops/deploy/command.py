@@ -112,7 +112,10 @@ def _check_options(given: Sequence[str]) -> None:
     """
     if not given:
         return
-    from pipeline.launch import command_line, options  # Beam, which takes seconds
+    from pipeline.launch import (
+        command_line,
+        options,  # Beam, which takes seconds
+    )
 
     try:
         command_line.refuse_unknown(given)

@@ -72,7 +72,8 @@ def tiles(measures: Measures) -> list[Tile]:
         Tile(
             "High-risk amount",
             _dollars(claims["high_risk_amount"]),
-            f"{share(claims['high_risk_amount'], amount)} of {_dollars(amount)}",
+            f"{share(claims['high_risk_amount'], amount)} of {_dollars(amount)}"
+            + (", replaced and voided claims left out" if claims["is_current"] else ""),
             "risk",
         ),
         Tile(

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.claims import validate
+from pipeline.claims.basis import BasisSource
 from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.clock import Clock, milliseconds_between
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats import json_documents
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.score import Rules
 from pipeline.claims.validate import ClaimValidator
 
 
@@ -116,13 +116,14 @@ class Enrich(Stage):
     def __init__(
         self,
         contract: Contract,
-        rules: Rules,
+        basis: BasisSource,
         high_risk_threshold: float,
         pipeline_version: str,
         clock: Clock,
     ) -> None:
         """Claims with a score above the threshold, 0 to 1, are flagged."""
-        self._rows = ClaimRows(contract, rules, high_risk_threshold, pipeline_version)
+        self._rows = ClaimRows(contract, basis, high_risk_threshold, pipeline_version)
+        self._basis = basis
         self._clock = clock
         self._last_row: Mapping[str, Any] | None = None
 
@@ -133,8 +134,8 @@ class Enrich(Stage):
         return Decided(messages, rows)
 
     def take_metrics(self) -> Metrics:
-        """How often each rule fired, and the lag of one claim."""
-        counts: Counter[str] = Counter()
+        """How often each rule fired, what happened to reference files, the lag of one claim."""
+        counts = Counter(self._basis.take_counts())
         for columns, claims in self._rows.take_rule_counts():
             counts["accepted"] += claims
             counts["high_risk"] += claims * columns.high_risk_flag

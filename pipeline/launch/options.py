@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.claims.signals.table import SOURCES as SOURCES_OF_SIGNALS
 from pipeline.claims.tables import PROJECT_PATTERN, TABLE_PATTERN
 from pipeline.launch.parameter import Choice, Parameter, as_text
 
@@ -206,7 +207,8 @@ class Launch:
     )
     rules: str | None = _parameter(
         "Rules document",
-        "gs:// file with the risk and quality rules. Without it, those of the template apply.",
+        "gs:// file with the risk and quality rules. Without it, those of the template apply."
+        " Workers read it again when it changes.",
         "Scoring",
         "GCS_READ_FILE",
         or_local=True,
@@ -220,6 +222,61 @@ class Launch:
         or_local=True,
         example="gs://my-bucket/claim.schema.json",
     )
+    excluded_providers: str | None = _parameter(
+        "Excluded providers",
+        "gs:// file with the providers excluded from federal programs, as the OIG publishes it"
+        " (LEIE, UPDATED.csv), matched by NPI. Workers read it again when it changes.",
+        "Signals",
+        "GCS_READ_FILE",
+        or_local=True,
+        example="gs://my-bucket/reference/UPDATED.csv",
+    )
+    mue_table: str | None = _parameter(
+        "Medically unlikely edits",
+        "gs:// file with the most units of each procedure, as CMS publishes it (NCCI MUE, CSV)."
+        " Workers read it again when it changes.",
+        "Signals",
+        "GCS_READ_FILE",
+        or_local=True,
+        example="gs://my-bucket/reference/MCR_MUE_PractitionerServices.csv",
+    )
+    ptp_edits: str | None = _parameter(
+        "Procedure-to-procedure edits",
+        "gs:// file, or pattern for its parts, with the procedures that may not be billed together,"
+        " as CMS publishes it (NCCI PTP, text). Workers read it again when it changes.",
+        "Signals",
+        "GCS_READ_FILE",
+        or_local=True,
+        example="gs://my-bucket/reference/ccipra-*.txt",
+    )
+    provider_profile: str | None = _parameter(
+        "Provider profiles",
+        "gs:// file, or pattern for its parts, with the profile of each provider, as claims"
+        " profiles and its scheduled query write it. Workers read it again when it changes.",
+        "Signals",
+        "GCS_READ_FILE",
+        or_local=True,
+        example="gs://my-bucket/reference/provider_profile-*.csv",
+    )
+    claim_percentiles: str | None = _parameter(
+        "Percentiles of amounts",
+        "gs:// file, or pattern for its parts, with the percentiles of claim amounts, as claims"
+        " profiles and its scheduled query write it. Workers read it again when it changes.",
+        "Signals",
+        "GCS_READ_FILE",
+        or_local=True,
+        example="gs://my-bucket/reference/claim_percentiles-*.csv",
+    )
+    reference_refresh_minutes: float = _parameter(
+        "Minutes between two looks at the files",
+        "Minutes after which workers look whether the rules and the files of signals have changed;"
+        " 0 reads them once.",
+        "Signals",
+        "NUMBER",
+        example="5",
+        default=10.0,
+        regex=r"^[0-9]{1,4}(?:\.[0-9]{1,3})?$",
+    )
     bigquery_storage_endpoint: str | None = _parameter(
         "BigQuery Storage endpoint",
         "Host of the BigQuery Storage API, for a private endpoint: https://host, https://host:port"
@@ -230,6 +287,12 @@ class Launch:
         regex=r"^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?|[A-Za-z0-9.-]+:[0-9]{1,5})$",
         hidden=True,
     )
+
+    @property
+    def reference_files(self) -> tuple[tuple[str, str], ...]:
+        """The files that workers read again, by parameter."""
+        named = ((name, getattr(self, name)) for name in ("rules", *SOURCES_OF_SIGNALS))
+        return tuple((name, path) for name, path in named if path)
 
     @property
     def streaming(self) -> bool:

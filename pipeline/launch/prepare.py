@@ -1,6 +1,7 @@
 """From the checked parameters to the parts of the graph: settings, tables, source and sinks."""
 
 import logging
+from dataclasses import replace
 from importlib.metadata import version
 
 import apache_beam as beam
@@ -10,16 +11,19 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from google.auth.exceptions import GoogleAuthError
 
 from pipeline import clients, graph
-from pipeline.claims.contract import default_contract_text
+from pipeline.claims.contract import Contract, default_contract_text
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.score import default_rules_text
+from pipeline.claims.signals.published_table import InvalidReference
 from pipeline.claims.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
 from pipeline.graph import Sinks
 from pipeline.launch.options import Launch, ParameterError
 from pipeline.launch.rehearsal import RehearsalFailed, rehearse
 from pipeline.privacy import pseudonymisation
 from pipeline.privacy.pseudonymisation import KeyUnusable
+from pipeline.reference.files import FileUnusable, look
+from pipeline.reference.watch import RULES, ReferenceFiles, load, source_of
 from pipeline.settings import Settings
 from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.sinks.bigquery.streaming_insert import StreamingInsert
@@ -82,13 +86,26 @@ def settings(launch: Launch) -> Settings:
         PIPELINE_VERSION,
         launch.error_payload,
         pseudonymised,
+        _reference_files(launch, contract),
     )
     try:
-        rehearse(made)
+        rehearse(replace(made, reference_files=ReferenceFiles()))  # which were read just now
     except RehearsalFailed as error:
         document = getattr(launch, error.parameter) or "the default document"
         raise ParameterError(error.parameter, f"{document}: {error}") from None
     return made
+
+
+def _reference_files(launch: Launch, contract: Contract) -> ReferenceFiles:
+    """The files that workers will read again, each of which can be used now."""
+    for parameter, path in launch.reference_files:
+        if parameter == RULES:
+            continue  # it was read above
+        try:
+            load(look(path), source_of(parameter, contract))
+        except (FileUnusable, InvalidReference) as error:
+            raise ParameterError(parameter, f"{path}: {error}") from None
+    return ReferenceFiles(launch.reference_files, launch.reference_refresh_minutes)
 
 
 def targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]]:

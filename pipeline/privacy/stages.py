@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from pipeline.claims.basis import BasisSource
 from pipeline.claims.clock import Clock
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
-from pipeline.claims.score import Rules
 from pipeline.claims.stages import Decided, Enrich, Metrics, Stage, decide
+from pipeline.privacy.basis import OfOriginals, OfReplays
 from pipeline.privacy.named_fields import NamedFields
-from pipeline.privacy.pseudonymous_rows import rules_into, without
 
 
 class PseudonymousParse(Stage):
@@ -60,19 +60,16 @@ class PseudonymousEnrich(Stage):
     def __init__(
         self,
         contract: Contract,
-        rules: Rules,
+        basis: BasisSource,
         high_risk_threshold: float,
         pipeline_version: str,
         clock: Clock,
         named: NamedFields,
     ) -> None:
-        unfit = rules_into(rules, named.names)
-        self._looked_into = sorted(frozenset[str]().union(*unfit.values()))
-        fit, rest = without(rules, unfit), (high_risk_threshold, pipeline_version, clock)
-        self._originals, self._replays = (
-            Enrich(contract, rules, *rest),
-            Enrich(contract, fit, *rest),
-        )
+        rest = (high_risk_threshold, pipeline_version, clock)
+        self._of_replays = OfReplays(basis, named.names)
+        self._originals = Enrich(contract, OfOriginals(basis, named), *rest)
+        self._replays = Enrich(contract, self._of_replays, *rest)
         self._named = named
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[dict[str, Any]]) -> Decided:
@@ -97,4 +94,5 @@ class PseudonymousEnrich(Stage):
 
     def _is_unfit(self, claim: Mapping[str, Any]) -> bool:
         """Whether a rule would look into a pseudonym."""
-        return any(self._named.is_pseudonym(name, claim[name]) for name in self._looked_into)
+        looked_into = self._of_replays.looked_into()
+        return any(self._named.is_pseudonym(name, claim[name]) for name in looked_into)

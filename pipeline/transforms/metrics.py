@@ -28,6 +28,8 @@ STEP_METRICS = (
     Metric("high_risk", "Claims with a score above the threshold."),
     Metric("rule_{id}", "Claims on which a risk rule fired."),
     Metric("quality_{id}", "Claims on which a quality rule fired."),
+    Metric("reference_read_{file}", "Times a worker took another version of a reference file."),
+    Metric("reference_unusable_{file}", "Looks at which one was missing, broken or too large."),
     Metric(
         "event_lag_ms",
         "From `ingest_ts`, when the claim system emitted a claim, to its score: one a bundle.",

@@ -7,6 +7,7 @@ once a version of bqemulator does without.
 import functools
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
 import duckdb
@@ -15,7 +16,7 @@ from bqemulator.api.routes import tabledata
 from bqemulator.catalog.models import TableMeta
 from bqemulator.cli import main
 from bqemulator.grpc_api import write_servicer
-from bqemulator.sql import catalog_schema
+from bqemulator.sql import catalog_schema, inner_query
 from bqemulator.storage import engine
 from bqemulator.versioning.snapshots import SnapshotManager
 from duckdb_extensions import import_extension
@@ -125,18 +126,40 @@ def _fix_nested_fields() -> None:
     write_servicer._table_arrow_schema = table_arrow_schema
 
 
-def _fix_stars() -> None:
-    """A star is written out with the columns of the catalogue, where a RECORD has no type.
+class _WholeTypes:
+    """The catalogue, whose tables give the whole type of a column: of an array, of a record."""
 
-    Without this, `SELECT *` loses the RECORD columns of a table as soon as a query calls a
-    function of text or time.
+    def __init__(self, catalog: Any) -> None:
+        self._catalog = catalog
+
+    def get_table(self, *name: str) -> Any:
+        found = self._catalog.get_table(*name)
+        if found is None:
+            return None
+        fields = [SimpleNamespace(name=f.name, type=_whole_type(f)) for f in found.schema_.fields]
+        return SimpleNamespace(schema_=SimpleNamespace(fields=fields))
+
+
+def _whole_type(field: Any) -> str:
+    whole = catalog_schema._BQ_TYPE_ALIASES.get(field.type.upper(), field.type)
+    if field.fields:
+        whole = f"STRUCT<{', '.join(f'{one.name} {_whole_type(one)}' for one in field.fields)}>"
+    return f"ARRAY<{whole}>" if field.mode == "REPEATED" else str(whole)
+
+
+def _fix_types_of_columns() -> None:
+    """The translation of a query learns the type of a column, but not that it is an array.
+
+    Without this, as soon as a query calls a function of text or time, `SELECT *` loses the RECORD
+    columns of a table, and `codes[OFFSET(0)]` is the item before the first.
     """
-    type_of = catalog_schema._safe_bq_to_duckdb
+    module: Any = inner_query
+    build = module.build_catalog_schema
 
-    def some_type_of(bq_type: str) -> str:
-        return type_of(bq_type) or "UNKNOWN"
+    def build_whole(sql: str, *, project_id: str, catalog: Any) -> Any:
+        return build(sql, project_id=project_id, catalog=_WholeTypes(catalog))
 
-    catalog_schema._safe_bq_to_duckdb = some_type_of
+    module.build_catalog_schema = build_whole
 
 
 def _fix_snapshots() -> None:
@@ -172,6 +195,6 @@ if __name__ == "__main__":
     _fix_shared_connection()
     _fix_stream_names()
     _fix_nested_fields()
-    _fix_stars()
+    _fix_types_of_columns()
     _fix_snapshots()
     main()

@@ -102,7 +102,7 @@ def demo(
 
     Publishes synthetic claims to a Pub/Sub emulator, runs the streaming pipeline into a BigQuery
     emulator until every message is a row, runs the analysts' queries, and writes a report. Halfway
-    through, it computes provider profiles, which the second half is judged with. It needs no
+    through, it computes provider profiles, with which it judges the second half. It needs no
     account and leaves nothing behind but the report.
 
     \b

@@ -127,7 +127,7 @@ def _fix_nested_fields() -> None:
 
 
 class _WholeTypes:
-    """The catalogue, with the whole type of each column: of an array, of a record."""
+    """The catalogue, whose tables give the whole type of a column: of an array, of a record."""
 
     def __init__(self, catalog: Any) -> None:
         self._catalog = catalog
@@ -141,14 +141,14 @@ class _WholeTypes:
 
 
 def _whole_type(field: Any) -> str:
-    told = catalog_schema._BQ_TYPE_ALIASES.get(field.type.upper(), field.type)
+    whole = catalog_schema._BQ_TYPE_ALIASES.get(field.type.upper(), field.type)
     if field.fields:
-        told = f"STRUCT<{', '.join(f'{one.name} {_whole_type(one)}' for one in field.fields)}>"
-    return f"ARRAY<{told}>" if field.mode == "REPEATED" else str(told)
+        whole = f"STRUCT<{', '.join(f'{one.name} {_whole_type(one)}' for one in field.fields)}>"
+    return f"ARRAY<{whole}>" if field.mode == "REPEATED" else str(whole)
 
 
 def _fix_types_of_columns() -> None:
-    """The translation of a query is told the type of a column, but not that it is an array.
+    """The translation of a query learns the type of a column, but not that it is an array.
 
     Without this, as soon as a query calls a function of text or time, `SELECT *` loses the RECORD
     columns of a table, and `codes[OFFSET(0)]` is the item before the first.

@@ -93,8 +93,8 @@ def generate(
     """Generate synthetic claims.
 
     They look like the claims of a US payer: related codes, realistic amounts, missing values,
-    duplicates, late submissions, lines, replacements and voids, 5% labelled as fraud, some of it by
-    providers that live on it. They are nobody's health data.
+    duplicates, late submissions, service lines, replacements and voids, 5% labelled as fraud, some
+    of it by providers that commit it systematically. They are nobody's health data.
 
     \b
     Examples:

@@ -112,8 +112,8 @@ class Launch:
     claim_map: str | None = _parameter(
         "Claim map",
         "JSONata expression that makes claims of documents of another shape: a packaged one"
-        f" ({', '.join(PACKAGED_MAPS)}), or a file. Without it messages are claims as they come; X12"
-        " has a map of its own.",
+        f" ({', '.join(PACKAGED_MAPS)}), or a file. Without it messages are claims as they come;"
+        " X12 has a map of its own.",
         "Source",
         or_local=True,
         example="fhir_r4_claim",

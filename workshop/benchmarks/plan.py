@@ -3,6 +3,8 @@
 from itertools import chain
 from typing import NamedTuple
 
+from workshop.benchmarks.shapes import SHAPES
+
 
 class Case(NamedTuple):
     """One thing to measure."""
@@ -14,6 +16,8 @@ class Case(NamedTuple):
     processes: int = 0
     """Worker processes; 0: the worker runs in the runner's own process."""
     bad_share: float = 0.0
+    shape: str = ""
+    """A name of `SHAPES`, where the claims come in one."""
 
 
 class Plan(NamedTuple):
@@ -38,6 +42,8 @@ class Plan(NamedTuple):
     """Ours with one and with two worker processes."""
     bad_shares: tuple[Case, ...]
     """Ours with more and more bad claims."""
+    shapes: tuple[Case, ...]
+    """Ours with claims in other shapes."""
     rounds: int
     """How often what is compared is measured."""
     rounds_of_rest: int
@@ -50,6 +56,7 @@ class Plan(NamedTuple):
             *(self.rows, self.stock_sink, self.our_sink),
             *self.streaming,
             *self.stages,
+            *self.shapes,
         )
         return dict.fromkeys(rest, self.rounds_of_rest) | dict.fromkeys(compared, self.rounds)
 
@@ -79,6 +86,7 @@ FULL = Plan(
     sizes=tuple(Case(OURS, claims) for claims in (10_000, 100_000, 1_000_000)),
     processes=tuple(Case(OURS, 200_000, processes=processes) for processes in (1, 2)),
     bad_shares=tuple(Case(OURS, 50_000, bad_share=share) for share in (0.0, 0.05, 1.0)),
+    shapes=tuple(Case(name, 20_000, shape=name) for name in SHAPES),
     rounds=5,
     rounds_of_rest=1,
 )
@@ -96,6 +104,7 @@ QUICK = Plan(
     sizes=(Case(OURS, 25_000), Case(OURS, 100_000)),
     processes=(),
     bad_shares=(),
+    shapes=(),
     rounds=2,
     rounds_of_rest=1,
 )

@@ -32,7 +32,8 @@ def decode_document(data: bytes) -> Any:
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError:
-        if data.startswith(codecs.BOM_UTF8) and type(data) is bytes:
+        twice = data.startswith(2 * codecs.BOM_UTF8)
+        if data.startswith(codecs.BOM_UTF8) and not twice and type(data) is bytes:
             return decode_document(data[len(codecs.BOM_UTF8) :])
         return decode.decode(data, ())  # says why
     if type(document) is not dict and type(document) is not list:

@@ -195,7 +195,7 @@ def test_report(plan: Plan) -> None:
         cpu = 0.5 + us * (case.claims - case.small_claims) / 1e6
         results[case] = Result(case, [Cost(cpu, cpu, 0.5, 0.5, 10**8)] * rounds)
     kept = {verdict.promise: verdict.is_kept for verdict in verdicts(plan, results)}
-    assert len(kept) == (5 if plan.processes else 4)
+    assert len(kept) == (7 if plan.processes else 4)
     assert all(kept.values())
 
     page = report.markdown(plan, results, {"cpu": "a model"})

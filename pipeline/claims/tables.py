@@ -19,6 +19,13 @@ _ORIGIN = (
     Column("message_id", "STRING", description="Id of the Pub/Sub message; file#version:offset."),
     Column("original_message_id", "STRING", description="Of a replay: the id it had at first."),
     Column("publish_time", "TIMESTAMP", description="When Pub/Sub first took the message."),
+    Column(
+        "claim_index",
+        "INTEGER",
+        description="Which of several claims in one message, from 0; else NULL.",
+    ),
+    Column("claims_in_message", "INTEGER", description="How many these are, rejected ones too."),
+    Column("map_version", "STRING", description="Digest of the claim map; NULL without one."),
 )
 
 CLAIM_OUTCOME = (
@@ -26,12 +33,19 @@ CLAIM_OUTCOME = (
     Column("fraud_risk_score", "FLOAT", description="Fraud risk, 0 to 1: sum of the weights."),
     Column("high_risk_flag", "BOOLEAN", description="Whether the score is above the threshold."),
     Column("risk_reasons", "STRING", "REPEATED", "Ids of the risk rules that fired."),
+    Column("risk_evidence", "STRING", "REPEATED", "What each reason stands on: signals, limits."),
     Column("quality_issues", "STRING", "REPEATED", "Ids of the quality rules that fired."),
     Column("additional_fields", "JSON", description="Fields that the contract does not know."),
     *_ORIGIN,
     Column("processing_timestamp", "TIMESTAMP", "REQUIRED", "When the pipeline scored the claim."),
     Column("contract_version", "STRING", description="Version of the claim schema."),
     Column("rules_version", "STRING", description="Version of the rules."),
+    Column(
+        "reference_versions",
+        "STRING",
+        "REPEATED",
+        "Reference files in use, as name=version; a file without one was not there.",
+    ),
     Column("pipeline_version", "STRING", description="Version of this package."),
 )
 """What the pipeline adds to the contract's columns."""
@@ -84,6 +98,7 @@ REPLAY_COLUMNS = (
     Column("stage", "STRING", "REQUIRED", "The step that had rejected it."),
     Column("error_code", "STRING", "REQUIRED", "Why."),
     Column("topic", "STRING", "REQUIRED", "Where it was published."),
+    Column("claim_index", "INTEGER", description="Which of several claims in the message it is."),
 )
 
 

@@ -1,9 +1,11 @@
 """The pipelines that are measured, by name."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import cycle
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -16,6 +18,7 @@ from pipeline import graph
 from pipeline.claims.clock import SystemClock
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
+from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Message
 from pipeline.claims.score import Rules
 from pipeline.claims.tables import TableName, claims_table, errors_table
@@ -26,11 +29,14 @@ from pipeline.transforms import collector
 from pipeline.transforms.batch import MAX_MESSAGES, Batch
 from pipeline.transforms.sources import ReadFiles, ToMessageFn
 from pipeline.transforms.step import Decide
-from workshop.benchmarks import stock
+from workshop.benchmarks import reference, stock
 from workshop.benchmarks.inputs import Input, Row, read_rows
+from workshop.benchmarks.shapes import SHAPES, Shape
 
 CLAIMS = TableName("bench-project", "bench", "claims")
 ERRORS = TableName("bench-project", "bench", "errors")
+REFERENCE = "reference"
+"""The directory of the reference files, beside that of ready rows."""
 
 
 def settings() -> Settings:
@@ -58,14 +64,30 @@ def _stock(pipeline: beam.Pipeline, source: Input) -> None:
     stock.build(pipeline, source.pattern, _insert_table(CLAIMS), _insert_table(ERRORS))
 
 
-def _ours(pipeline: beam.Pipeline, source: Input, sinks: graph.Sinks) -> None:
-    messages = pipeline | "ReadMessages" >> ReadFiles(source.pattern)
-    graph.build(messages, settings(), sinks)
+def _ours(
+    pipeline: beam.Pipeline, source: Input, sinks: graph.Sinks, shape: Shape | None = None
+) -> None:
+    given, input_format = settings(), "JSON"
+    if shape is not None:
+        input_format = shape.input_format
+        claim_map = ClaimMap.packaged(shape.claim_map) if shape.claim_map else None
+        given = replace(given, input_format=input_format, claim_map=claim_map)
+    messages = pipeline | "ReadMessages" >> ReadFiles(source.pattern, input_format)
+    graph.build(messages, given, sinks)
 
 
-def _ours_storage_write(pipeline: beam.Pipeline, source: Input) -> None:
+def _ours_storage_write(pipeline: beam.Pipeline, source: Input, shape: Shape | None = None) -> None:
     claims = StorageWrite(CLAIMS, claims_table(settings().contract).columns)
-    _ours(pipeline, source, graph.Sinks(claims, StorageWrite(ERRORS, errors_table().columns)))
+    errors = StorageWrite(ERRORS, errors_table().columns)
+    _ours(pipeline, source, graph.Sinks(claims, errors), shape)
+
+
+def _ours_with_signals(pipeline: beam.Pipeline, source: Input) -> None:
+    files = reference.files(Path(source.rows).parent / REFERENCE)
+    messages = pipeline | "ReadMessages" >> ReadFiles(source.pattern)
+    claims = StorageWrite(CLAIMS, claims_table(settings().contract).columns)
+    sinks = graph.Sinks(claims, StorageWrite(ERRORS, errors_table().columns))
+    graph.build(messages, replace(settings(), reference_files=files), sinks)
 
 
 def _ours_streaming_inserts(pipeline: beam.Pipeline, source: Input) -> None:
@@ -186,6 +208,7 @@ CONTESTANTS = {
     "stock": Contestant(_stock, True),
     "ours, STREAMING_INSERTS": Contestant(_ours_streaming_inserts, True),
     "ours, STORAGE_WRITE_API": Contestant(_ours_storage_write, True),
+    "ours, with lists and profiles": Contestant(_ours_with_signals, True),
     "ready messages of Pub/Sub": Contestant(_published, False),
     "ready messages of Pub/Sub, ours": Contestant(_ours_streaming, True),
     "read": Contestant(_read, False),
@@ -195,4 +218,8 @@ CONTESTANTS = {
     "ready rows": Contestant(_rows, False),
     "ready rows, StorageWrite": Contestant(_storage_write, True),
     "ready rows, WriteToBigQuery": Contestant(_write_to_bigquery, True),
+    **{
+        name: Contestant(partial(_ours_storage_write, shape=shape), True)
+        for name, shape in SHAPES.items()
+    },
 }

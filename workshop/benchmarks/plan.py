@@ -1,5 +1,6 @@
 """What is measured, on how many claims, and how often."""
 
+from collections.abc import Iterable
 from itertools import chain
 from typing import NamedTuple
 
@@ -60,12 +61,13 @@ class Plan(NamedTuple):
         )
         return dict.fromkeys(rest, self.rounds_of_rest) | dict.fromkeys(compared, self.rounds)
 
-    def largest(self) -> dict[float, int]:
-        """The most claims that a case needs, by share of bad ones."""
-        counts: dict[float, int] = {}
-        for case in self.cases():
-            counts[case.bad_share] = max(case.claims, counts.get(case.bad_share, 0))
-        return counts
+
+def largest(cases: Iterable[Case]) -> dict[float, int]:
+    """The most claims that a case needs, by share of bad ones."""
+    counts: dict[float, int] = {}
+    for case in cases:
+        counts[case.bad_share] = max(case.claims, counts.get(case.bad_share, 0))
+    return counts
 
 
 OURS = "ours, STORAGE_WRITE_API"

@@ -1,8 +1,8 @@
-"""Runs a program no longer than its starter lives: `tether.py PROGRAM [ARGUMENT ...]`.
+"""Runs a program no longer than its starter lives: `lifeline.py PROGRAM [ARGUMENT ...]`.
 
-Standard input is the tether: a pipe whose other end only the starter holds. The starter closes
+Standard input is the lifeline: a pipe whose other end only the starter holds. The starter closes
 it to end the program; the system closes it when the starter dies, of SIGKILL too. The program is
-then asked to end (SIGTERM), and killed when it has not within `GRACE_SECONDS`.
+then gets SIGTERM, and SIGKILL if it has not ended within `GRACE_SECONDS`.
 
 A script of the standard library alone, run by its path: it starts in milliseconds.
 """

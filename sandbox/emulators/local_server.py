@@ -1,4 +1,4 @@
-"""A server program on this machine: started, waited for, stopped, whatever happens."""
+"""A server program on this machine: starts it, waits until it is ready, and always stops it."""
 
 import os
 import re

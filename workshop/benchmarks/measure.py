@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from workshop.benchmarks import inputs, shapes
-from workshop.benchmarks.contestants import CLAIMS, CONTESTANTS, ERRORS, settings
+from workshop.benchmarks import inputs, reference, shapes
+from workshop.benchmarks.contestants import CLAIMS, CONTESTANTS, ERRORS, REFERENCE, settings
 from workshop.benchmarks.inputs import Input
 from workshop.benchmarks.null_servers import NullServers
 from workshop.benchmarks.plan import Case, Plan, largest
@@ -45,6 +45,7 @@ class Inputs:
     def make(self, cases: Collection[Case], told: Callable[[int], None]) -> None:
         """Write all; `told` hears how many claims are written."""
         inputs.write_rows(self.rows, settings())
+        reference.write(self._directory / REFERENCE)
         done = 0
         for share, count in largest(cases).items():
             source = self._directory / f"bad-{share}"

@@ -29,7 +29,7 @@ def sections(plan: Plan, results: Results) -> Iterator[Section]:
     yield Section("Verdicts", ("promise", "measured", "range", "limit", ""), [
         _verdict_row(verdict) for verdict in verdicts(plan, results)
     ])  # fmt: skip
-    whole = (plan.floor, plan.stock, plan.ours_inserts, plan.ours)
+    whole = (plan.floor, plan.stock, plan.ours_inserts, plan.ours, plan.signals)
     floor = Spread.of(results[plan.floor].cpu_us).median
     yield Section("Whole pipelines", ("pipeline", *_COSTS, "times the floor"), [
         (case.contestant, *_costs(results[case]), f"{_median(results[case]) / floor:.1f}")
@@ -45,7 +45,8 @@ def sections(plan: Plan, results: Results) -> Iterator[Section]:
         ])  # fmt: skip
     if plan.shapes:
         yield Section("Claims in other shapes", ("shape", *_COSTS), [
-            (case.contestant, *_costs(results[case])) for case in (plan.ours, *plan.shapes)
+            (case.contestant, *_costs(results[case])) 
+            for case in dict.fromkeys((plan.ours, *plan.shapes, *plan.signals_with_lines))
         ])  # fmt: skip
     yield Section("Sinks alone", ("sink", "CPU us a row", "range"), [
         (name, *_spread(Spread.of(sink_cpu_us(plan, results, sink))))

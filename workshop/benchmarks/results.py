@@ -84,6 +84,12 @@ def verdicts(plan: Plan, results: Results) -> Iterator[Verdict]:
     promise = "the sink alone: times less CPU a row than WriteToBigQuery"
     yield Verdict(promise, ratio(*sinks), 80, True)
     yield Verdict("whole pipeline: times the CPU of the floor", ratio(ours, floor), 3, False)
+    promise = "all lists and profiles: times the CPU of ours without"
+    yield Verdict(promise, ratio(results[plan.signals].cpu_us, ours), 2, False)
+    if plan.signals_with_lines:
+        without, signals = (results[case].cpu_us for case in plan.signals_with_lines)
+        promise = "the same of claims with lines"
+        yield Verdict(promise, ratio(signals, without), 2, False)
     fewer, most = plan.sizes[-2:]
     yield Verdict(
         f"peak memory of {most.claims:,} claims: times that of {fewer.claims:,}",

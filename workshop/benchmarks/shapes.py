@@ -106,14 +106,16 @@ def _fhir(claims: Iterable[Claim]) -> Iterator[bytes]:
         )
 
 
-LINES = 4
+_LINES = 4
+LINES = f"claims with {_LINES} lines"
+"""The name of this shape."""
 
 
 def _with_lines(claims: Iterable[Claim]) -> Iterator[bytes]:
     for claim in claims:
         codes = _codes(claim, "procedure_codes") or ["99213"]
         cents = round(100 * float(claim["claim_amount"]))
-        parts = [cents // LINES] * (LINES - 1)
+        parts = [cents // _LINES] * (_LINES - 1)
         lines = [
             {
                 "line_number": number,
@@ -176,7 +178,7 @@ def _x12(claims: Iterable[Claim]) -> Iterator[bytes]:
 
 
 SHAPES: Mapping[str, Shape] = {
-    f"claims with {LINES} lines": Shape(_with_lines),
+    LINES: Shape(_with_lines),
     "flat JSON with a map": Shape(_flat, claim_map="flat_json_example"),
     "FHIR Claim with a map": Shape(_fhir, claim_map="fhir_r4_claim"),
     "CSV": Shape(_csv, "CSV"),

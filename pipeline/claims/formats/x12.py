@@ -281,11 +281,12 @@ def read(file: IO[bytes], name: str) -> Iterator[Message]:
     """
     reader = _Reader()
     raw: list[bytes] = []  # segments of the claim
-    begun = size = 0
+    begun = size = end = 0
     is_open = is_enveloped = False  # a transaction, an interchange, without its end as yet
     refused: str | None = None  # why this transaction holds no claims
     try:
         for segment in segments(file):
+            end = segment.offset + len(segment.data)
             kind, *elements = segment.data.split(segment.written.element, 2)
             if reader.claim is not None and kind in _ENDS_CLAIM:
                 document = reader.document()
@@ -307,17 +308,18 @@ def read(file: IO[bytes], name: str) -> Iterator[Message]:
             if refused is None or kind in (b"ISA", b"GS"):
                 size += len(segment.data)
                 if size > MAX_CLAIM_BYTES:
-                    raise NotX12Error(begun)
+                    raise NotX12Error(segment.offset)
                 raw.append(segment.data)
                 for part in _parts(segment):
                     reader.take(kind.decode("latin-1"), _fields(part))
+        code = "damaged_file" if (is_open or is_enveloped) and refused is None else None
     except NotX12Error as error:
-        yield Message(unreadable(b"", "invalid_x12"), f"{name}:{error.offset}")
+        code, end = "invalid_x12", error.offset
     except DamagedError:
-        yield Message(unreadable(b"\n".join(raw), "damaged_file"), f"{name}:{begun}")
-    else:
-        if (is_open or is_enveloped) and refused is None:
-            yield Message(unreadable(b"\n".join(raw), "damaged_file"), f"{name}:{begun}")
+        code = "damaged_file"
+    if code is not None:  # with the claim that has begun, of which nothing more can be had
+        place, rest = (end, b"") if reader.claim is None else (begun, b"\n".join(raw))
+        yield Message(unreadable(rest, code), f"{name}:{place}")
 
 
 def _refusal(transaction_set: bytes) -> str | None:

@@ -98,6 +98,8 @@ def test_every_message_becomes_a_row(tmp_path: Path):
     assert "\npublished 60 = 54 claims + 6 errors, as generated, in " in out
     assert all(f"(sql/{name}.sql)" in out for name in analyst_queries.NAMES)
     assert "5 of 54 rows" in out
+    [providers] = re.findall(r"judged with profiles of (\d+) providers", out)
+    assert int(providers) > 0
     assert "make test" in out and "claims demo --keep" in out
     assert started.left() == []
 
@@ -217,4 +219,4 @@ def test_what_does_not_balance_is_given_up(
     publication = SimpleNamespace(check=lambda: None, sent=Counter(good=8), complete=complete)
     ledger = SimpleNamespace(balance=lambda published: Balance(published, claims, 0, 0))
     with pytest.raises(click.ClickException, match=error):
-        demo_module._watch(ledger, publication, nothing, nothing)
+        demo_module._watch(ledger, publication, nothing, nothing, lambda rows: None)

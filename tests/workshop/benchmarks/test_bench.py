@@ -38,7 +38,6 @@ from workshop.benchmarks.null_servers import NullServers, null_servers
 from workshop.benchmarks.plan import FULL, QUICK, Case, Plan
 from workshop.benchmarks.results import Result, verdicts
 from workshop.benchmarks.run import Cost, run_pipeline
-from workshop.benchmarks.shapes import SHAPES
 from workshop.benchmarks.stock_contract import BadClaim
 
 COUNT = 400
@@ -189,8 +188,9 @@ def test_stock_takes_the_lines_that_the_product_takes(line: Any, is_accepted: bo
 def test_parts_let_every_claim_through(
     contestant: str, good: Input, servers: NullServers, tmp_path: Path
 ) -> None:
-    if contestant in SHAPES:
-        shapes.write(contestant, Path(good.pattern).parent, tmp_path)
+    shape = next(case.shape for case in FULL.cases() if case.contestant == contestant)
+    if shape:
+        shapes.write(shape, Path(good.pattern).parent, tmp_path)
         good = good._replace(pattern=str(tmp_path / "*.ndjson"))
     before = servers.rows()
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
@@ -210,7 +210,9 @@ def plan_of(*cases: Case) -> Plan:
     return QUICK._replace(
         **dict.fromkeys(("floor", "stock", "ours_inserts", "ours"), case),
         **dict.fromkeys(("rows", "stock_sink", "our_sink"), case),
-        **dict.fromkeys(("stages", "sizes", "processes", "bad_shares", "shapes"), cases),
+        **dict.fromkeys(
+            ("stages", "sizes", "processes", "bad_shares", "shapes", "signals_with_lines"), cases
+        ),
         rounds=1,
         rounds_of_rest=1,
     )
@@ -289,7 +291,7 @@ def test_report(plan: Plan) -> None:
         cpu = 0.5 + us * (case.claims - case.small_claims) / 1e6
         results[case] = Result(case, [Cost(cpu, cpu, 0.5, 0.5, 10**8)] * rounds)
     kept = {verdict.promise: verdict.is_kept for verdict in verdicts(plan, results)}
-    assert len(kept) == (7 if plan.processes else 4)
+    assert len(kept) == (9 if plan.processes else 5)
     assert all(kept.values())
 
     page = report.markdown(plan, results, {"cpu": "a model"})

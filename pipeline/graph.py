@@ -32,11 +32,17 @@ def build(
     enrich = partial(settings.enrich, clock)
 
     parsed = messages | "ParseJson" >> Decide("Decode", settings.parse)
-    validated = parsed.accepted | "ValidateClaims" >> Decide("Validate", settings.validate)
+    unread, fields = parsed.rejected, parsed.accepted
+    if settings.claim_map is not None:  # running jobs can be updated to a map
+        mapped = fields | "MapClaims" >> Decide("Map", settings.map)
+        unread = (unread, mapped.rejected) | "FlattenUnmapped" >> beam.Flatten()
+        fields = mapped.accepted
+    validated = fields | "ValidateClaims" >> Decide("Validate", settings.validate)
     enriched = validated.accepted | "EnrichClaims" >> Decide("Enrich", enrich)
     refused = enriched.accepted | "WriteClaims" >> sinks.claims
     (
-        (parsed.rejected, validated.rejected, enriched.rejected, refused)
+        (unread, validated.rejected, enriched.rejected, refused)
         | "FlattenRejections" >> beam.Flatten()
-        | "WriteErrors" >> WriteErrors(sinks.errors, contract.version, version, clock, shown)
+        | "WriteErrors"
+        >> WriteErrors(sinks.errors, contract.version, version, clock, shown, settings.map_version)
     )

@@ -7,11 +7,13 @@ from datetime import datetime
 import click
 
 from claims_ops.reconcile.reconciliation import Books, Reconciliation
-from claims_ops.shared import table_options
+from claims_ops.shared import csv_options, table_options
 from claims_ops.shared.option_types import MAX_COUNT
 from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
 from claims_ops.shared.terminal import printable
+from pipeline.claims.formats.delimited import Dialect
+from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.tables import TableName
 
 _SOURCES = "--published, --message-ids or --input-files"
@@ -37,6 +39,15 @@ _SOURCES = "--published, --message-ids or --input-files"
     metavar="PATTERN",
     help="Files of a backfill, exactly as passed to its launch; each line is a message.",
 )
+@click.option(
+    "--input-format",
+    type=click.Choice(list(FORMATS)),
+    default="JSON",
+    show_default=True,
+    help="How these files are written, as at the launch.",
+)
+@csv_options.delimiter
+@csv_options.encoding
 @table_options.since
 @table_options.until
 @table_options.payer
@@ -47,6 +58,9 @@ def reconcile(
     published: int | None,
     message_ids: Iterator[str] | None,
     input_files: str | None,
+    input_format: str,
+    csv_delimiter: str,
+    csv_encoding: str,
     since: datetime | None,
     until: datetime | None,
     project: str | None,
@@ -55,7 +69,8 @@ def reconcile(
     """Prove that no message was lost.
 
     Counts messages by id: each one that came in must have a row in the claims table or in the error
-    table. A replayed message counts once, as a claim if the replay became one. The time range must
+    table. A replayed message counts once, as a claim if the replay became one. A message with
+    several claims counts once, as a claim if every one of them became one. The time range must
     begin before the first row of these messages and end after the last.
 
     The exit code is 1 if the numbers do not match. Duplicate rows do not matter, because the
@@ -80,7 +95,11 @@ def reconcile(
             outcome = books.by_count(published)
         else:
             with closing(ProgressLine("messages", hidden=quiet, has_end=False)) as line:
-                ids = line_ids(str(input_files)) if message_ids is None else _given(message_ids)
+                ids = (
+                    line_ids(str(input_files), input_format, Dialect(csv_delimiter, csv_encoding))
+                    if message_ids is None
+                    else _given(message_ids)
+                )
                 outcome = books.by_ids(_shown(ids, line))
     click.echo(told(outcome))
     if not outcome.closes:
@@ -117,6 +136,11 @@ def told(outcome: Reconciliation) -> str:
             lines.append("  ...")
     elif missing < 0:
         lines.append(f"unexpected: {-missing:,} messages more than were published")
+    if figures.split:
+        lines.append(
+            f"split: {figures.split:,} messages hold several claims:"
+            f" {figures.split_claims:,} claims + {figures.split_errors:,} errors"
+        )
     if figures.replays or figures.replays_unrecorded:
         arrived = figures.replays - figures.replays_missing
         unrecorded = f", {figures.replays_unrecorded:,} besides that are not on record"
@@ -134,8 +158,10 @@ def told(outcome: Reconciliation) -> str:
     return "\n".join(lines)
 
 
-def line_ids(pattern: str) -> Iterator[str]:
-    """The ids that a backfill gives to the lines of its files.
+def line_ids(
+    pattern: str, input_format: str = "JSON", csv_dialect: Dialect | None = None
+) -> Iterator[str]:
+    """The ids that a backfill gives to the messages of its files.
 
     Raises:
         click.ClickException: there are no such files, or one cannot be read to its end.
@@ -146,9 +172,9 @@ def line_ids(pattern: str) -> Iterator[str]:
     place = pattern
     try:
         files = list(match(pattern))
-        for lines in (lines for file in files for lines in split(file)):
+        for lines in (lines for file in files for lines in split(file, input_format)):
             place = f"{lines.path} from byte {lines.start}"
-            for message in read_lines(lines):
+            for message in read_lines(lines, input_format, csv_dialect or Dialect()):
                 place = f"behind {message.message_id}"
                 yield str(message.message_id)
     except Exception as error:  # each file system and each packer has its own

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Collection, Iterable
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
 from claims_ops.shared.terminal import printable
 from pipeline.claims.tables import TableName, replays_name
+from pipeline.launch.nearest import nearest
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -140,6 +142,10 @@ def replay(
         known = record if queries.has(record) else None
         counts = ErrorTable(queries, error_table, known, selection).counts()
         if not counts:
+            if stages or error_codes:
+                causes = ErrorTable(queries, error_table, known, Selection()).counts()
+                _check_words("--stage", stages, {cause.stage for cause in causes})
+                _check_words("--error-code", error_codes, {cause.error_code for cause in causes})
             _say_nothing_matches(error_table, selection)
         if not quiet:
             _show(counts)
@@ -165,6 +171,18 @@ def replay(
                 click.echo(_summary(publication, asked, time.monotonic() - began))
     if publication.refused:
         raise click.ClickException(_refusals(publication))
+
+
+def _check_words(option: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse a word that no row has, but one that resembles it.
+
+    Raises:
+        click.UsageError: names both.
+    """
+    for word in given:
+        meant = nearest(word, sorted(known))
+        if word not in known and meant:
+            raise click.UsageError(f"{option}: no message has {word!r}; did you mean {meant}?")
 
 
 def _say_nothing_matches(error_table: TableName, selection: Selection) -> None:

@@ -8,7 +8,7 @@ from pipeline.claims.age import with_ages
 from pipeline.claims.basis import BasisSource
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
-from pipeline.claims.history import histories
+from pipeline.claims.history import histories, parts
 from pipeline.claims.judgement import Judgement, RuleColumns
 from pipeline.claims.message import Message
 from pipeline.claims.records import as_columns_take_them
@@ -28,6 +28,7 @@ class ClaimRows:
         basis: BasisSource,
         high_risk_threshold: float,
         pipeline_version: str,
+        map_version: str | None = None,
     ) -> None:
         """Each batch is judged by what `basis` has then.
 
@@ -49,6 +50,7 @@ class ClaimRows:
             "contract_version": contract.version,
             "pipeline_version": pipeline_version,
         }
+        self._map_version = map_version
 
     def rows(
         self,
@@ -70,6 +72,7 @@ class ClaimRows:
         columns["message_id"] = [message.message_id for message in messages]
         columns["original_message_id"] = originals
         columns["publish_time"] = published
+        columns |= parts(messages, self._map_version)
         columns["processing_timestamp"] = [processing_timestamp] * len(claims)
         for name, value in self._same_for_all.items():
             columns[name] = [value] * len(claims)

@@ -10,6 +10,9 @@ from typing import Any, get_args, get_type_hints
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.claims.formats.delimited import Dialect
+from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS
 from pipeline.claims.signals.table import SOURCES as SOURCES_OF_SIGNALS
 from pipeline.claims.tables import PROJECT_PATTERN, TABLE_PATTERN
 from pipeline.launch.parameter import Choice, Parameter, as_text
@@ -64,12 +67,57 @@ class Launch:
     )
     input_files: str | None = _parameter(
         "Input files for a backfill",
-        "Files of newline-delimited JSON, one claim a line, .gz too, read once as a batch job: a"
-        " gs:// path or glob.",
+        "Files in the input_format, compressed ones too, read once as a batch job: a gs:// path or"
+        " glob.",
         "Source",
         "GCS_READ_FILE",
         or_local=True,
         example="gs://my-bucket/claims/2026-*.ndjson.gz",
+    )
+    input_format: str = _parameter(
+        "Input format",
+        "How the input is written. CSV is for files only.",
+        "Source",
+        "ENUM",
+        default="JSON",
+        choices=(
+            Choice("JSON", "JSON", "one document a message, or a line of a file"),
+            Choice("CSV", "CSV", "one row a claim, below a header"),
+            Choice("X12", "X12 837", "professional, institutional and dental claims"),
+        ),
+    )
+    csv_delimiter: str = _parameter(
+        "Delimiter of CSV files",
+        "What separates the fields of a row: one character, or tab.",
+        "Source",
+        default=",",
+        example="|",
+        regex=r'^(?:tab|[^"\s])$',
+        parent="input_format",
+        parent_value="CSV",
+    )
+    csv_encoding: str = _parameter(
+        "Encoding of CSV files",
+        "How the characters of CSV files are encoded.",
+        "Source",
+        "ENUM",
+        default="UTF-8",
+        choices=(
+            Choice("UTF-8", "UTF-8", "with or without a byte order mark"),
+            Choice("ISO-8859-1", "ISO 8859-1", "Western European, latin-1"),
+            Choice("WINDOWS-1252", "Windows 1252", "Western European, of Windows"),
+        ),
+        parent="input_format",
+        parent_value="CSV",
+    )
+    claim_map: str | None = _parameter(
+        "Claim map",
+        "JSONata expression that makes claims of documents of another shape: a packaged one"
+        f" ({', '.join(PACKAGED_MAPS)}), or a file. Without it messages are claims as they come;"
+        " X12 has a map of its own.",
+        "Source",
+        or_local=True,
+        example="fhir_r4_claim",
     )
     message_id_attribute: str | None = _parameter(
         "Attribute with the message id",
@@ -299,6 +347,12 @@ class Launch:
         """Whether the source is Pub/Sub, and the job a streaming one."""
         return self.input_files is None
 
+    @property
+    def csv_dialect(self) -> Dialect:
+        """How the rows of CSV files are written."""
+        delimiter = "\t" if self.csv_delimiter == "tab" else self.csv_delimiter
+        return Dialect(delimiter, self.csv_encoding)
+
 
 def _declared() -> Iterator[Parameter]:
     types = get_type_hints(Launch)
@@ -393,10 +447,12 @@ def check(options: PipelineOptions) -> Launch:
     sources = [name for name in SOURCES if getattr(launch, name)]
     if len(sources) != 1:
         names = ", ".join(SOURCES)
-        told = f"{' and '.join(sources)} were passed" if sources else "none was passed"
+        found = f"{' and '.join(sources)} were passed" if sources else "none was passed"
         raise ParameterError(
-            sources[0] if sources else SOURCES[0], f"pass exactly one of {names}; {told}"
+            sources[0] if sources else SOURCES[0], f"pass exactly one of {names}; {found}"
         )
+    if launch.streaming and not FORMATS[launch.input_format].has_messages:
+        raise ParameterError("input_format", f"{launch.input_format} needs input_files")
     if launch.output_table.replace(":", ".") == launch.error_table.replace(":", "."):
         raise ParameterError("error_table", "must not be the output_table")
     for name, other in itertools.permutations(("pseudonymise", "pseudonym_key")):

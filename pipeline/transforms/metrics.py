@@ -25,6 +25,7 @@ STEP_METRICS = (
     Metric("received", "Messages that entered the pipeline."),
     Metric("accepted", "Claims that became rows for the claims table."),
     Metric("rejected_{stage}_{error_code}", "Messages rejected by a step, by cause."),
+    Metric("skipped", "Documents in which the claim map says that there is no claim to have."),
     Metric("high_risk", "Claims with a score above the threshold."),
     Metric("rule_{id}", "Claims on which a risk rule fired."),
     Metric("quality_{id}", "Claims on which a quality rule fired."),

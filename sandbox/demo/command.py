@@ -130,7 +130,10 @@ def demo(
             servers = running.enter_context(local_servers())
             names = create_source(servers.pubsub, NAME)
         except ServerError as error:
-            raise click.ClickException(str(error)) from None
+            reason, _, end_of_log = str(error).partition("\n")
+            if end_of_log:  # on lines of its own, where an error has one
+                click.echo(f"The end of the server's log:\n{end_of_log}", err=True)
+            raise click.ClickException(reason.partition("; ")[0]) from None
         os.environ.update(servers.environment)
         route = Route(*names, f"{_DATASET}.claims", f"{_DATASET}.errors")
         say("Starting the pipeline on Beam's DirectRunner ...")

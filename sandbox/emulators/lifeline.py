@@ -7,6 +7,7 @@ then gets SIGTERM, and SIGKILL if it has not ended within `GRACE_SECONDS`.
 A script of the standard library alone, run by its path: it starts in milliseconds.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -14,11 +15,18 @@ import sys
 import threading
 
 GRACE_SECONDS = 5
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent() -> None:
+    """Let Linux end the program should this script itself be killed (SIGKILL)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def main(command: list[str]) -> int:
     """Exit status of the program; 128 + N when signal N ended it, as a shell says it."""
-    program = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    program = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_end_with_parent)
     signal.signal(signal.SIGTERM, lambda *_: program.terminate())
 
     def follow() -> None:

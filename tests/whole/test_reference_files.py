@@ -183,6 +183,7 @@ def test_files_change_in_a_running_job(
             memory.start()
             scene.wait_for(lambda row: row["reference_versions"] == new)
             # What is broken now must change nothing.
+            broken = time.monotonic()
             put(tmp_path / "rules", rules(NEW_WEIGHT).replace("claim_amount", "claim_amuont"))
             put(tmp_path / "mue_table", units(3)[: len(units(3)) // 3])
             (tmp_path / "ptp_edits").unlink()
@@ -213,8 +214,9 @@ def test_files_change_in_a_running_job(
         name: version(text) for name, text in after.items()
     }
     warnings = [line for line in said.decode().splitlines() if "reference files: " in line]
-    assert len(warnings) == 1, warnings  # one line a minute, for all of them
-    assert "stays in use" in warnings[0]
+    minutes = (time.monotonic() - broken) / 60
+    assert 1 <= len(warnings) <= 1 + minutes, warnings  # one line a minute, for all of them
+    assert all("stays in use" in line for line in warnings)
     times = [row["judged"] for row in rows if isinstance(row["judged"], datetime)]
     pause = max((b - a).total_seconds() for a, b in pairwise(times))
     print(

@@ -14,6 +14,7 @@ STREAMING = "streaming"
 LAUNCHES = {
     STREAMING: [_SUBSCRIPTION],
     "streaming, STREAMING_INSERTS": [_SUBSCRIPTION, "--write_method=STREAMING_INSERTS"],
+    "streaming, claim_map": [_SUBSCRIPTION, "--claim_map=fhir_r4_claim"],
     "backfill": [f"--input_files={_SOME_FILE}"],
 }
 """Their arguments by the name that the record gives them; only streaming jobs can be updated."""

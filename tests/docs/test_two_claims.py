@@ -24,6 +24,7 @@ STAGES = (PARSE, VALIDATE, ENRICH)
 SHARED = {f"pipeline/claims/{name}.py" for name in ("columns", "memory", "message")}
 """Types that the page names in its text: they are passed around, and decide nothing."""
 PACKAGE = Path(pipeline.__file__).parent
+SIGNALS = "pipeline/claims/signals/"
 
 
 def listed(heading: str) -> list[str]:
@@ -33,13 +34,17 @@ def listed(heading: str) -> list[str]:
 
 
 def passed(process: Callable[[], Any]) -> list[str]:
-    """The files of the pipeline in which code ran, in the order of their first call."""
+    """The files of the pipeline in which code ran, in the order of their first call.
+
+    The signals count as one: which of them run depends on the rules.
+    """
     files: dict[str, None] = {}
 
     def note(frame: FrameType, event: str, _argument: Any) -> None:
         path = Path(frame.f_code.co_filename)
         if event == "call" and path.is_relative_to(PACKAGE):
-            files[path.relative_to(PACKAGE.parent).as_posix()] = None
+            name = path.relative_to(PACKAGE.parent).as_posix()
+            files[SIGNALS if name.startswith(SIGNALS) else name] = None
 
     before = sys.getprofile()
     sys.setprofile(note)

@@ -17,7 +17,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	$(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench image test-image engines sbom licences lint lock pin clean chaos soak fuzz graph
+.PHONY: help setup demo test bench detect image test-image engines sbom licences lint lock pin clean chaos soak fuzz graph
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test: setup ## run the tests (ARGS="-k name" and the like go to pytest)
 
 bench: setup ## measure what a claim costs, 7 minutes (QUICK=1: within 2)
 	@$(BIN)/python -m workshop.benchmarks $(if $(QUICK),--quick)
+
+detect: setup ## measure what rules and signals find (CLAIMS=file LABELS=file: on labels of yours)
+	@$(BIN)/python -m workshop.benchmarks.detection $(if $(CLAIMS),--claims $(CLAIMS)) \
+		$(if $(LABELS),--labels $(LABELS)) $(ARGS)
 
 image: ## build the container image of launcher and workers (IMAGE=name)
 	@tests/whole/image/build.sh $(IMAGE)

@@ -1,4 +1,4 @@
-"""Google's services on this machine: clients for emulators that the environment names.
+"""Google's clients: for the emulators that the environment names, else for the real services.
 
 `BIGQUERY_EMULATOR_HOST` (REST), `BIGQUERY_STORAGE_EMULATOR_HOST` and `SECRET_MANAGER_EMULATOR_HOST`
 (`host:port`, plaintext gRPC) are honoured here; `PUBSUB_EMULATOR_HOST` by Google's own client.
@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from google.cloud import bigquery
 
 if TYPE_CHECKING:
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+    from google.cloud.storage import Client as StorageClient
 
 EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST"
 _CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
@@ -69,15 +71,23 @@ def secret_manager_client() -> "SecretManagerServiceClient":
     return SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
 
 
+@cache
+def storage_client() -> "StorageClient":
+    """A Cloud Storage client, one a process; Google's own code honours `STORAGE_EMULATOR_HOST`."""
+    from google.cloud.storage import Client
+
+    return Client()
+
+
 def write_credentials(directory: Path) -> Path:
-    """A credentials file for clients that insist on one; no emulator checks it."""
+    """A credentials file for clients that insist on one; emulators do not check it."""
     path = directory / "credentials.json"
     path.write_text(json.dumps(_MADE_UP))
     return path
 
 
 def ensure_credentials() -> None:
-    """Give clients that Beam makes something to find, when an emulator is all they will meet.
+    """Give Beam's own clients credentials to find when they will only meet emulators.
 
     They ask `google.auth.default()`, which without an answer looks for a metadata server, for
     17 seconds.

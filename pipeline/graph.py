@@ -21,7 +21,7 @@ class Sinks(NamedTuple):
 def build(
     messages: beam.PCollection, settings: Settings, sinks: Sinks, clock: Clock | None = None
 ) -> None:
-    """Lead every message to exactly one row of one of the two tables.
+    """Turn every message into one row of one of the two tables.
 
     The labels are what operators see in the console, and what an update of a running job
     matches on: they are API.

@@ -1,4 +1,4 @@
-"""What a job was launched with, and the stages that each worker makes of it."""
+"""What a job was launched with, and the stages that each worker builds from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,11 +18,12 @@ from pipeline.privacy.stages import (
     PseudonymousParse,
     PseudonymousValidate,
 )
+from pipeline.reference.watch import ReferenceFiles, shared
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides on a claim: documents and figures, checked at launch."""
+    """Everything that decides on a claim: documents and numbers, checked at launch."""
 
     contract: Contract
     rules: Rules
@@ -32,6 +33,7 @@ class Settings:
     pseudonymisation: Pseudonymisation | None = None
     input_format: str = "JSON"
     claim_map: ClaimMap | None = None
+    reference_files: ReferenceFiles = ReferenceFiles()
 
     @property
     def map_version(self) -> str | None:
@@ -72,8 +74,9 @@ class Settings:
         return PseudonymousValidate(validate, named) if named else validate
 
     def enrich(self, clock: Clock) -> Stage:
-        """The third stage, with compiled rules."""
-        given = (self.contract, self.rules, self.high_risk_threshold, self.pipeline_version, clock)
+        """The third stage, with compiled rules, and the reference files as they are now."""
+        basis = shared(self.reference_files, self.rules, self.contract)
+        given = (self.contract, basis, self.high_risk_threshold, self.pipeline_version, clock)
         named = self._named_fields()
         if named:
             return PseudonymousEnrich(*given, named, self.map_version)

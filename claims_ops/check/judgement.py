@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from claims_ops.check.sources import Placed
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.clock import SystemClock
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.table import FORMATS
@@ -63,8 +64,9 @@ def judge(placed: Iterable[Placed], documents: Documents, show: int = 0) -> Judg
         *([Map(claim_map, contract)] if claim_map else []),
     ]
     version = claim_map.version if claim_map else None
-    given = (contract, documents.rules, documents.high_risk_threshold, "check", SystemClock())
-    behind: list[Stage] = [Validate(contract), Enrich(*given, version)]
+    basis = Unchanging(documents.rules)
+    enrich = Enrich(contract, basis, documents.high_risk_threshold, "check", SystemClock(), version)
+    behind: list[Stage] = [Validate(contract), enrich]
     judgement = Judgement()
     for some in _batches(placed):
         places = {each.message.message_id: each.place for each in some}

@@ -26,18 +26,18 @@ _SOURCES = "--published, --message-ids or --input-files"
     "--published",
     type=click.IntRange(0, MAX_COUNT),
     metavar="COUNT",
-    help="Messages that were published to Pub/Sub, replays not counted.",
+    help="How many messages were published to Pub/Sub, not counting replays.",
 )
 @click.option(
     "--message-ids",
     type=click.File(encoding="utf-8-sig"),
     metavar="FILE",
-    help="The ids of these messages, one a line; - is stdin.",
+    help="File with the ids of the published messages, one per line; - reads stdin.",
 )
 @click.option(
     "--input-files",
     metavar="PATTERN",
-    help="The files of a backfill, spelled as at its launch: each line is a message.",
+    help="Files of a backfill, exactly as passed to its launch; each line is a message.",
 )
 @click.option(
     "--input-format",
@@ -51,7 +51,7 @@ _SOURCES = "--published, --message-ids or --input-files"
 @table_options.since
 @table_options.until
 @table_options.payer
-@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--quiet", is_flag=True, help="Show no progress bar.")
 def reconcile(
     output_table: TableName,
     error_table: TableName,
@@ -66,15 +66,15 @@ def reconcile(
     project: str | None,
     quiet: bool,
 ) -> None:
-    """Prove that no message is lost.
+    """Prove that no message was lost.
 
-    Counts messages by their ids: each that came in must have a row in the claims or in the error
-    table. A message that was replayed counts once, as a claim if the replay became one; one that
-    holds several claims counts once, as a claim if each of them became one. The range
-    of time must begin before the first row of these messages, and end after the last.
+    Counts messages by id: each one that came in must have a row in the claims table or in the error
+    table. A replayed message counts once, as a claim if the replay became one. A message with
+    several claims counts once, as a claim if every one of them became one. The time range must
+    begin before the first row of these messages and end after the last.
 
-    Exit code 1 when the balance does not close. Duplicates do not keep it open: the pipeline
-    writes at least once, and sql/claims_deduplicated.sql shows each message once.
+    The exit code is 1 if the numbers do not match. Duplicate rows do not matter, because the
+    pipeline writes at least once; sql/claims_deduplicated.sql shows each message once.
 
     \b
     Examples:
@@ -84,12 +84,12 @@ def reconcile(
         --error-table my-project.claims.errors --input-files 'gs://my-bucket/claims/*.ndjson.gz'
     """
     if sum(each is not None for each in (published, message_ids, input_files)) != 1:
-        raise click.UsageError(f"Give one of {_SOURCES}.")
+        raise click.UsageError(f"Pass exactly one of {_SOURCES}.")
     table_options.check_range(since, until)
     with connect(project or output_table.project) as queries:
         for table in (output_table, error_table):
             if not queries.has(table):
-                raise click.ClickException(f"there is no table {table}")
+                raise click.ClickException(f"table {table} does not exist")
         books = Books(queries, output_table, error_table, since, until)
         if published is not None:
             outcome = books.by_count(published)
@@ -103,7 +103,7 @@ def reconcile(
                 outcome = books.by_ids(_shown(ids, line))
     click.echo(told(outcome))
     if not outcome.closes:
-        raise click.ClickException("the balance does not close")
+        raise click.ClickException("the numbers do not match")
 
 
 def _given(lines: Iterable[str]) -> Iterable[str]:

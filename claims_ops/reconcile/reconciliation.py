@@ -1,4 +1,4 @@
-"""Messages in against rows out, by message id: what is missing, and what came more than once."""
+"""Compares messages in with rows out, by message id: which are missing, which came twice."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass

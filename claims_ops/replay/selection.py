@@ -1,4 +1,4 @@
-"""Which messages of the error table are replayed, and why others are not: asked of BigQuery."""
+"""Selects in BigQuery which messages of the error table to replay, and why not the others."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ OUTCOMES = {
     "damaged": "damaged",
     "refused": "refused by Pub/Sub",
 }
-"""What becomes of a message, and what people are told of it; the last two show on replay only."""
+"""What can become of a message, in words for people; the last two appear on replay only."""
 _JUDGED_BY = {
     "message_id": "STRING",
     "original_message_id": "STRING",
@@ -97,12 +97,16 @@ class ErrorTable:
         """`replays` is the record of replays; None where there is none yet.
 
         Raises:
-            click.ClickException: there is no such error table.
+            click.ClickException: there is no such table.
+            click.UsageError: it is none of errors.
         """
         self._queries = queries
         self._columns = queries.columns(errors)
         if not self._columns:
-            raise click.ClickException(f"there is no table {errors}")
+            raise click.ClickException(f"table {errors} does not exist")
+        if missing := {"stage", "error_code", "error_timestamp"} - self._columns:
+            lacks = ", ".join(sorted(missing))
+            raise click.UsageError(f"--error-table: {errors} is no error table: it lacks {lacks}")
         lacking = [name for name in _JUDGED_BY if name not in self._columns]
         nulls = "".join(f", CAST(NULL AS {_JUDGED_BY[name]}) AS {name}" for name in lacking)
         where, self._parameters = selection.conditions()

@@ -1,34 +1,22 @@
-"""The row of the claims table: a claim with its features, score and reasons."""
+"""The row of the claims table: a claim with its signals, score, reasons and evidence."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
+from pipeline.claims.age import with_ages
+from pipeline.claims.basis import BasisSource
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
 from pipeline.claims.history import histories, parts
-from pipeline.claims.memory import Memory, always_fits
+from pipeline.claims.judgement import Judgement, RuleColumns
 from pipeline.claims.message import Message
 from pipeline.claims.records import as_columns_take_them
-from pipeline.claims.score import Rules, Scorer
-from pipeline.claims.signals.claim import with_features
 from pipeline.claims.storable import NumbersAsText, decimal_text, json_column
 from pipeline.claims.validate import ADDITIONAL_FIELDS
 
-_REMEMBERED = 4_096
-"""Sets of rules that fire together, whose columns are kept."""
 NUMBER_AS_TEXT = "number_as_text"
 """The quality issue of a claim with a number that a JSON column cannot hold to the digit."""
-
-
-class RuleColumns(NamedTuple):
-    """The columns that the rules fill."""
-
-    fraud_risk_score: float
-    high_risk_flag: bool
-    risk_reasons: tuple[str, ...]
-    quality_issues: tuple[str, ...]
 
 
 class ClaimRows:
@@ -37,13 +25,20 @@ class ClaimRows:
     def __init__(
         self,
         contract: Contract,
-        rules: Rules,
+        basis: BasisSource,
         high_risk_threshold: float,
         pipeline_version: str,
         map_version: str | None = None,
     ) -> None:
-        self._scorer = Scorer(rules)
+        """Each batch is judged by what `basis` has then.
+
+        Raises:
+            ValueError: a condition of the rules does not compile.
+        """
+        self._basis = basis
         self._threshold = high_risk_threshold
+        self._judgement = Judgement(basis.now(), high_risk_threshold)
+        self._counted: list[tuple[RuleColumns, int]] = []
         self._names = (*contract.blank, ADDITIONAL_FIELDS)
         self._values_of = itemgetter(*self._names)
         self._numerics = contract.names("NUMERIC", "BIGNUMERIC")
@@ -53,13 +48,9 @@ class ClaimRows:
         self._objects = [column.name for column in contract.columns if column.type == "JSON"]
         self._same_for_all: Mapping[str, Any] = {
             "contract_version": contract.version,
-            "rules_version": rules.version,
             "pipeline_version": pipeline_version,
         }
         self._map_version = map_version
-        remembered = Memory(self._rule_columns_of, _REMEMBERED, always_fits)
-        self._rule_columns = remembered.__getitem__
-        self._fired: Counter[int] = Counter()
 
     def rows(
         self,
@@ -73,13 +64,11 @@ class ClaimRows:
         """
         values = zip(*map(self._values_of, claims), strict=True)
         columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=True))
-        facts = with_features(columns)
-        fired = self._scorer.fired(facts)
+        columns |= with_ages(columns)
+        judgement = self._judgement_now()
+        fired = judgement.fired(columns)
+        columns |= judgement.columns(fired)
         originals, published = histories(messages)
-        columns |= zip(
-            RuleColumns._fields, zip(*map(self._rule_columns, fired), strict=True), strict=True
-        )
-        columns["days_to_submission"] = facts["days_to_submission"]
         columns["message_id"] = [message.message_id for message in messages]
         columns["original_message_id"] = originals
         columns["publish_time"] = published
@@ -95,7 +84,7 @@ class ClaimRows:
         for name in self._objects:
             columns[name] = list(map(json_column, columns[name]))
         self._note_numbers_as_text(columns)
-        self._fired.update(fired)
+        judgement.count(fired)
         return Rows(columns)
 
     def _note_numbers_as_text(self, columns: dict[str, Sequence[Any]]) -> None:
@@ -112,13 +101,15 @@ class ClaimRows:
 
     def take_rule_counts(self) -> list[tuple[RuleColumns, int]]:
         """What the rules filled in, and in how many rows, since the last call."""
-        counts = [(self._rule_columns(fired), rows) for fired, rows in self._fired.items()]
-        self._fired.clear()
-        return counts
+        counted, self._counted = self._counted, []
+        return counted + self._judgement.take_counts()
 
-    def _rule_columns_of(self, fired: int) -> RuleColumns:
-        score, reasons, issues = self._scorer.assessment(fired)
-        return RuleColumns(score, score > self._threshold, reasons, issues)
+    def _judgement_now(self) -> Judgement:
+        basis = self._basis.now()
+        if basis is not self._judgement.basis:
+            self._counted += self._judgement.take_counts()
+            self._judgement = Judgement(basis, self._threshold)
+        return self._judgement
 
 
 def _plain(value: Any) -> Any:

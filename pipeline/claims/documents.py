@@ -23,7 +23,8 @@ from pipeline.claims.contract import (
 )
 from pipeline.claims.document_text import DocumentError, place_of
 from pipeline.claims.score import Rule, Rules, Scorer, condition_of, fields_read
-from pipeline.claims.signals.claim import FEATURES
+from pipeline.claims.signals.facts import GivenFacts
+from pipeline.claims.signals.table import SIGNALS
 
 _REFERENCE: type[Validator] = jsonschema.Draft202012Validator
 _COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}", re.ASCII)
@@ -86,7 +87,7 @@ def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
     if not isinstance(contract.document.get("x-version", ""), str | int | float):
         raise DocumentError("x-version", "a text is needed")
     _check_core(contract)
-    _check_fields(contract, (*reserved, *FEATURES), contract.document.get("required", ()))
+    _check_fields(contract, (*reserved, *SIGNALS), contract.document.get("required", ()))
     for name, fields in contract.records.items():
         place = f"properties.{name}.items."
         required = contract.properties[name]["items"].get("required", ())
@@ -200,7 +201,7 @@ def check_rules(text: str, contract: Contract) -> Rules:
         if schema.get("x-label")
     }
     # A field of the default contract that this one lacks is null for every rule.
-    known = {*contract.properties, *Contract.default().properties, *FEATURES}
+    known = {*contract.properties, *Contract.default().properties, *SIGNALS}
     seen: set[str] = set()
     for section, some in (("risk_rules", rules.risk), ("quality_rules", rules.quality)):
         for place, rule in enumerate(some):
@@ -218,7 +219,7 @@ def _check_on_workers(rules: Rules, rule: Rule, where: str) -> None:
     alone = copy.copy(rules)
     alone.risk, alone.quality = (rule,), ()
     try:
-        scorer = Scorer(alone)
+        scorer = Scorer(alone, GivenFacts({}))
         for value in (None, "text", 1, ["text"], {"text": "text"}):
             scorer.fired({name: (value,) for name in fields_read(rule.when) or ("claim_id",)})
     except ValueError as error:
@@ -239,6 +240,6 @@ def _check_rule(rule: Rule, where: str, known: set[str], labels: set[str]) -> No
     if fields is None:
         raise DocumentError(f"{where}.when", "must name the fields it reads, in properties")
     for name in sorted(fields - known):
-        raise DocumentError(f"{where}.when", f"{name} is neither a field nor a feature")
+        raise DocumentError(f"{where}.when", f"{name} is neither a field nor a signal")
     for name in sorted(fields & labels):
         raise DocumentError(f"{where}.when", f"{name} is ground truth and no input of the score")

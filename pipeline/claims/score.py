@@ -1,6 +1,6 @@
 """The fraud risk score and its reasons: rules as data, applied to enriched claims."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib import resources
@@ -12,6 +12,7 @@ from pipeline.claims import document_text
 from pipeline.claims.columns import Columns, are_empty
 from pipeline.claims.contract import Contract
 from pipeline.claims.document_text import DocumentError
+from pipeline.claims.signals.facts import Facts, not_null
 from pipeline.claims.verdicts import Condition, Schema, condition, verdicts
 
 # Conditions of these keywords look at the fields that they name and at nothing else.
@@ -145,38 +146,49 @@ def _refers(schema: Any) -> bool:
 
 
 class Scorer:
-    """Applies rules. The rules that fired on a claim are a bit mask: bit i stands for rule i."""
+    """Applies rules. The rules that fired on a claim are a bit mask: bit i stands for rule i.
 
-    def __init__(self, rules: Rules) -> None:
-        """Compile the conditions.
+    A rule that reads a signal whose source is absent never fires, and costs nothing.
+    """
+
+    def __init__(self, rules: Rules, facts: Facts) -> None:
+        """Compile the conditions, and have `facts` compute what they read.
 
         Raises:
             ValueError: a condition does not compile.
         """
         self._rules = (*rules.risk, *rules.quality)
         self._risk_count = len(rules.risk)
+        self._facts = facts
         self._blank = Contract.default().blank
         """What rules see of a field that the contract of a job does not have."""
         by_field: dict[str, dict[int, Schema]] = {}
         self._across: list[tuple[int, Condition]] = []
+        self._read_across: frozenset[str] = frozenset()
         self._apart = 0
         for place, rule in enumerate(self._rules):
+            read = fields_read(rule.when) or frozenset()
+            if not facts.has(read):
+                continue
             bit, parts = 1 << place, parts_of(plain(rule.when))
             if parts is None:
                 self._across.append((bit, condition_of(rule)))
+                self._read_across |= read
                 continue
             self._apart |= bit
             for field, schema in parts.items():
-                by_field.setdefault(field, {})[bit] = schema
-        self._verdicts = {
+                by_field.setdefault(field, {})[bit] = not_null(schema, field)
+        judged = {
             field: verdicts(schemas, self._apart & ~sum(schemas))
             for field, schemas in by_field.items()
         }
+        self._verdicts = facts.by_key(judged)
+        facts.need({*self._verdicts, *self._read_across})
 
     def fired(self, facts: Columns) -> list[int]:
         """The rules that fire on each claim, which `assessment` tells.
 
-        `facts` are claims with their features.
+        `facts` are claims with their signals.
         """
         size = len(next(iter(facts.values())))
         # One verdict is enough on a field that no claim has, as most of those for hospitals.
@@ -191,8 +203,12 @@ class Scorer:
         for verdicts_on_field in differing:
             fired = map(and_, fired, verdicts_on_field)
         if self._across:
-            fired = map(or_, fired, map(self._fired_across, _claim_by_claim(facts)))
+            read = {name: self._values(facts, name, size) for name in self._read_across}
+            fired = map(or_, fired, map(self._fired_across, _claim_by_claim(read, size)))
         return list(fired)
+
+    def _values(self, facts: Columns, field: str, size: int) -> Sequence[Any]:
+        return facts.get(field) or [self._blank.get(field)] * size
 
     def _fired_across(self, facts: dict[str, Any]) -> int:
         return sum(bit for bit, is_met in self._across if is_met(facts))
@@ -209,7 +225,13 @@ class Scorer:
         )
 
 
-def _claim_by_claim(facts: Columns) -> Iterator[dict[str, Any]]:
+def _claim_by_claim(facts: Columns, size: int) -> Iterable[dict[str, Any]]:
+    if not facts:
+        return repeat({}, size)
+    return _as_dicts(facts)
+
+
+def _as_dicts(facts: Columns) -> Iterator[dict[str, Any]]:
     for values in zip(*facts.values(), strict=True):
         yield dict(zip(facts, values, strict=True))
 

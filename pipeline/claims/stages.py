@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.claims import validate
+from pipeline.claims.basis import BasisSource
 from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.clock import Clock, milliseconds_between
 from pipeline.claims.contract import Contract
@@ -22,7 +23,6 @@ from pipeline.claims.mapping.mapper import Mapper
 from pipeline.claims.mapping.resemblance import resemblance, x12_resemblance
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.score import Rules
 from pipeline.claims.validate import ClaimValidator
 
 
@@ -163,14 +163,15 @@ class Enrich(Stage):
     def __init__(
         self,
         contract: Contract,
-        rules: Rules,
+        basis: BasisSource,
         high_risk_threshold: float,
         pipeline_version: str,
         clock: Clock,
         map_version: str | None = None,
     ) -> None:
         """Claims with a score above the threshold, 0 to 1, are flagged."""
-        self._rows = ClaimRows(contract, rules, high_risk_threshold, pipeline_version, map_version)
+        self._rows = ClaimRows(contract, basis, high_risk_threshold, pipeline_version, map_version)
+        self._basis = basis
         self._clock = clock
         self._last_row: Mapping[str, Any] | None = None
 
@@ -181,8 +182,8 @@ class Enrich(Stage):
         return Decided(messages, rows)
 
     def take_metrics(self) -> Metrics:
-        """How often each rule fired, and the lag of one claim."""
-        counts: Counter[str] = Counter()
+        """How often each rule fired, what happened to reference files, the lag of one claim."""
+        counts = Counter(self._basis.take_counts())
         for columns, claims in self._rows.take_rule_counts():
             counts["accepted"] += claims
             counts["high_risk"] += claims * columns.high_risk_flag

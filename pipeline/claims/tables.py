@@ -33,12 +33,19 @@ CLAIM_OUTCOME = (
     Column("fraud_risk_score", "FLOAT", description="Fraud risk, 0 to 1: sum of the weights."),
     Column("high_risk_flag", "BOOLEAN", description="Whether the score is above the threshold."),
     Column("risk_reasons", "STRING", "REPEATED", "Ids of the risk rules that fired."),
+    Column("risk_evidence", "STRING", "REPEATED", "What each reason stands on: signals, limits."),
     Column("quality_issues", "STRING", "REPEATED", "Ids of the quality rules that fired."),
     Column("additional_fields", "JSON", description="Fields that the contract does not know."),
     *_ORIGIN,
     Column("processing_timestamp", "TIMESTAMP", "REQUIRED", "When the pipeline scored the claim."),
     Column("contract_version", "STRING", description="Version of the claim schema."),
     Column("rules_version", "STRING", description="Version of the rules."),
+    Column(
+        "reference_versions",
+        "STRING",
+        "REPEATED",
+        "Reference files in use, as name=version; a file without one was not there.",
+    ),
     Column("pipeline_version", "STRING", description="Version of this package."),
 )
 """What the pipeline adds to the contract's columns."""

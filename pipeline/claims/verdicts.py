@@ -23,7 +23,7 @@ _REMEMBERED = 8_192
 """Values whose verdicts are kept."""
 _SMALL = 64
 """Characters of a text and items of a list that are remembered."""
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
 def condition(schema: Schema) -> Condition:
@@ -138,7 +138,7 @@ def bounds_of(schemas: list[Schema]) -> list[float] | None:
         if isinstance(schema, bool):
             return None
         for keyword, argument in schema.items():
-            if keyword in _BOUNDS:
+            if keyword in BOUNDS:
                 bounds.add(argument)
             elif keyword != "type" or "integer" in argument:  # 45 and 45.5 differ there
                 return None

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import replace
 from importlib.metadata import version
 
 import apache_beam as beam
@@ -11,18 +12,21 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from google.auth.exceptions import GoogleAuthError
 
 from pipeline import clients, graph
-from pipeline.claims.contract import default_contract_text
+from pipeline.claims.contract import Contract, default_contract_text
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
 from pipeline.claims.score import default_rules_text
+from pipeline.claims.signals.published_table import InvalidReference
 from pipeline.claims.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
 from pipeline.graph import Sinks
 from pipeline.launch.options import Launch, ParameterError
 from pipeline.launch.rehearsal import RehearsalFailed, rehearse
 from pipeline.privacy import pseudonymisation
 from pipeline.privacy.pseudonymisation import KeyUnusable
+from pipeline.reference.files import FileUnusable, look
+from pipeline.reference.watch import RULES, ReferenceFiles, load, source_of
 from pipeline.settings import Settings
 from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.sinks.bigquery.streaming_insert import StreamingInsert
@@ -38,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 
 class Unreadable(ParameterError):
-    """Nothing is known of the files that a parameter names: they cannot be read."""
+    """The file or files that a parameter names cannot be read."""
 
 
 def _document(parameter: str, path: str | None, default: str) -> str:
@@ -88,9 +92,10 @@ def settings(launch: Launch) -> Settings:
         pseudonymised,
         launch.input_format,
         claim_map,
+        _reference_files(launch, contract),
     )
     try:
-        rehearse(made)
+        rehearse(replace(made, reference_files=ReferenceFiles()))  # which were read just now
     except RehearsalFailed as error:
         document = getattr(launch, error.parameter) or "the default document"
         raise ParameterError(error.parameter, f"{document}: {error}") from None
@@ -112,6 +117,18 @@ def _claim_map(launch: Launch) -> ClaimMap | None:
         raise ParameterError("claim_map", f"{name}: {error}") from None
 
 
+def _reference_files(launch: Launch, contract: Contract) -> ReferenceFiles:
+    """The files that workers will read again, each of which can be used now."""
+    for parameter, path in launch.reference_files:
+        if parameter == RULES:
+            continue  # it was read above
+        try:
+            load(look(path), source_of(parameter, contract))
+        except (FileUnusable, InvalidReference) as error:
+            raise ParameterError(parameter, f"{path}: {error}") from None
+    return ReferenceFiles(launch.reference_files, launch.reference_refresh_minutes)
+
+
 def targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]]:
     """The tables by their parameters: name, and what each must look like."""
     return {
@@ -121,7 +138,7 @@ def targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]
 
 
 def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[str, str]:
-    """Create and extend the two tables, make views if asked; what was done, by table and view.
+    """Create and extend the two tables, and the views if wanted; what was done, by table and view.
 
     `project` pays for the calls; None means the project of each table.
 

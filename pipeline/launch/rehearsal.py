@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.contract import Column
 from pipeline.claims.message import Message
 from pipeline.claims.score import condition_of
@@ -81,7 +82,7 @@ def _rehearse(settings: Settings) -> None:
             messages, subjects = decided.messages, decided.outcomes
     enrich = Enrich(
         settings.contract,
-        settings.rules,
+        Unchanging(settings.rules),
         settings.high_risk_threshold,
         settings.pipeline_version,
         lambda: _NOW,

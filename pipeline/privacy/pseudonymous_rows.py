@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from pipeline.claims.score import Rule, Rules, fields_read, parts_of
-from pipeline.claims.signals.claim import FEATURES
+from pipeline.claims.signals.table import SIGNALS
 
 
 def rules_into(rules: Rules, names: Iterable[str]) -> dict[str, frozenset[str]]:
@@ -27,9 +27,9 @@ def _looks_into(rule: Rule) -> frozenset[str]:
 
 def _fields_behind(name: str) -> frozenset[str]:
     """The fields that a feature is derived from; a field itself."""
-    if name not in FEATURES:
+    if name not in SIGNALS:
         return frozenset([name])
-    return frozenset[str]().union(*map(_fields_behind, FEATURES[name].reads))
+    return frozenset[str]().union(*map(_fields_behind, SIGNALS[name].reads))
 
 
 def without(rules: Rules, ids: Iterable[str]) -> Rules:

@@ -6,15 +6,15 @@ from typing import Any, cast
 
 import orjson
 
+from pipeline.claims.basis import BasisSource
 from pipeline.claims.clock import Clock
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
 from pipeline.claims.history import part_of
 from pipeline.claims.message import Message, Part
-from pipeline.claims.score import Rules
 from pipeline.claims.stages import Decided, Enrich, Metrics, Stage, decide
+from pipeline.privacy.basis import OfOriginals, OfReplays
 from pipeline.privacy.named_fields import NamedFields
-from pipeline.privacy.pseudonymous_rows import rules_into, without
 
 
 class PseudonymousParse(Stage):
@@ -118,21 +118,17 @@ class PseudonymousEnrich(Stage):
     def __init__(
         self,
         contract: Contract,
-        rules: Rules,
+        basis: BasisSource,
         high_risk_threshold: float,
         pipeline_version: str,
         clock: Clock,
         named: NamedFields,
         map_version: str | None = None,
     ) -> None:
-        unfit = rules_into(rules, named.names)
-        self._looked_into = sorted(frozenset[str]().union(*unfit.values()))
-        fit = without(rules, unfit)
         rest = (high_risk_threshold, pipeline_version, clock, map_version)
-        self._originals, self._replays = (
-            Enrich(contract, rules, *rest),
-            Enrich(contract, fit, *rest),
-        )
+        self._of_replays = OfReplays(basis, named.names)
+        self._originals = Enrich(contract, OfOriginals(basis, named), *rest)
+        self._replays = Enrich(contract, self._of_replays, *rest)
         self._named = named
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[dict[str, Any]]) -> Decided:
@@ -157,4 +153,5 @@ class PseudonymousEnrich(Stage):
 
     def _is_unfit(self, claim: Mapping[str, Any]) -> bool:
         """Whether a rule would look into a pseudonym."""
-        return any(self._named.is_pseudonym(name, claim[name]) for name in self._looked_into)
+        looked_into = self._of_replays.looked_into()
+        return any(self._named.is_pseudonym(name, claim[name]) for name in looked_into)

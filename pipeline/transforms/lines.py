@@ -14,7 +14,7 @@ from pipeline.claims.message import Message
 from pipeline.transforms.source_files import SourceFile
 
 RANGE_BYTES = 64 << 20
-"""What one worker reads of a file at a time."""
+"""Bytes of a file that one worker reads as a range."""
 _HEAD_BYTES = 16
 _DIALECT = Dialect()
 

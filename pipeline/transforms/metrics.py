@@ -18,7 +18,7 @@ class Metric:
     name: str
     meaning: str
     is_distribution: bool = False
-    """Whether it is told value by value; otherwise it is a counter."""
+    """Whether single values are reported; otherwise it is a counter."""
 
 
 STEP_METRICS = (
@@ -29,6 +29,8 @@ STEP_METRICS = (
     Metric("high_risk", "Claims with a score above the threshold."),
     Metric("rule_{id}", "Claims on which a risk rule fired."),
     Metric("quality_{id}", "Claims on which a quality rule fired."),
+    Metric("reference_read_{file}", "Times a worker took another version of a reference file."),
+    Metric("reference_unusable_{file}", "Looks at which one was missing, broken or too large."),
     Metric(
         "event_lag_ms",
         "From `ingest_ts`, when the claim system emitted a claim, to its score: one a bundle.",
@@ -55,7 +57,7 @@ SINK_METRICS = (
         is_distribution=True,
     ),
 )
-"""Of each table's sink; Beam tells the two apart by their steps."""
+"""Metrics of each table's sink; Beam distinguishes the two by their steps."""
 METRICS = (*STEP_METRICS, *SINK_METRICS)
 
 
@@ -71,11 +73,11 @@ class Tally(Counter[str]):
         self._samples: list[tuple[str, int]] = []
 
     def sample(self, name: str, value: int) -> None:
-        """Tell a value of a distribution: once a bundle or a request, never once a claim."""
+        """Report a value of a distribution: once a bundle or a request, never once a claim."""
         self._samples.append((name, value))
 
     def flush(self) -> None:
-        """Hand all over, in `finish_bundle`, and begin again."""
+        """Hand everything to Beam, in `finish_bundle`, and start again from zero."""
         for name, by in self.items():
             Metrics.counter(NAMESPACE, name).inc(by)
         for name, value in self._samples:

@@ -4,9 +4,10 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -16,9 +17,12 @@ from claims_ops.shared import analyst_queries
 from claims_ops.shared.balance import Balance, Ledger
 from claims_ops.shared.interruption import unwinding
 from claims_ops.shared.option_types import MAX_COUNT, Number
+from claims_ops.shared.queries import Queries
 from claims_ops.shared.terminal import console
+from pipeline.claims.tables import TableName
 from sandbox.demo import summary
 from sandbox.demo.local_pipeline import LocalPipeline, Route
+from sandbox.demo.profile_round import ProfileRound
 from sandbox.demo.progress import DemoProgress
 from sandbox.emulators.emulators import PROJECT, create_source, local_servers
 from sandbox.emulators.local_server import ServerError
@@ -47,21 +51,27 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
     type=Number(0, 1),
     default=0.05,
     show_default=True,
-    help="Share of malformed messages, every kind in turn.",
+    help="Share of malformed messages, 0 to 1; every kind takes its turn.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Same seed: same claims.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="The same seed gives the same claims."
+)
 @click.option(
     "--write-method",
     type=click.Choice(["STORAGE_WRITE_API", "STREAMING_INSERTS"]),
-    help="How rows go to BigQuery.  [default: the pipeline's own]",
+    help="How rows are written to BigQuery.  [default: that of the pipeline]",
 )
 @click.option(
     "--rules",
     type=click.Path(exists=True, dir_okay=False),
     metavar="FILE",
-    help="Risk and quality rules of your own (docs/start/rules.md).  [default: the pipeline's own]",
+    help="Your own risk and quality rules (docs/start/rules.md).  [default: those of the pipeline]",
 )
-@click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C, to look around.")
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Leave everything running until Ctrl-C, so that you can look around.",
+)
 @click.option(
     "--report",
     "report_path",
@@ -69,9 +79,11 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
     default=analyst_queries.DIRECTORY.parent / "build/report.html",
     show_default="build/report.html of the checkout",
     metavar="FILE",
-    help="The page about the run, as claims report writes it.",
+    help="Where to write the report about the run.",
 )
-@click.option("--quiet", is_flag=True, help="Only the balance: no progress, no queries, no report.")
+@click.option(
+    "--quiet", is_flag=True, help="Print only the final counts: no progress, no queries, no report."
+)
 @click.argument(
     "parameters", nargs=-1, type=click.UNPROCESSED, metavar="[-- PIPELINE_PARAMETER...]"
 )
@@ -89,8 +101,9 @@ def demo(
     """Run the whole pipeline on local emulators.
 
     Publishes synthetic claims to a Pub/Sub emulator, runs the streaming pipeline into a BigQuery
-    emulator until every message is a row, asks the analysts' queries, and writes a report. Needs
-    no account, and leaves nothing behind but the report.
+    emulator until every message is a row, runs the analysts' queries, and writes a report. Halfway
+    through, it computes provider profiles, with which it judges the second half. It needs no
+    account and leaves nothing behind but the report.
 
     \b
     Examples:
@@ -117,24 +130,36 @@ def demo(
             servers = running.enter_context(local_servers())
             names = create_source(servers.pubsub, NAME)
         except ServerError as error:
-            raise click.ClickException(str(error)) from None
+            reason, _, end_of_log = str(error).partition("\n")
+            if end_of_log:  # on lines of its own, where an error has one
+                click.echo(f"The end of the server's log:\n{end_of_log}", err=True)
+            raise click.ClickException(reason.partition("; ")[0]) from None
         os.environ.update(servers.environment)
         route = Route(*names, f"{_DATASET}.claims", f"{_DATASET}.errors")
         say("Starting the pipeline on Beam's DirectRunner ...")
-        pipeline = running.enter_context(LocalPipeline([*route.parameters(), *parameters], log))
+        profiles = ProfileRound(log.parent, count)
+        given = [*route.parameters(), *profiles.parameters(), *parameters]
+        pipeline = running.enter_context(LocalPipeline(given, log))
         imports.join()
         client = running.enter_context(servers.bigquery.client())
         ledger = Ledger(client, route.claims_table, route.error_table)
-        publication = Publication(messages(count, bad_share, seed, datetime.now(UTC)), route.topic)
+        samples = messages(count, bad_share, seed, datetime.now(UTC))
+        publication = Publication(profiles.paused(samples), route.topic)
         publication.start()
         out = console()
         with DemoProgress(out, count, quiet=quiet) as progress:
-            balance = _watch(ledger, publication, pipeline, progress)
+            look = partial(
+                profiles.look, queries=Queries(client), claims=TableName.parse(route.claims_table)
+            )
+            balance = _watch(ledger, publication, pipeline, progress, look)
         for query in () if quiet else queries:
             out.print(analyst_queries.answer(client, query, route.tables()))
         click.echo(summary.summary(balance, publication.sent, time.monotonic() - started))
+        say(f"The second half was judged with profiles of {profiles.providers} providers.")
         if plain and balance.claims != publication.sent["accepted"]:
-            raise click.ClickException("the pipeline judged claims otherwise than generated")
+            raise click.ClickException(
+                "the pipeline accepted or rejected other claims than were generated for it"
+            )
         if not quiet:
             click.echo(summary.page(client, route, report_path))
         if keep:
@@ -165,9 +190,13 @@ def _check(parameters: Sequence[str]) -> None:
 
 
 def _watch(
-    ledger: Ledger, publication: Publication, pipeline: LocalPipeline, progress: DemoProgress
+    ledger: Ledger,
+    publication: Publication,
+    pipeline: LocalPipeline,
+    progress: DemoProgress,
+    look: Callable[[int], None],
 ) -> Balance:
-    """Wait until there is a row for every message.
+    """Wait until there is a row for every message; `look` hears how many there are.
 
     Raises:
         click.ClickException: the pipeline ended or stands still, or rows came twice.
@@ -179,6 +208,7 @@ def _watch(
         complete = publication.complete
         balance = ledger.balance(publication.sent.total())
         progress.show(balance)
+        look(balance.rows)
         if complete and balance.closes:
             return balance
         if complete and balance.rows > balance.published:
@@ -210,7 +240,7 @@ def _import_clients() -> None:
 
 @contextmanager
 def _log() -> Iterator[Path]:
-    """The pipeline's log; it stays when the demo fails."""
+    """The pipeline's log, which is kept if the demo fails."""
     directory = Path(tempfile.mkdtemp(prefix="claims-demo-"))
     log = directory / "pipeline.log"
     failed = False

@@ -1,12 +1,13 @@
-"""`bqemulator` 1.4.0 with its faults mended: `python -m sandbox.emulators.bigquery_emulator start`.
+"""`bqemulator` 1.4.0 with fixes: `python -m sandbox.emulators.bigquery_emulator start`.
 
-The options are those of `bqemulator`. Each mend says what fails without it, so that it can go
+The options are those of `bqemulator`. Each fix says what fails without it, so that it can go
 once a version of bqemulator does without.
 """
 
 import functools
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
 import duckdb
@@ -15,7 +16,7 @@ from bqemulator.api.routes import tabledata
 from bqemulator.catalog.models import TableMeta
 from bqemulator.cli import main
 from bqemulator.grpc_api import write_servicer
-from bqemulator.sql import catalog_schema
+from bqemulator.sql import catalog_schema, inner_query
 from bqemulator.storage import engine
 from bqemulator.versioning.snapshots import SnapshotManager
 from duckdb_extensions import import_extension
@@ -68,7 +69,7 @@ class _Result:
             return self._execute().to_arrow_table()
 
 
-def _mend_shared_connection() -> None:
+def _fix_shared_connection() -> None:
     """REST queries and gRPC appends run in different threads, on one connection without a lock.
 
     Without this, a query during an append fails ("unsuccessful or closed pending query result"),
@@ -95,7 +96,7 @@ def _mend_shared_connection() -> None:
     handler._flush_to_target = _in_turn(handler._flush_to_target)
 
 
-def _mend_stream_names() -> None:
+def _fix_stream_names() -> None:
     """Only the first request of a call must name the stream.
 
     Without this, the second one of a call is answered NOT_FOUND, and is sent again in a new call.
@@ -111,7 +112,7 @@ def _mend_stream_names() -> None:
     handler._ensure_stream_bound = ensure_bound_once
 
 
-def _mend_nested_fields() -> None:
+def _fix_nested_fields() -> None:
     """Storage Write builds the table's Arrow schema from the top-level columns only.
 
     Without this, every RECORD of an appended row is empty.
@@ -125,21 +126,43 @@ def _mend_nested_fields() -> None:
     write_servicer._table_arrow_schema = table_arrow_schema
 
 
-def _mend_stars() -> None:
-    """A star is written out with the columns of the catalogue, where a RECORD has no type.
+class _WholeTypes:
+    """The catalogue, whose tables give the whole type of a column: of an array, of a record."""
 
-    Without this, `SELECT *` loses the RECORD columns of a table as soon as a query calls a
-    function of text or time.
+    def __init__(self, catalog: Any) -> None:
+        self._catalog = catalog
+
+    def get_table(self, *name: str) -> Any:
+        found = self._catalog.get_table(*name)
+        if found is None:
+            return None
+        fields = [SimpleNamespace(name=f.name, type=_whole_type(f)) for f in found.schema_.fields]
+        return SimpleNamespace(schema_=SimpleNamespace(fields=fields))
+
+
+def _whole_type(field: Any) -> str:
+    whole = catalog_schema._BQ_TYPE_ALIASES.get(field.type.upper(), field.type)
+    if field.fields:
+        whole = f"STRUCT<{', '.join(f'{one.name} {_whole_type(one)}' for one in field.fields)}>"
+    return f"ARRAY<{whole}>" if field.mode == "REPEATED" else str(whole)
+
+
+def _fix_types_of_columns() -> None:
+    """The translation of a query learns the type of a column, but not that it is an array.
+
+    Without this, as soon as a query calls a function of text or time, `SELECT *` loses the RECORD
+    columns of a table, and `codes[OFFSET(0)]` is the item before the first.
     """
-    type_of = catalog_schema._safe_bq_to_duckdb
+    module: Any = inner_query
+    build = module.build_catalog_schema
 
-    def some_type_of(bq_type: str) -> str:
-        return type_of(bq_type) or "UNKNOWN"
+    def build_whole(sql: str, *, project_id: str, catalog: Any) -> Any:
+        return build(sql, project_id=project_id, catalog=_WholeTypes(catalog))
 
-    catalog_schema._safe_bq_to_duckdb = some_type_of
+    module.build_catalog_schema = build_whole
 
 
-def _mend_snapshots() -> None:
+def _fix_snapshots() -> None:
     """Every append copies its whole table, for time travel, and keeps the copy.
 
     Without this, time and memory grow with the square of the number of appends: 4.6 GB after
@@ -169,9 +192,9 @@ def _install_extensions() -> None:
 
 if __name__ == "__main__":
     _install_extensions()
-    _mend_shared_connection()
-    _mend_stream_names()
-    _mend_nested_fields()
-    _mend_stars()
-    _mend_snapshots()
+    _fix_shared_connection()
+    _fix_stream_names()
+    _fix_nested_fields()
+    _fix_types_of_columns()
+    _fix_snapshots()
     main()

@@ -122,6 +122,16 @@ SPECIALTIES: dict[str, tuple[int, tuple[Service, ...]]] = {
     )),
 }  # fmt: skip
 
+CMS_SPECIALTIES: dict[str, str] = {
+    "family medicine": "08", "pediatrics": "37", "emergency medicine": "93",
+    "hospital medicine": "C6", "cardiology": "06", "orthopedic surgery": "20",
+    "obstetrics and gynecology": "16", "radiology": "30", "gastroenterology": "10",
+    "general surgery": "02", "ophthalmology": "18", "oncology": "90", "psychiatry": "26",
+    "physical therapy": "65", "clinical laboratory": "69", "nephrology": "39", "ambulance": "59",
+    "medical equipment": "54",
+}  # fmt: skip
+"""Specialty codes of CMS, from "Medicare Claims Processing Manual", chapter 26, 10.8."""
+
 CHARGES: dict[str, int] = {
     "20610": 240, "27130": 9800, "27447": 9400, "29881": 3900, "31500": 420, "36415": 18,
     "43239": 1450, "44970": 3600, "45378": 1300, "45380": 1600, "45385": 1850, "47562": 4300,

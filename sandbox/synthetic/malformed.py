@@ -12,6 +12,7 @@ import orjson
 
 from pipeline.claims.contract import Contract, is_nullable, types_of
 from pipeline.claims.storable import NUMERIC
+from pipeline.claims.violations import is_record
 
 Claim = dict[str, Any]
 Make = Callable[[Claim, Random], bytes]
@@ -96,10 +97,21 @@ def kinds(contract: Contract) -> dict[str, Malformed]:
     for field in contract.document.get("required", ()):
         table[f"missing_{field}"] = _violating(_without(field), field, "required")
     for field, schema in contract.properties.items():
-        for prefix, rule, make in _violations(field, schema):
-            path = f"{field}[]" if prefix == "wrong_item" else field
-            table[f"{prefix}_{field}"] = _violating(make, path, rule)
+        for kind, path, rule, values in _violations(field, schema):
+            table[kind] = _violating(_with(field, *values), path, rule)
+        for inner, what in _record_properties(schema).items():
+            for kind, path, rule, values in _violations(f"{field}_{inner}", what):
+                path = path.replace(f"{field}_{inner}", f"{field}[0].{inner}")
+                records = [[{inner: value}] for value in values]
+                table[kind] = _violating(_with(field, *records), path, rule)
     return table
+
+
+def _record_properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The properties of the records in an array of such, as of service lines."""
+    items = schema.get("items", {})
+    properties: Mapping[str, Any] = items.get("properties", {}) if is_record(items) else {}
+    return properties
 
 
 def _violating(make: Make, field: str, rule: str) -> Malformed:
@@ -129,32 +141,47 @@ _NO_DATE_TIMES = ("2026-02-30T10:00:00Z", "2026-11-23T25:00:00Z", "2026-11-23 no
 _FORMATS = {"date": _NO_DATES, "date-time": _NO_DATE_TIMES}
 
 
-def _violations(field: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, str, Make]]:
-    """For each thing that a field's schema asks: prefix of the kind, rule, message without it."""
+def _violations(
+    field: str, schema: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str, tuple[Any, ...]]]:
+    """For each thing that a field's schema asks: kind, path, rule, values that lack it."""
+
+    def kind(prefix: str, rule: str, *values: Any) -> tuple[str, str, str, tuple[Any, ...]]:
+        return f"{prefix}_{field}", field, rule, values
+
     for type_ in types_of(schema):
-        yield "wrong_type", "type", _with(field, *_WRONG[type_])
+        yield kind("wrong_type", "type", *_WRONG[type_])
         if type_ in ("number", "integer"):
-            yield "boolean", "type", _with(field, True, False)
+            yield kind("boolean", "type", True, False)
             # The least step over a limit that the claims of this field have.
             step = 1 if type_ == "integer" else 0.01
             if "minimum" in schema:
-                yield "below", "minimum", _with(field, schema["minimum"] - step)
+                yield kind("below", "minimum", schema["minimum"] - step)
             if "maximum" in schema:
-                yield "above", "maximum", _with(field, schema["maximum"] + step)
+                yield kind("above", "maximum", schema["maximum"] + step)
         if type_ == "integer":
-            yield "fractional", "type", _with(field, 45.5, "45.5")
+            yield kind("fractional", "type", 45.5, "45.5")
     if not is_nullable(schema):
-        yield "null", "type", _with(field, None)
+        yield kind("null", "type", None)
         if schema.get("minLength"):
-            yield "empty", "minLength", _with(field, "")
+            yield kind("empty", "minLength", "")
     if "maxLength" in schema:
-        yield "too_long", "maxLength", _with(field, "x" * (schema["maxLength"] + 1))
+        yield kind("too_long", "maxLength", "x" * (schema["maxLength"] + 1))
     if "enum" in schema:
         integers = [value for value in schema["enum"] if isinstance(value, int)]
-        yield "unlisted", "enum", _with(field, max(integers) + 1 if integers else "unlisted")
+        yield kind("unlisted", "enum", max(integers) + 1 if integers else "unlisted")
     if schema.get("format") in _FORMATS:
-        yield "impossible", "format", _with(field, *_FORMATS[schema["format"]])
+        yield kind("impossible", "format", *_FORMATS[schema["format"]])
     if schema.get("x-bigquery", {}).get("type") == "NUMERIC":
-        yield "too_fine", "scale", _with(field, 12.3456789012, "0." + "1" * (NUMERIC.scale + 1))
-    if "items" in schema:
-        yield "wrong_item", "type", _with(field, [{"code": "A"}], ["A", ["B"]], [None])
+        yield kind("too_fine", "scale", 12.3456789012, "0." + "1" * (NUMERIC.scale + 1))
+    if "items" not in schema:
+        return
+    good: Any = 1 if types_of(schema["items"]) == ("integer",) else "A"
+    if is_record(schema["items"]):
+        good = {}
+        yield f"wrong_item_{field}", f"{field}[0]", "type", (["A"], [7, {}], [None])
+    else:
+        item = (good, {"code": "A"}), (good, ["B"]), (None,)
+        yield f"wrong_item_{field}", f"{field}[]", "type", tuple(map(list, item))
+    if "maxItems" in schema:
+        yield kind("too_many", "maxItems", [good] * (schema["maxItems"] + 1))

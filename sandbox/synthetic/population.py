@@ -28,6 +28,8 @@ class Provider(NamedTuple):
     """State, two letters."""
     specialty: str
     fraud_rate: float
+    facility_npi: str
+    """Of the hospital or clinic where the provider works."""
 
 
 class Patient(NamedTuple):
@@ -88,6 +90,7 @@ def providers(rng: Random) -> tuple[Provider, ...]:
             rng.choice(regions),
             rng.choice(specialties),
             FRAUD_PRONE_RATE if prone else FRAUD_RATE,
+            npi(rng),
         )
         # The few that are prone to fraud are all of usual size: its share is that of every seed.
         size = rng.lognormvariate(2.3, 0.6)

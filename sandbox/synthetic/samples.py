@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from pipeline.claims.contract import Contract
-from sandbox.synthetic import synthetic
+from sandbox.synthetic import rings, synthetic
 from sandbox.synthetic.malformed import kinds
 from sandbox.synthetic.spellings import WIRE_VARIANTS
 from sandbox.synthetic.synthetic import Claim, claims
@@ -35,16 +35,20 @@ def messages(
     seed: int,
     now: datetime,
     variants: float = 0.02,
+    detailed: float = synthetic.DETAILED_SHARE,
+    ring_providers: int = rings.RINGS,
     contract: Contract | None = None,
 ) -> Iterator[Sample]:
     """Messages as a claim system would publish them; endless without a `count`.
 
     Exactly `bad_share` of them are malformed, evenly spread, every kind in turn. `variants` is
-    the share of good claims in an unusual spelling. Equal arguments give equal bytes.
+    the share of good claims in an unusual spelling, `detailed` that of claims with lines. Equal
+    arguments give equal bytes.
     """
     contract = contract or Contract.default()
     rng = Random(f"messages {seed}")  # noqa: S311 - reproducible, not secret
-    source = _with_examples(claims(seed, now, variants * (1 - WIRE_VARIANTS_SHARE)), contract, rng)
+    plain = claims(seed, now, variants * (1 - WIRE_VARIANTS_SHARE), detailed, ring_providers)
+    source = _with_examples(plain, contract, rng)
     wire_share, wire = variants * WIRE_VARIANTS_SHARE, tuple(WIRE_VARIANTS.items())
     bad = cycle(kinds(contract).items())
     share = Fraction(bad_share).limit_denominator(1_000_000)

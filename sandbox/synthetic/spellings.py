@@ -55,9 +55,8 @@ def codes_comma_separated(claim: Claim, rng: Random) -> Claim:
 
 def unknown_fields(claim: Claim, rng: Random) -> Claim:
     return claim | {
-        "payer_id": f"PAY{rng.randrange(1000):03d}",
-        "claim_frequency_code": "1",
-        "service_lines": [{"line": 1, "units": rng.randrange(1, 5), "modifiers": ["25"]}],
+        "clearinghouse": f"CLH{rng.randrange(1000):03d}",
+        "attachments": [{"kind": "report", "pages": rng.randrange(1, 5)}],
     }
 
 

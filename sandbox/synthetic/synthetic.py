@@ -1,4 +1,6 @@
-"""Synthetic claims as a claim system would send them: seeded, endless, nobody's health data.
+"""Synthetic claims as claim systems would send them: seeded, endless, nobody's health data.
+
+Some systems send the fields of contract 1.x alone; the others send lines, replacements and voids.
 
 The same seed and the same `now` give the same claims, to the byte once they are serialised.
 """
@@ -11,9 +13,18 @@ from math import exp
 from random import Random
 from typing import Any, TypeVar
 
-from sandbox.synthetic import fraud
+from sandbox.synthetic import fraud, rings
+from sandbox.synthetic.adjustments import Adjustments
 from sandbox.synthetic.billing import CHARGES, COMORBIDITIES, SPECIALTIES
-from sandbox.synthetic.population import Patient, Provider, patients, providers, repeated
+from sandbox.synthetic.details import add_details
+from sandbox.synthetic.population import (
+    PROVIDERS,
+    Patient,
+    Provider,
+    patients,
+    providers,
+    repeated,
+)
 from sandbox.synthetic.spellings import VARIANTS
 
 Claim = dict[str, Any]
@@ -23,6 +34,10 @@ DUPLICATE_SHARE = 0.01
 """The same claim sent again, some time later."""
 OUTLIER_SHARE = 0.006
 """Honest claims that cost many times the usual."""
+DETAILED_SHARE = 0.7
+"""Claims in the full shape of contract 2.0; the others have the fields of 1.x alone."""
+ADJUSTED_SHARE = 0.06
+"""Messages that replace or void an earlier claim of the full shape."""
 MAX_AMOUNT = 999_999.99
 LATE_SHARE = 0.05
 """Submitted more than 60 days after the service."""
@@ -40,6 +55,8 @@ MISSING_SHARES = {
     "place_of_service": 0.04,
     "notes": 0.07,
     "ingest_ts": 0.04,
+    "patient_birth_date": 0.05,
+    "provider_specialty": 0.04,
 }
 KEYS_ALWAYS_SENT = frozenset(("service_date", "submission_date"))
 """Null when missing; the key of another field is left out half of the time."""
@@ -87,49 +104,110 @@ class _Visits:
         return performed, diagnoses, _pick(places, random), patient
 
 
-class _ClaimSystem:
+class ClaimSystem:
     """Draws one plain, complete claim after another."""
 
-    def __init__(self, rng: Random, now: datetime) -> None:
+    def __init__(
+        self,
+        rng: Random,
+        now: datetime,
+        *,
+        detailed: float = DETAILED_SHARE,
+        adjusted: float = ADJUSTED_SHARE,
+        ring_providers: int = rings.RINGS,
+    ) -> None:
+        """`detailed` and `adjusted` are shares of the claims; what is not detailed is of 1.x."""
         self._rng = rng
+        self._detailed, self._adjusted = detailed, adjusted if detailed else 0.0
         self._providers = providers(rng)
         people = patients(rng)
         self._visits = {specialty: _Visits(specialty, people) for specialty in SPECIALTIES}
+        self._rings = rings.rings(rng, ring_providers if detailed else 0)
+        self._large = rings.large_providers(rng)
+        self._ring_share = len(self._rings) / PROVIDERS
+        self._large_share = rings.LARGE * rings.LARGE_SIZE / PROVIDERS
+        self._adjustments = Adjustments(rng, now.date())
         self._causes = tuple(c for c in fraud.CAUSES.values() for _ in range(c.weight))
         self._days = [(now.date() - timedelta(days=ago)).isoformat() for ago in range(300)]
         self._ingested = now
         self._earlier: deque[Claim] = deque(maxlen=KEPT_EARLIER)
         self._count = 0
+        self._steady: dict[str, list[Patient]] = {}
+        """The patients of the providers that bill the same few."""
+
+    @property
+    def standing(self) -> dict[str, Claim | None]:
+        """The truth: which claim of the full shape stands, by the id of the first of its chain."""
+        return self._adjustments.standing
 
     def next(self) -> Claim:
         """The next claim, honest or not, labelled."""
         rng, random = self._rng, self._rng.random
         if self._earlier and random() < DUPLICATE_SHARE:
             return dict(rng.choice(self._earlier))
-        provider = _pick(self._providers, random)
-        claim = self._honest(provider)
+        if random() < self._adjusted:
+            adjusted = self._adjustments.next(self._claim_id())
+            if adjusted is not None:
+                return dict(adjusted)
+        kind = random()
+        if kind < self._ring_share:
+            claim = self._of_ring(_pick(self._rings, random))
+        elif kind < self._ring_share + self._large_share:
+            claim = self._ordinary(_pick(self._large, random))
+        else:
+            claim = self._ordinary(_pick(self._providers, random))
+        self._count += 1
+        if self._count % 10 == 0:  # rarely, so that a duplicate comes up to 2,000 claims later
+            self._earlier.append(dict(claim))
+        return dict(claim)
+
+    def _ordinary(self, provider: Provider) -> Claim:
+        """A claim of a provider that is honest as a rule."""
+        rng, random = self._rng, self._rng.random
+        claim, patient = self._honest(provider)
         guilty = random() < provider.fraud_rate
         if guilty:
             claim = _pick(self._causes, random).commit(claim, self._earlier, rng)
             claim["claim_amount"] = min(claim["claim_amount"], MAX_AMOUNT)
         noise = fraud.MISSED_SHARE if guilty else fraud.ACCUSED_SHARE
         claim["synthetic_label_is_fraud"] = int(guilty != (random() < noise))
-        self._count += 1
-        if self._count % 10 == 0:  # rarely, so that a duplicate comes up to 2,000 claims later
-            self._earlier.append(dict(claim))
+        if "claim_type" not in claim and random() < self._detailed:
+            add_details(claim, provider, patient, rng)
+        if "claim_type" in claim:  # perhaps because it bills again what was billed before
+            self._adjustments.remember(claim)
         return claim
 
-    def _honest(self, provider: Provider) -> Claim:
+    def _of_ring(self, ring: rings.Ring) -> Claim:
+        """A claim of a provider that lives on a pattern."""
+        rng, random = self._rng, self._rng.random
+        guilty = random() < rings.GUILTY_SHARE
+        claim, patient = self._honest(ring.provider, ring.pattern.is_steady and guilty)
+        stay = rng.randint(*ring.pattern.stay) if ring.pattern.stay and guilty else None
+        if stay is not None:  # long enough ago to be over
+            claim["service_date"] = self._days[stay + 31]
+            claim["submission_date"] = self._days[int(30 * random())]
+        add_details(claim, ring.provider, patient, rng, stay)
+        if guilty:
+            ring.pattern.commit(claim, rng)
+        claim["synthetic_label_is_fraud"] = int(guilty)
+        self._adjustments.remember(claim)
+        return claim
+
+    def _honest(self, provider: Provider, is_steady: bool = False) -> tuple[Claim, Patient]:
         rng, random = self._rng, self._rng.random
         procedures, diagnoses, place, patient = self._visits[provider.specialty].draw(rng)
+        if is_steady:
+            known = self._steady.setdefault(provider.provider_id, [])
+            if len(known) < rings.STEADY_PATIENTS:
+                known.append(patient)
+            patient = _pick(known, random)
         amount = sum([CHARGES[code] for code in procedures]) * exp(rng.gauss(0.0, 0.3))
         if random() < OUTLIER_SHARE:
             amount *= rng.uniform(4, 15)
         submitted, served = self._dates()
         self._ingested += INGEST_INTERVAL
-        h = f"{rng.getrandbits(128):032x}"
-        return {
-            "claim_id": f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}",
+        claim = {
+            "claim_id": self._claim_id(),
             "patient_id": patient.patient_id,
             "provider_id": provider.provider_id,
             "billing_npi": provider.billing_npi,
@@ -147,6 +225,11 @@ class _ClaimSystem:
             "ingest_ts": self._ingested.isoformat(),
             "synthetic_label_is_fraud": 0,
         }
+        return claim, patient
+
+    def _claim_id(self) -> str:
+        h = f"{self._rng.getrandbits(128):032x}"
+        return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}"
 
     def _dates(self) -> tuple[str, str]:
         """Day of submission and day of service."""
@@ -161,21 +244,28 @@ class _ClaimSystem:
         return self._days[submitted], self._days[submitted + int(60 * random() ** 3)]
 
 
-def claims(seed: int, now: datetime, variants: float = 0.02) -> Iterator[Claim]:
+def claims(
+    seed: int,
+    now: datetime,
+    variants: float = 0.02,
+    detailed: float = DETAILED_SHARE,
+    ring_providers: int = rings.RINGS,
+) -> Iterator[Claim]:
     """Claims without end, each a new dict in the shape of the contract.
 
     `now` is an aware time that all dates are relative to; `variants` is the share of claims in
-    another spelling (`variants.VARIANTS`).
+    another spelling (`spellings.VARIANTS`), `detailed` that of claims in the shape of contract
+    2.0: with 0 they are those of 1.x, without lines, replacements and rings.
     """
     rng = Random(seed)  # noqa: S311 - reproducible, not secret
     random = rng.random
-    system = _ClaimSystem(rng, now)
+    system = ClaimSystem(rng, now, detailed=detailed, ring_providers=ring_providers)
     spellings = tuple(VARIANTS.values())
     missing = tuple(MISSING_SHARES.items())
     while True:
         claim = system.next()
         for name, share in missing:
-            if random() < share:
+            if random() < share and claim.get(name) is not None and _may_lose(claim, name):
                 _lose(claim, name, random)
         if random() < variants:
             claim = rng.choice(spellings)(claim, rng)
@@ -185,7 +275,13 @@ def claims(seed: int, now: datetime, variants: float = 0.02) -> Iterator[Claim]:
 @cache
 def fields() -> frozenset[str]:
     """The fields of a claim from which none is missing."""
-    return frozenset(_ClaimSystem(Random(0), datetime(2026, 1, 1)).next())  # noqa: S311 - not secret
+    rng = Random(0)  # noqa: S311 - not secret
+    return frozenset(ClaimSystem(rng, datetime(2026, 1, 1), detailed=1).next())
+
+
+def _may_lose(claim: Claim, name: str) -> bool:
+    """Without its day of submission, an adjustment would look as old as what it adjusts."""
+    return name != "submission_date" or claim.get("claim_frequency_code", "1") == "1"
 
 
 def _lose(claim: Claim, name: str, random: Callable[[], float]) -> None:

@@ -1,4 +1,4 @@
--- Claims of a range of time in one row: how many, how much, how risky, by which versions.
+-- Claims of a range of time in one row: how many, how risky, by which versions.
 -- A row is repeated where another one has its message id and claim index: the pipeline writes at
 -- least once.
 SELECT
@@ -6,10 +6,7 @@ SELECT
   COUNTIF(message_id IS NOT NULL) - COUNT(
     DISTINCT CONCAT(message_id, ' ', COALESCE(CAST(claim_index AS STRING), ''))
   ) AS repeated_rows,
-  COUNT(DISTINCT provider_id) AS providers,
-  SUM(claim_amount) AS total_amount,
   COUNTIF(high_risk_flag) AS high_risk_claims,
-  SUM(IF(high_risk_flag, claim_amount, 0)) AS high_risk_amount,
   COUNTIF(ARRAY_LENGTH(quality_issues) > 0) AS claims_with_quality_issues,
   APPROX_QUANTILES(
     TIMESTAMP_DIFF(processing_timestamp, publish_time, MILLISECOND), 100

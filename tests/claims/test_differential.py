@@ -21,7 +21,6 @@ from hypothesis import given
 from pipeline.claims.normalise import Normaliser
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import condition_of
-from pipeline.claims.signals.claim import facts_of
 from tests.support.claims.case_files import Case, identity, load_folder
 from tests.support.claims.core import (
     CLEAN,
@@ -32,6 +31,7 @@ from tests.support.claims.core import (
     outcome_of,
     with_literal,
 )
+from tests.support.claims.facts import facts_of
 from tests.support.claims.strategies import BUDGET, claims
 
 FORMATS = jsonschema.Draft202012Validator.FORMAT_CHECKER

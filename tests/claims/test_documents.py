@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Contract, default_contract_text
 from pipeline.claims.document_text import DocumentError
@@ -13,6 +14,7 @@ from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer, default_rules_text
+from pipeline.claims.signals.facts import Facts
 from pipeline.claims.stages import Parse, Validate
 from tests.support.claims.case_files import Case, identity, load, text_of
 from tests.support.claims.core import CLEAN, CONTRACT, NOW, RULES, outcome_of
@@ -52,7 +54,7 @@ def test_claim_schema(case: Case) -> None:
 def test_rules(case: Case) -> None:
     text = document_of(case, default_rules_text())
     if "accepted" in case:
-        Scorer(check_rules(text, CONTRACT))
+        Scorer(check_rules(text, CONTRACT), Facts({}))
         return
     with pytest.raises(DocumentError) as caught:
         check_rules(text, CONTRACT)
@@ -128,7 +130,7 @@ def test_condition_with_a_reference_sees_what_it_refers_to() -> None:
             },
         }
     ]
-    scorer = Scorer(check_rules(json.dumps(rules), CONTRACT))
+    scorer = Scorer(check_rules(json.dumps(rules), CONTRACT), Facts({}))
     facts = {"claim_amount": (4, 6, 4), "patient_age": (4, 4, 6)}
     assert scorer.fired(facts) == [1, 0, 0]
 
@@ -214,7 +216,7 @@ def test_default_rules_serve_a_schema_without_the_fields_that_they_read() -> Non
     core = document["required"]
     document["properties"] = {name: document["properties"][name] for name in core}
     contract = check_contract(json.dumps(document), OURS)
-    rows = ClaimRows(contract, check_rules(default_rules_text(), contract), 0.5, "test")
+    rows = ClaimRows(contract, Unchanging(check_rules(default_rules_text(), contract)), 0.5, "test")
     claim = outcome_of(Validate(contract), {name: CLEAN[name] for name in core})
     assert isinstance(claim, dict)
     row = rows.rows([Message(b"")], [claim], NOW)[0]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.documents import check_contract
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.stages import Enrich, Validate
@@ -25,7 +26,7 @@ SERVICE_LINES = {
 OWN = check_contract(
     json.dumps({**CONTRACT.document, "properties": {**CONTRACT.properties, **SERVICE_LINES}})
 )
-OWN_VALIDATE, OWN_ENRICH = Validate(OWN), Enrich(OWN, RULES, 0.5, "test", clock)
+OWN_VALIDATE, OWN_ENRICH = Validate(OWN), Enrich(OWN, Unchanging(RULES), 0.5, "test", clock)
 ENCODER = RowEncoder(claims_table(OWN).columns)
 
 

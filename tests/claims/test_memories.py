@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.message import Message
 from pipeline.claims.stages import Enrich, Parse, Validate, run
@@ -48,7 +49,7 @@ LARGE = {
 def test_a_large_value_is_forgotten(field: str) -> None:
     rule = {"id": "odd", "description": "", "when": {"properties": {field: {"not": {"const": 1}}}}}
     rules = {"risk_rules": [], "quality_rules": [rule] if field in OWN.properties else []}
-    enrich = Enrich(OWN, check_rules(json.dumps(rules), OWN), 0.5, "test", clock)
+    enrich = Enrich(OWN, Unchanging(check_rules(json.dumps(rules), OWN)), 0.5, "test", clock)
     stages, encoder = [Parse(OWN), Validate(OWN), enrich], RowEncoder(claims_table(OWN).columns)
     rest = json.dumps({name: value for name, value in CLEAN.items() if name != field})
 

@@ -4,12 +4,26 @@ import json
 
 import pytest
 
-from pipeline.claims.signals.claim import FEATURES, facts_of
+from pipeline.claims.basis import Unchanging
+from pipeline.claims.score import fields_read
+from pipeline.claims.signals.table import SIGNALS
+from pipeline.claims.stages import Enrich
+from tests.support.claims import reference_lists
 from tests.support.claims.case_files import Case, identity, load, load_folder
-from tests.support.claims.core import CLEAN, CONTRACT, RULES, accepted, row_of
+from tests.support.claims.core import (
+    CLEAN,
+    CONTRACT,
+    RULES,
+    VALIDATE,
+    accepted,
+    clock,
+    fields_of,
+    outcome_of,
+    row_of,
+)
 
 RULE_CASES = load_folder("rules")
-FEATURE_CASES = load("features")
+WITH_LISTS = Enrich(CONTRACT, Unchanging(RULES, reference_lists.lookups()), 0.5, "test", clock)
 
 
 @pytest.mark.parametrize(
@@ -18,9 +32,20 @@ FEATURE_CASES = load("features")
     ids=lambda value: identity(value) if isinstance(value, dict) else "",
 )
 def test_rule(rule: str, case: Case) -> None:
-    row = row_of(**case["claim"])
+    claim = outcome_of(VALIDATE, fields_of(json.dumps(CLEAN | case["claim"]).encode()))
+    row = outcome_of(WITH_LISTS, claim)
     column = "risk_reasons" if rule in {risk.id for risk in RULES.risk} else "quality_issues"
     assert (rule in row[column]) == ("fires" in case)
+
+
+@pytest.mark.parametrize("rule", RULE_CASES)
+def test_rules_of_lists_are_silent_without_them(rule: str) -> None:
+    [this] = [each for each in (*RULES.risk, *RULES.quality) if each.id == rule]
+    read = fields_read(this.when) or ()
+    if any(SIGNALS[name].source for name in read if name in SIGNALS):
+        for case in RULE_CASES[rule]:
+            row = row_of(**case["claim"])
+            assert rule not in [*row["risk_reasons"], *row["quality_issues"]]
 
 
 def test_every_rule_has_a_file_with_both_outcomes() -> None:
@@ -39,15 +64,6 @@ def test_score(case: Case) -> None:
 
 def test_clean_claim_has_no_issue() -> None:
     assert not row_of()["quality_issues"]
-
-
-@pytest.mark.parametrize("case", FEATURE_CASES, ids=identity)
-def test_feature(case: Case) -> None:
-    assert facts_of(CLEAN | case["claim"])[case["feature"]] == case["value"]
-
-
-def test_every_feature_has_cases() -> None:
-    assert {case["feature"] for case in FEATURE_CASES} == FEATURES.keys()
 
 
 def test_absent_field_counts_as_null() -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pipeline.claims.documents import check_rules
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Scorer
-from pipeline.claims.signals.claim import facts_of
+from pipeline.claims.signals.facts import Facts
 from tests.support.claims.core import CLEAN, CONTRACT, VALIDATE, outcome_of
+from tests.support.claims.facts import facts_of
 from tests.support.claims.strategies import BUDGET
 
 # Values around the bounds that the conditions test, in every type that a claim may hold.
@@ -88,7 +89,7 @@ def test_rules_fire_as_the_reference_says(conditions: list[Any], claims: list[An
         for place, when in enumerate(conditions)
     ]
     document = json.dumps({"risk_rules": rules, "quality_rules": []})
-    scorer = Scorer(check_rules(document, CONTRACT))
+    scorer = Scorer(check_rules(document, CONTRACT), Facts({}))
     references = [jsonschema.Draft202012Validator(when) for when in conditions]
     valid = [outcome_of(VALIDATE, CLEAN | changes) for changes in claims]
     assert not any(isinstance(claim, Rejection) for claim in valid)

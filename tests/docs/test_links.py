@@ -12,6 +12,7 @@ HOSTS = {
     "console.cloud.google.com",
     "docs.jsonata.org",
     "keepachangelog.com",
+    "oig.hhs.gov",
     "semver.org",
     "try.jsonata.org",
 }

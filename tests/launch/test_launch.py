@@ -67,9 +67,12 @@ WRONG_ARGUMENTS = {
     "no table": ({"error_table": None}, r"error_table: is required"),
     "both sources": (
         {"input_topic": "projects/my-project/topics/claims"},
-        r"input_topic: .* not input_topic and input_files",
+        r"input_topic: .* input_topic and input_files were passed",
     ),
-    "no source": ({"input_files": None}, r"input_subscription: give one of .* none is given"),
+    "no source": (
+        {"input_files": None},
+        r"input_subscription: pass exactly one of .* none was passed",
+    ),
     "no such files": ({"input_files": "/nowhere/*.ndjson"}, r"input_files: no file matches /now"),
     "no such rules": ({"rules": "/nowhere/rules.json"}, r"rules: /nowhere/rules.json cannot be"),
     "no such schema": (
@@ -110,6 +113,7 @@ def document(text: str, *path: str | int, value: Any) -> str:
 
 
 RULES, SCHEMA = default_rules_text(), default_contract_text()
+MUE_TITLES = "HCPCS/CPT Code,MUE Values,MUE Adjudication Indicator"
 BROKEN = {
     "rules: not JSON": ("rules", "{", "not JSON"),
     "rules: not text": ("rules", b"\xff", "is not UTF-8 text"),
@@ -132,7 +136,7 @@ BROKEN = {
     "rules: unknown field": (
         "rules",
         document(RULES, "risk_rules", 0, "when", value={"properties": {"amount": {}}}),
-        r"risk_rules\[0\].when: amount is neither a field nor a feature",
+        r"risk_rules\[0\].when: amount is neither a field nor a signal",
     ),
     "rules: ground truth": (
         "rules",
@@ -155,6 +159,9 @@ BROKEN = {
         document(SCHEMA, "properties", "claim_id", value=None),
         "the required field claim_id is missing",
     ),
+    "list: another layout": ("excluded_providers", "a,b,c\n", "the column 'NPI' is missing"),
+    "list: empty": ("ptp_edits", "", "the column 'Column 1' is missing"),
+    "list: no entries": ("mue_table", f"{MUE_TITLES}\n", "has no entries"),
     "schema: reserved column": (
         "claim_schema",
         document(SCHEMA, "properties", "risk_reasons", value={"type": "string"}),

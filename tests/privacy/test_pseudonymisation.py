@@ -66,7 +66,8 @@ def test_without_the_parameters_there_is_nothing():
 
 
 def test_rules_that_replays_go_without_are_told(file: Path, caplog: pytest.LogCaptureFixture):
-    for names, told in (("patient_id", ""), ("patient_id,billing_npi", "invalid_npi")):
+    both = "invalid_npi, excluded_provider"
+    for names, told in (("patient_id", ""), ("patient_id,billing_npi", both)):
         caplog.clear()
         with caplog.at_level(logging.INFO):
             pseudonymisation.check(names, str(file), CONTRACT, RULES)

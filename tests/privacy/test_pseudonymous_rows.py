@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.message import Message
 from pipeline.claims.score import Rules
 from pipeline.privacy.named_fields import NamedFields
@@ -15,7 +16,7 @@ from tests.support.claims.core import CLEAN, CONTRACT, RULES, VALIDATE, clock, f
 
 TEXTS = CONTRACT.names("STRING")
 NAMED = NamedFields(CONTRACT, TEXTS, OURS)
-ENRICH = PseudonymousEnrich(CONTRACT, RULES, 0.5, "test", clock, NAMED)
+ENRICH = PseudonymousEnrich(CONTRACT, Unchanging(RULES), 0.5, "test", clock, NAMED)
 
 
 def row_of(data: bytes) -> dict[str, Any]:
@@ -33,10 +34,15 @@ def replay_of(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_rules_that_look_into_a_field():
-    assert rules_into(RULES, TEXTS) == {
-        "invalid_npi": {"billing_npi"},
-        "unknown_place_of_service": {"place_of_service"},
-    }
+    found = rules_into(RULES, TEXTS)
+    of_profiles = {"provider_amount", "provider_bills_twice", "provider_claims_per_patient"}
+    of_profiles |= {"provider_growth", "provider_long_stays"}
+    assert {rule: found[rule] for rule in of_profiles} == dict.fromkeys(
+        of_profiles, {"provider_id"}
+    )
+    assert found["excluded_provider"] >= {"billing_npi"}
+    assert found["invalid_npi"] == {"billing_npi"}
+    assert found["unknown_place_of_service"] == {"place_of_service"}
     assert rules_into(RULES, ("patient_id", "claim_id")) == {}
 
 

@@ -16,7 +16,8 @@ import pytest
 from pipeline import graph
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.json_documents import ERRORS
-from pipeline.claims.score import Rules
+from pipeline.claims.score import Rules, fields_read
+from pipeline.claims.signals.facts import Facts
 from pipeline.claims.tables import claims_table, errors_table
 from pipeline.settings import Settings
 from pipeline.transforms.sources import ReadFiles
@@ -96,7 +97,8 @@ def test_every_rule_and_every_parse_error_is_in_the_tables(tables):
     fired = {rule for row in tables["claims"] for rule in row["risk_reasons"]}
     fired |= {rule for row in tables["claims"] for rule in row["quality_issues"]}
     rules = (*SETTINGS.rules.risk, *SETTINGS.rules.quality)
-    assert fired == {rule.id for rule in rules}
+    facts = Facts({})  # the others read lists, which this job does not have
+    assert fired == {rule.id for rule in rules if facts.has(fields_read(rule.when) or ())}
     codes = {row["error_code"] for row in tables["errors"] if row["stage"] == "parse"}
     assert codes == set(ERRORS) - {
         "message_too_large"

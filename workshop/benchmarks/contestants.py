@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import cycle
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -28,12 +29,14 @@ from pipeline.transforms import collector
 from pipeline.transforms.batch import MAX_MESSAGES, Batch
 from pipeline.transforms.sources import ReadFiles, ToMessageFn
 from pipeline.transforms.step import Decide
-from workshop.benchmarks import stock
+from workshop.benchmarks import reference, stock
 from workshop.benchmarks.inputs import Input, Row, read_rows
 from workshop.benchmarks.shapes import SHAPES, Shape
 
 CLAIMS = TableName("bench-project", "bench", "claims")
 ERRORS = TableName("bench-project", "bench", "errors")
+REFERENCE = "reference"
+"""The directory of the reference files, beside that of ready rows."""
 
 
 def settings() -> Settings:
@@ -77,6 +80,14 @@ def _ours_storage_write(pipeline: beam.Pipeline, source: Input, shape: Shape | N
     claims = StorageWrite(CLAIMS, claims_table(settings().contract).columns)
     errors = StorageWrite(ERRORS, errors_table().columns)
     _ours(pipeline, source, graph.Sinks(claims, errors), shape)
+
+
+def _ours_with_signals(pipeline: beam.Pipeline, source: Input) -> None:
+    files = reference.files(Path(source.rows).parent / REFERENCE)
+    messages = pipeline | "ReadMessages" >> ReadFiles(source.pattern)
+    claims = StorageWrite(CLAIMS, claims_table(settings().contract).columns)
+    sinks = graph.Sinks(claims, StorageWrite(ERRORS, errors_table().columns))
+    graph.build(messages, replace(settings(), reference_files=files), sinks)
 
 
 def _ours_streaming_inserts(pipeline: beam.Pipeline, source: Input) -> None:
@@ -197,6 +208,7 @@ CONTESTANTS = {
     "stock": Contestant(_stock, True),
     "ours, STREAMING_INSERTS": Contestant(_ours_streaming_inserts, True),
     "ours, STORAGE_WRITE_API": Contestant(_ours_storage_write, True),
+    "ours, with lists and profiles": Contestant(_ours_with_signals, True),
     "ready messages of Pub/Sub": Contestant(_published, False),
     "ready messages of Pub/Sub, ours": Contestant(_ours_streaming, True),
     "read": Contestant(_read, False),

@@ -34,7 +34,7 @@ class Input(NamedTuple):
 def write_claims(directory: Path, count: int, bad_share: float) -> Iterator[int]:
     """Write claims into files `claims-0000.ndjson` and so on; tells how many after each file."""
     directory.mkdir(parents=True, exist_ok=True)
-    samples = messages(count, bad_share, SEED, NOW)
+    samples = messages(count, bad_share, SEED, NOW, detailed=0.0)
     for part, start in enumerate(range(0, count, PART_CLAIMS)):
         with open(directory / f"claims-{part:04}.ndjson", "wb") as file:
             for sample in islice(samples, PART_CLAIMS):
@@ -73,6 +73,6 @@ def read_rows(file: IO[bytes]) -> list[Row]:
 def _rows(settings: Settings) -> Iterator[Row]:
     now = NOW.isoformat(timespec="milliseconds")
     stages = [settings.parse(), settings.validate(), settings.enrich(lambda: now)]
-    for number, sample in enumerate(messages(None, 0.0, SEED, NOW)):
+    for number, sample in enumerate(messages(None, 0.0, SEED, NOW, detailed=0.0)):
         decided = run(stages, [Message(sample.data, f"claims-0000.ndjson:{number * 540}")])
         yield from zip(decided.messages, decided.outcomes, strict=True)

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from workshop.benchmarks import inputs, shapes
-from workshop.benchmarks.contestants import CLAIMS, CONTESTANTS, ERRORS, settings
+from workshop.benchmarks import inputs, reference, shapes
+from workshop.benchmarks.contestants import CLAIMS, CONTESTANTS, ERRORS, REFERENCE, settings
 from workshop.benchmarks.inputs import Input
 from workshop.benchmarks.null_servers import NullServers
 from workshop.benchmarks.plan import Case, Plan
@@ -30,6 +30,7 @@ class Inputs:
     def make(self, plan: Plan, told: Callable[[int], None]) -> None:
         """Write all; `told` hears how many claims are written."""
         inputs.write_rows(self._rows, settings())
+        reference.write(self._directory / REFERENCE)
         largest = plan.largest()
         done = 0
         for share, count in largest.items():

@@ -1,4 +1,4 @@
-"""What is measured, on how many claims, and how often."""
+"""What the benchmark measures, on how many claims, and how often."""
 
 from itertools import chain
 from typing import NamedTuple
@@ -42,10 +42,12 @@ class Plan(NamedTuple):
     """Ours with one and with two worker processes."""
     bad_shares: tuple[Case, ...]
     """Ours with more and more bad claims."""
+    signals: Case
+    """Ours with every list and profile."""
     shapes: tuple[Case, ...]
     """Ours with claims in other shapes."""
     rounds: int
-    """How often what is compared is measured."""
+    """How often each comparison is measured."""
     rounds_of_rest: int
 
     def cases(self) -> dict[Case, int]:
@@ -56,6 +58,7 @@ class Plan(NamedTuple):
             *(self.rows, self.stock_sink, self.our_sink),
             *self.streaming,
             *self.stages,
+            self.signals,
             *self.shapes,
         )
         return dict.fromkeys(rest, self.rounds_of_rest) | dict.fromkeys(compared, self.rounds)
@@ -69,6 +72,7 @@ class Plan(NamedTuple):
 
 
 OURS = "ours, STORAGE_WRITE_API"
+SIGNALS = "ours, with lists and profiles"
 STREAMING = ("ready messages of Pub/Sub", "ready messages of Pub/Sub, ours")
 STAGES = ("read", "read, parse", "read, parse, validate", "read, parse, validate, enrich")
 
@@ -86,6 +90,7 @@ FULL = Plan(
     sizes=tuple(Case(OURS, claims) for claims in (10_000, 100_000, 1_000_000)),
     processes=tuple(Case(OURS, 200_000, processes=processes) for processes in (1, 2)),
     bad_shares=tuple(Case(OURS, 50_000, bad_share=share) for share in (0.0, 0.05, 1.0)),
+    signals=Case(SIGNALS, 100_000),
     shapes=tuple(Case(name, 20_000, shape=name) for name in SHAPES),
     rounds=5,
     rounds_of_rest=1,
@@ -104,6 +109,7 @@ QUICK = Plan(
     sizes=(Case(OURS, 25_000), Case(OURS, 100_000)),
     processes=(),
     bad_shares=(),
+    signals=Case(SIGNALS, 25_000),
     shapes=(),
     rounds=2,
     rounds_of_rest=1,

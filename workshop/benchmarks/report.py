@@ -28,7 +28,7 @@ def sections(plan: Plan, results: Results) -> Iterator[Section]:
     yield Section("Verdicts", ("promise", "measured", "range", "limit", ""), [
         _verdict_row(verdict) for verdict in verdicts(plan, results)
     ])  # fmt: skip
-    whole = (plan.floor, plan.stock, plan.ours_inserts, plan.ours)
+    whole = (plan.floor, plan.stock, plan.ours_inserts, plan.ours, plan.signals)
     floor = Spread.of(results[plan.floor].cpu_us).median
     yield Section("Whole pipelines", ("pipeline", *_COSTS, "times the floor"), [
         (case.contestant, *_costs(results[case]), f"{_median(results[case]) / floor:.1f}")

@@ -86,6 +86,8 @@ def verdicts(plan: Plan, results: Results) -> Iterator[Verdict]:
     promise = "the sink alone: times less CPU a row than WriteToBigQuery"
     yield Verdict(promise, _ratio(*sinks), 80, True)
     yield Verdict("whole pipeline: times the CPU of the floor", _ratio(ours, floor), 3, False)
+    promise = "all lists and profiles: times the CPU of ours without"
+    yield Verdict(promise, _ratio(results[plan.signals].cpu_us, ours), 2, False)
     fewer, most = plan.sizes[-2:]
     yield Verdict(
         f"peak memory of {most.claims:,} claims: times that of {fewer.claims:,}",

@@ -34,6 +34,6 @@ _COMMON = (
 def pipeline_of(arguments: list[str]) -> beam_runner_api_pb2.Pipeline:
     """The pipeline that a launch with these arguments gives to Dataflow."""
     given = PipelineOptions([*_COMMON, *arguments])
-    asked = options.check(given)
-    result = prepare.pipeline(asked, prepare.settings(asked), given).run()
+    launch = options.check(given)
+    result = prepare.pipeline(launch, prepare.settings(launch), given).run()
     return result.job.proto_pipeline

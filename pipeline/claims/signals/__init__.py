@@ -1,1 +1,1 @@
-"""Facts that rules may test: one file a family."""
+"""Facts that rules may test like fields: one module a family, and the table of all of them."""

@@ -1,16 +1,13 @@
-"""Features: what rules need to know of a claim and a JSON Schema cannot say across fields."""
+"""Signals of the dates and the NPI of a claim."""
 
-from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
-from itertools import repeat
-from typing import Any, NamedTuple
 
-from pipeline.claims.columns import Columns
 from pipeline.claims.memory import Memory
+from pipeline.claims.signals.signal import Signal
 
 _REMEMBERED = 65_536
-"""Dates in pairs, and NPIs, of which a feature is kept."""
+"""Dates in pairs, and NPIs, of which a signal is kept."""
 _NPI_DIGITS = 10
 _NPI_CONSTANT = 24
 """Luhn sum of the prefix 80840 that makes an NPI a card issuer number (CMS, 45 CFR 162.406)."""
@@ -61,40 +58,12 @@ def _is_short(billing_npi: str | None, _is_ok: object) -> bool:
     return billing_npi is None or len(billing_npi) <= _NPI_DIGITS
 
 
-class Feature(NamedTuple):
-    """A fact that is derived from a claim."""
-
-    of: Callable[..., Any]
-    """A pure function of the values of the fields in `reads`, None where a claim lacks one."""
-    reads: tuple[str, ...]
-    """Fields of the claim, or features before it."""
-
-
-FEATURES: Mapping[str, Feature] = {
-    "days_to_submission": Feature(days_to_submission, ("service_date", "submission_date")),
-    "within_timely_filing": Feature(
+SIGNALS = {
+    "days_to_submission": Signal(days_to_submission, ("service_date", "submission_date")),
+    "within_timely_filing": Signal(
         within_timely_filing, ("days_to_submission", "service_date", "submission_date")
     ),
-    "npi_check_digit_ok": Feature(
+    "npi_check_digit_ok": Signal(
         Memory(npi_check_digit_ok, _REMEMBERED, _is_short).__getitem__, ("billing_npi",)
     ),
 }
-"""Each feature by the name under which rules test it."""
-
-
-def with_features(claims: Columns) -> Columns:
-    """Claims with their features: what rules see."""
-    facts = dict(claims)
-    size = len(next(iter(claims.values())))
-    for name, feature in FEATURES.items():
-        arguments: Iterable[Iterable[Any]] = (
-            facts.get(field) or repeat(None, size) for field in feature.reads
-        )
-        facts[name] = list(map(feature.of, *arguments))
-    return facts
-
-
-def facts_of(claim: Mapping[str, Any]) -> dict[str, Any]:
-    """One claim with its features."""
-    facts = with_features({name: (value,) for name, value in claim.items()})
-    return {name: values[0] for name, values in facts.items()}

@@ -115,7 +115,7 @@ def test_it_does_not_close(published: str, said: str, tables: Tables, capsys):
     shown = capsys.readouterr()
     assert f"published {published} ≠ 3 claims + 2 errors" in shown.out
     assert said in shown.out
-    assert shown.err == "claims: the balance does not close\n"
+    assert shown.err == "claims: the numbers do not match\n"
 
 
 def test_duplicates_are_told_and_do_not_count(tables: Tables, capsys):
@@ -261,14 +261,18 @@ def test_rows_of_csv_and_claims_of_x12(tables: Tables, tmp_path: Path):
 @pytest.mark.parametrize(
     "arguments, code, said",
     [
-        ([], 2, "Give one of"),
-        (["--published", "1", "--input-files", "a"], 2, "Give one of"),
+        ([], 2, "Pass exactly one of"),
+        (["--published", "1", "--input-files", "a"], 2, "Pass exactly one of"),
         (["--published", "-1"], 2, "--published"),
         (["--message-ids", "/no/such/file"], 2, "--message-ids"),
         (["--input-files", "/no/such/file"], 1, "no file matches /no/such/file"),
         (["--input-files", "/etc"], 1, "no file matches /etc"),
         (["--input-files", "{a,b}" * 20], 1, "its braces stand for more than"),
-        (["--published", "1", "--error-table", "local-project.x.errors"], 1, "there is no table"),
+        (
+            ["--published", "1", "--error-table", "local-project.x.errors"],
+            1,
+            "table local-project.x.errors does not exist",
+        ),
         (["--published", "1", "--output-table", "a`; DROP"], 2, "--output-table"),
     ],
 )

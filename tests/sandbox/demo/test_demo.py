@@ -41,7 +41,9 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {MARKER: self._mark, "TMPDIR": str(temporary)},
+            # Without a home, as under some schedulers.
+            env={k: v for k, v in os.environ.items() if k != "HOME"}
+            | {MARKER: self._mark, "TMPDIR": str(temporary)},
         )
 
     def running(self) -> set[int]:
@@ -63,7 +65,7 @@ class Demo:
 
     def left(self) -> list[str]:
         """Processes and files that outlived it."""
-        files = [path.name for path in self._temporary.iterdir() if "claims" in path.name]
+        files = [path.name for path in self._temporary.iterdir() if path.name != "made"]
         return files + [f"process {pid}" for pid in self.running()]
 
 
@@ -96,6 +98,8 @@ def test_every_message_becomes_a_row(tmp_path: Path):
     assert "\npublished 60 = 54 claims + 6 errors, as generated, in " in out
     assert all(f"(sql/{name}.sql)" in out for name in analyst_queries.NAMES)
     assert "5 of 54 rows" in out
+    [providers] = re.findall(r"judged with profiles of (\d+) providers", out)
+    assert int(providers) > 0
     assert "make test" in out and "claims demo --keep" in out
     assert started.left() == []
 
@@ -215,4 +219,4 @@ def test_what_does_not_balance_is_given_up(
     publication = SimpleNamespace(check=lambda: None, sent=Counter(good=8), complete=complete)
     ledger = SimpleNamespace(balance=lambda published: Balance(published, claims, 0, 0))
     with pytest.raises(click.ClickException, match=error):
-        demo_module._watch(ledger, publication, nothing, nothing)
+        demo_module._watch(ledger, publication, nothing, nothing, lambda rows: None)

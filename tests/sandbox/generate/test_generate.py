@@ -67,7 +67,7 @@ def test_fields_that_only_the_contract_knows_come_from_its_examples() -> None:
     document["properties"]["network"] = {"type": ["string", "null"], "examples": ["IN", "OUT"]}
     document["properties"]["plan"] = {"type": ["string", "null"]}
     contract = Contract(json.dumps(document))
-    sample = [orjson.loads(s.data) for s in messages(50, 0.0, 1, NOW, 0.0, contract)]
+    sample = [orjson.loads(s.data) for s in messages(50, 0.0, 1, NOW, 0.0, contract=contract)]
     assert {claim["network"] for claim in sample} == {"IN", "OUT"}
     assert not any("plan" in claim for claim in sample)
 

@@ -55,12 +55,22 @@ def test_every_error_code_of_the_parse_step_has_a_kind() -> None:
     assert codes == set(ERRORS) - {"message_too_large"}  # Pub/Sub would take none of those
 
 
+def rules_of(properties: dict[str, Any]) -> set[tuple[str, str]]:
+    """Path and keyword of all that properties ask."""
+    stated = set()
+    for name, schema in properties.items():
+        for keyword in schema.keys() - ANNOTATIONS:
+            item = "[0]" if name in CONTRACT.records else "[]"
+            if not keyword.startswith("x-"):
+                stated.add((f"{name}{item}", "type") if keyword == "items" else (name, keyword))
+    return stated
+
+
 def test_every_rule_of_the_contract_has_a_kind() -> None:
     stated = {(name, "required") for name in CONTRACT.document["required"]}
-    for name, schema in CONTRACT.properties.items():
-        for keyword in schema.keys() - ANNOTATIONS:
-            if not keyword.startswith("x-"):
-                stated.add((f"{name}[]", "type") if keyword == "items" else (name, keyword))
+    stated |= rules_of(CONTRACT.properties)
+    for name, fields in CONTRACT.records.items():
+        stated |= {(f"{name}[0].{path}", rule) for path, rule in rules_of(fields.properties)}
     assert stated <= {(kind.field, kind.rule) for kind in KINDS.values()}
 
 

@@ -2,21 +2,38 @@
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import orjson
 import pytest
 from google.cloud import bigquery
 
 from pipeline.claims.contract import Contract
 from pipeline.claims.tables import TableName, claims_table
+from pipeline.sinks.bigquery.table_fit import ALIASES
 from pipeline.sinks.bigquery.table_setup import TableSetup
+from sandbox.synthetic.synthetic import ClaimSystem
 from tests.support.bigquery.current_reference import Row, standing
+from tests.support.claims.core import accepted
 
 CASES = Path(__file__).parents[2] / "cases/current/histories.json"
 FILLED = {"patient_id": "P", "provider_id": "V", "claim_amount": "1", "claim_status": "PAID"}
+TUVA = Path(__file__).parents[2] / "cases/tuva/medical_claim.json"
+TUVA_TYPES = {
+    "varchar": "STRING",
+    "integer": "INTEGER",
+    "number": "NUMERIC",
+    "float": "NUMERIC",  # which Tuva's own test of the type takes too, and which keeps the cents
+    "date": "DATE",
+    "boolean": "BOOLEAN",
+    "timestamp": "TIMESTAMP",
+}
 HISTORIES = 400
 
 
@@ -91,6 +108,109 @@ def test_random_histories(seed: int, bigquery_client: bigquery.Client, table: Ta
         assert {id: of for id, of in shown.items() if id in ids} == standing(some), some
     hidden = {row["message_id"] for row in rows} - shown.keys()
     assert HISTORIES / 2 < len(hidden)  # the histories are not all of one claim
+
+
+MESSAGES = 2_000
+
+
+@pytest.fixture(scope="module")
+def generated(bigquery_client: bigquery.Client, table: TableName) -> list[dict[str, Any]]:
+    """Generated claims in the table, 15% of them adjustments; those that stand."""
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    system = ClaimSystem(Random(3), now, detailed=1.0, adjusted=0.15)
+    rows = []
+    for number in range(MESSAGES):
+        row = accepted(orjson.dumps(system.next()))
+        moment = (now + timedelta(seconds=number)).isoformat()
+        rows.append(row | {"message_id": f"M{number}", "publish_time": moment})
+    codes = [row["claim_frequency_code"] for row in rows]
+    assert 0.12 < sum(code in ("7", "8") for code in codes) / MESSAGES < 0.18
+    assert not bigquery_client.insert_rows_json(str(table), rows)
+    return [claim for claim in system.standing.values() if claim]
+
+
+def cents(value: Any) -> int:
+    return round(value * 100)
+
+
+def test_sums_by_provider(
+    bigquery_client: bigquery.Client, table: TableName, generated: list[dict[str, Any]]
+) -> None:
+    truth: Counter[str] = Counter()
+    for claim in generated:
+        truth[claim["provider_id"]] += cents(claim["claim_amount"])
+
+    def sums(relation: str) -> dict[str, int]:
+        query = f"SELECT provider_id, SUM(claim_amount) AS total FROM `{relation}`"
+        query += " WHERE provider_id LIKE 'PRV%' GROUP BY provider_id"
+        found = bigquery_client.query_and_wait(query)
+        return {row["provider_id"]: cents(row["total"]) for row in found}
+
+    naive, current = sums(str(table)), sums(f"{table}_current")
+    assert current == truth
+    wrong = [provider for provider in naive if naive[provider] != truth[provider]]
+    assert len(wrong) > len(naive) / 4
+    assert sum(naive.values()) > 1.05 * sum(truth.values())
+
+
+def test_lines(
+    bigquery_client: bigquery.Client, table: TableName, generated: list[dict[str, Any]]
+) -> None:
+    expected = {
+        (claim["claim_id"], line["line_number"], cents(line["charge_amount"]))
+        for claim in generated
+        for line in claim["service_lines"]
+    }
+    for view, number in (("lines", "line_place"), ("tuva_medical_claim", "claim_line_number")):
+        amount = "charge_amount"
+        found = bigquery_client.query_and_wait(
+            f"SELECT claim_id, {number} AS number, {amount} FROM `{table}_{view}`"
+            " WHERE claim_id IN (SELECT claim_id FROM"
+            f" `{table}_current` WHERE provider_id LIKE 'PRV%')"
+        )
+        rows = [(row["claim_id"], row["number"], cents(row[amount])) for row in found]
+        assert len(rows) == len(expected)
+        assert set(rows) == expected
+
+
+def test_tuva_has_the_published_columns(bigquery_client: bigquery.Client, table: TableName) -> None:
+    published = json.loads(TUVA.read_text())["columns"]
+    made = bigquery_client.query_and_wait(f"SELECT * FROM `{table}_tuva_medical_claim` LIMIT 0")
+    assert [field.name for field in made.schema] == list(published)
+    types = {field.name: ALIASES.get(field.field_type, field.field_type) for field in made.schema}
+    assert types == {name: TUVA_TYPES[published[name]] for name in types}
+
+
+def test_tuva_of_a_claim_without_lines(bigquery_client: bigquery.Client, table: TableName) -> None:
+    header = {
+        "claim_id": "T1",
+        "provider_id": "T",
+        "claim_amount": "12.34",
+        "paid_amount": "10",
+        "bill_type": "131",
+        "diagnosis_codes": ["J45.909", "I10"],
+        "procedure_codes": ["99213"],
+        "service_date": "2026-03-02",
+        "message_id": "claims.ndjson:17",
+        "processing_timestamp": "2026-11-01T00:00:00Z",
+    }
+    # Amounts of the claim alone stand on its first line; a pharmacy's claim is none of these.
+    lines = [{"line_number": 2, "charge_amount": "7"}, {"line_number": 1, "charge_amount": "5.34"}]
+    with_lines = header | {"claim_id": "T2", "service_lines": lines}
+    insert(
+        bigquery_client,
+        table,
+        [header, with_lines, header | {"claim_id": "T3", "claim_type": "pharmacy"}],
+    )
+    query = f"SELECT * FROM `{table}_tuva_medical_claim` WHERE claim_id LIKE 'T_'"
+    rows = bigquery_client.query_and_wait(f"{query} ORDER BY claim_id, claim_line_number")
+    alone, first, second = (dict(row) for row in rows)
+    assert (alone["claim_type"], alone["claim_line_number"]) == ("institutional", 1)
+    assert (alone["hcpcs_code"], alone["charge_amount"]) == ("99213", Decimal("12.34"))
+    assert (alone["diagnosis_code_1"], alone["diagnosis_code_3"]) == ("J45909", None)
+    assert (alone["file_name"], alone["data_source"]) == ("claims.ndjson", "claims")
+    assert (first["charge_amount"], second["charge_amount"]) == (Decimal("5.34"), Decimal(7))
+    assert (first["paid_amount"], second["paid_amount"]) == (Decimal(10), None)
 
 
 def arrivals(name: str, case: dict[str, Any]) -> Iterator[tuple[list[Row], dict[str, list[str]]]]:

@@ -18,7 +18,6 @@ AREAS: dict[str, tuple[set[str], set[str], set[str]]] = {
         {"message", "base64", "pieces", "decimals", "whole_size"},
         {"error_code", "fields"},
     ),
-    "features": ({"id", "feature", "claim"}, set(), {"value"}),
     "fields": ({"rule"}, {"value", "absent"}, {"becomes", "violates"}),
     "hostile_sizes": (
         {"id", "pieces"},
@@ -27,6 +26,7 @@ AREAS: dict[str, tuple[set[str], set[str], set[str]]] = {
     ),
     "rules": ({"claim"}, set(), {"fires", "silent"}),
     "rules_document": ({"id"}, _DOCUMENT, {"refused_at", "accepted"}),
+    "signals": ({"id", "signal", "claim"}, {"evidence"}, {"value"}),
     "score": ({"id", "claim", "reasons", "high_risk"}, set(), {"score"}),
 }
 

@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+from pipeline.claims.basis import Unchanging
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Beginning, Message
 from pipeline.claims.rejection import Rejection
@@ -22,7 +23,7 @@ def clock() -> str:
 
 
 PARSE, VALIDATE = Parse(CONTRACT), Validate(CONTRACT)
-ENRICH = Enrich(CONTRACT, RULES, 0.5, "test", clock)
+ENRICH = Enrich(CONTRACT, Unchanging(RULES), 0.5, "test", clock)
 
 
 def outcome_of(stage: Stage, subject: Any, data: bytes = b"") -> Any:

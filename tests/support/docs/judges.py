@@ -106,8 +106,10 @@ def sed(words: Words) -> str:
 def bq(words: Words) -> str:
     """Only what is known to be right: its parser cannot be asked alone."""
     parameter = r"--parameter=\w+:(TIMESTAMP:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|INT64:\d+)"
+    # What a scheduled query runs is within `$(...)`, and judged as a command of its own.
+    scheduled = r"--display_name=[\w ]+|--schedule=every \d+ hours|value"
     known = list(words[:2]) == ["query", "--use_legacy_sql=false"] and all(
-        re.fullmatch(parameter, word) for word in words[2:]
+        re.fullmatch(f"{parameter}|{scheduled}", word) for word in words[2:]
     )
     return "" if known else "no test knows this use"
 

@@ -17,7 +17,7 @@ from pipeline import clients
 from pipeline.claims.contract import Contract
 from sandbox.synthetic.malformed import kinds
 from tests.support.bigquery.insert_server import InsertServer, insert_server
-from workshop.benchmarks import inputs, report, stock_contract, stock_rules
+from workshop.benchmarks import inputs, report, shapes, stock_contract, stock_rules
 from workshop.benchmarks.contestants import CLAIMS, CONTESTANTS, ERRORS, settings
 from workshop.benchmarks.inputs import Input
 from workshop.benchmarks.measure import Inputs, Wrong, environment, measure, run_case
@@ -25,6 +25,7 @@ from workshop.benchmarks.null_servers import NullServers, null_servers
 from workshop.benchmarks.plan import FULL, QUICK, Case, Plan
 from workshop.benchmarks.results import Result, verdicts
 from workshop.benchmarks.run import Cost, run_pipeline
+from workshop.benchmarks.shapes import SHAPES
 
 COUNT = 400
 """Enough for every kind of bad message."""
@@ -116,12 +117,13 @@ def raw_of(row: dict[str, Any]) -> tuple[str | None, str | None, int]:
 
 def test_stock_knows_the_fields_and_rules_of_the_product() -> None:
     made = settings()
-    assert stock_contract.FIELDS == made.contract.properties.keys()
+    assert {field.name for field in stock_contract.fields()} == made.contract.properties.keys()
     blank = stock_contract.validate({**EXTREME, "diagnosis_codes": [], "procedure_codes": []})
     days = stock_rules.days_to_submission(blank)
     assert days is not None
     fired = {*stock_rules.risks(blank, days), *stock_rules.quality_issues(blank, days)}
-    assert fired <= {rule.id for rule in (*made.rules.risk, *made.rules.quality)}
+    rules = {rule.id for rule in (*made.rules.risk, *made.rules.quality)}
+    assert fired <= stock_rules.KNOWN <= rules
 
 
 EXTREME = {
@@ -138,7 +140,7 @@ EXTREME = {
 """Fires most of the rules."""
 
 
-@pytest.mark.parametrize("contestant", sorted(set(CONTESTANTS) - set(PIPELINES)))
+@pytest.mark.parametrize("contestant", sorted(CONTESTANTS.keys() - set(PIPELINES) - SHAPES.keys()))
 @pytest.mark.usefixtures("servers_in_use")
 def test_parts_let_every_claim_through(contestant: str, good: Input, servers: NullServers) -> None:
     before = servers.rows()
@@ -150,6 +152,17 @@ def test_parts_let_every_claim_through(contestant: str, good: Input, servers: Nu
             assert_that(number, equal_to([good.claims]))
     written = (servers.rows() - before).total()
     assert written == good.claims * CONTESTANTS[contestant].writes
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.usefixtures("servers_in_use")
+def test_claims_in_other_shapes_are_all_written(
+    name: str, good: Input, servers: NullServers, tmp_path: Path
+) -> None:
+    shapes.write(name, Path(good.pattern).parent, tmp_path)
+    before = servers.rows()
+    run_pipeline(name, good._replace(pattern=str(tmp_path / "*.ndjson")))
+    assert servers.rows() - before == Counter({CLAIMS.table: good.claims})
 
 
 def plan_of(*cases: Case) -> Plan:
@@ -195,7 +208,7 @@ def test_report(plan: Plan) -> None:
         cpu = 0.5 + us * (case.claims - case.small_claims) / 1e6
         results[case] = Result(case, [Cost(cpu, cpu, 0.5, 0.5, 10**8)] * rounds)
     kept = {verdict.promise: verdict.is_kept for verdict in verdicts(plan, results)}
-    assert len(kept) == (7 if plan.processes else 4)
+    assert len(kept) == (8 if plan.processes else 5)
     assert all(kept.values())
 
     page = report.markdown(plan, results, {"cpu": "a model"})

@@ -17,7 +17,7 @@ numbered AS (
   SELECT
     claim.*,
     line,
-    line IS NOT NULL AS has_lines,
+    ARRAY_LENGTH(claim.service_lines) > 0 AS has_lines,
     ROW_NUMBER() OVER (
       PARTITION BY claim.payer_id, claim.claim_id ORDER BY line.line_number, place
     ) AS claim_line_number,

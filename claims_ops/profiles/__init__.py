@@ -1,0 +1,1 @@
+"""Compute the provider profiles that workers look signals up in."""

@@ -1,0 +1,75 @@
+"""Tables as their publishers give them: a notice, a header, perhaps wrapped, and rows."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from operator import itemgetter
+
+_HEADER_WITHIN = 60
+"""Rows in which the header must be: the notices of CMS are a few lines long."""
+MAX_LINE = 64 * 1024
+"""Characters of a line. The longest line of the published files has about 2,000."""
+
+
+class InvalidReference(ValueError):
+    """A reference file that cannot be used: which column or row, and why, without a value."""
+
+
+def rows(
+    lines: Iterable[str], columns: Mapping[str, str], delimiter: str = ","
+) -> Iterator[tuple[int, list[str]]]:
+    """The cells of the wanted columns of each row, with the row's number in the file.
+
+    `columns` maps the name that an error uses to the regular expression that the column's title
+    matches, in lower case and with single blanks; cells come in that order, stripped. Rows with
+    an empty first cell are left out: they continue a header that is wrapped over several rows.
+
+    Raises:
+        InvalidReference: a column is missing, a row is shorter than the header, or no table at all.
+    """
+    table = enumerate(csv.reader(_bounded(lines), delimiter=delimiter), start=1)
+    number = 0
+    try:
+        chosen = itemgetter(*_header(table, columns))
+        for number, cells in table:
+            found = list(map(str.strip, chosen(cells))) if cells else [""]
+            if found[0]:
+                yield number, found
+    except IndexError:
+        raise InvalidReference(f"row {number}: has fewer cells than the header") from None
+    except csv.Error as error:
+        raise InvalidReference(f"not a table: {error}") from None
+
+
+def _header(table: Iterator[tuple[int, list[str]]], columns: Mapping[str, str]) -> list[int]:
+    missing = next(iter(columns))
+    for _, cells in islice(table, _HEADER_WITHIN):
+        places, absent = _places(cells, columns)
+        if places is not None:
+            return places
+        missing = absent or missing
+    raise InvalidReference(f"the column {missing!r} is missing")
+
+
+def _places(cells: list[str], columns: Mapping[str, str]) -> tuple[list[int] | None, str | None]:
+    """Where the columns are, if this row is the header; else the first missing, if it nearly is."""
+    titles = [" ".join(cell.lower().split()) for cell in cells]
+    found: list[int] = []
+    absent = None
+    for name, title in columns.items():
+        place = next((i for i, each in enumerate(titles) if re.fullmatch(title, each)), None)
+        if place is None:
+            absent = absent or name
+        else:
+            found.append(place)
+    if absent is None:
+        return found, None
+    return None, absent if found else None
+
+
+def _bounded(lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if len(line) > MAX_LINE:
+            raise InvalidReference(f"line {number}: is longer than {MAX_LINE} characters")
+        yield line

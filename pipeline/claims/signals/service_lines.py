@@ -1,0 +1,68 @@
+"""Service lines, as the signals about them read them; and what lines alone tell."""
+
+from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from pipeline.claims.signals.signal import Signal
+
+Line = dict[str, Any]
+Lines = Sequence[Line] | None
+
+LINES = "service_lines"
+_REPEATS = frozenset(("76", "77", "91"))
+"""Modifiers that say that a service was repeated on purpose (CPT, appendix A)."""
+
+
+def code_of(line: Line) -> str | None:
+    """The procedure code."""
+    code: str | None = line.get("procedure_code")
+    return code
+
+
+def day_of(line: Line, service_date: str | None) -> str | None:
+    """The first day of the service: the line's, else the claim's."""
+    day: str | None = line.get("service_date") or service_date
+    return day
+
+
+@lru_cache(16_384)
+def days_in(start: str | None, end: str | None) -> int:
+    """Days from the first to the last, both counted; 1 where one is missing or before."""
+    if start is None or end is None:
+        return 1
+    return max(1, (date.fromisoformat(end) - date.fromisoformat(start)).days + 1)
+
+
+def duplicate_line(lines: Lines, service_date: str | None) -> int | None:
+    """Lines that repeat one before: code, modifiers, days, provider and units; None without lines.
+
+    A line with a modifier for a repeated service is no duplicate.
+    """
+    if not lines:
+        return None
+    codes = [line.get("procedure_code") for line in lines]
+    if len(set(codes)) == len(codes):
+        return 0
+    seen = set()
+    counted = 0
+    for line in lines:
+        modifiers = line.get("modifiers") or ()
+        if code_of(line) is None or not _REPEATS.isdisjoint(modifiers):
+            continue
+        counted += 1
+        seen.add(
+            (
+                code_of(line),
+                tuple(modifiers),
+                day_of(line, service_date),
+                line.get("service_end_date"),
+                line.get("rendering_npi"),
+                line.get("units"),
+            )
+        )
+    return counted - len(seen)
+
+
+SIGNALS = {"duplicate_line": Signal(duplicate_line, (LINES, "service_date"))}

@@ -1,0 +1,1 @@
+"""Files that workers read again while they run: lists, profiles, rules."""

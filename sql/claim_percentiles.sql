@@ -1,0 +1,43 @@
+-- Amounts at the percentiles 0 to 100 of claims of 180 days as of a day (${AS_OF}, a DATE): by claim
+-- type, specialty and region where these have at least 5 providers; by type; and of all claims.
+WITH claims AS (
+  SELECT
+    COALESCE(claim_type, '') AS claim_type,
+    COALESCE(provider_specialty, '') AS provider_specialty,
+    COALESCE(provider_region, '') AS provider_region,
+    provider_id,
+    CAST(claim_amount AS FLOAT64) AS amount
+  FROM ${CURRENT_CLAIMS}
+  WHERE
+    service_date <= ${AS_OF}
+    AND service_date > DATE_SUB(${AS_OF}, INTERVAL 180 DAY)
+),
+grouped AS (
+  SELECT
+    claim_type,
+    provider_specialty,
+    provider_region,
+    COUNT(DISTINCT provider_id) AS providers,
+    APPROX_QUANTILES(amount, 100) AS amounts
+  FROM claims
+  WHERE provider_specialty != '' OR provider_region != ''
+  GROUP BY claim_type, provider_specialty, provider_region
+  UNION ALL
+  SELECT claim_type, '', '', 5, APPROX_QUANTILES(amount, 100)
+  FROM claims
+  WHERE claim_type != ''
+  GROUP BY claim_type
+  UNION ALL
+  SELECT '', '', '', 5, APPROX_QUANTILES(amount, 100)
+  FROM claims
+)
+SELECT
+  claim_type,
+  provider_specialty,
+  provider_region,
+  ARRAY_TO_STRING(
+    ARRAY(SELECT CAST(amount AS STRING) FROM UNNEST(amounts) AS amount ORDER BY amount), ' '
+  ) AS percentiles
+FROM grouped
+WHERE providers >= 5 AND ARRAY_LENGTH(amounts) > 1
+ORDER BY claim_type, provider_specialty, provider_region

@@ -1,0 +1,1 @@
+"""How well rules, signals and profiles find what labels say is fraud."""

@@ -38,6 +38,7 @@ from workshop.benchmarks.null_servers import NullServers, null_servers
 from workshop.benchmarks.plan import FULL, QUICK, Case, Plan
 from workshop.benchmarks.results import Result, verdicts
 from workshop.benchmarks.run import Cost, run_pipeline
+from workshop.benchmarks.shapes import SHAPES
 from workshop.benchmarks.stock_contract import BadClaim
 
 COUNT = 400
@@ -202,6 +203,17 @@ def test_parts_let_every_claim_through(
     written = servers.rows() - before
     claims_written = good.claims * CONTESTANTS[contestant].writes
     assert written == Counter({CLAIMS.table: claims_written})
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.usefixtures("servers_in_use")
+def test_claims_in_other_shapes_are_all_written(
+    name: str, good: Input, servers: NullServers, tmp_path: Path
+) -> None:
+    shapes.write(name, Path(good.pattern).parent, tmp_path)
+    before = servers.rows()
+    run_pipeline(name, good._replace(pattern=str(tmp_path / "*.ndjson")))
+    assert servers.rows() - before == Counter({CLAIMS.table: good.claims})
 
 
 def plan_of(*cases: Case) -> Plan:

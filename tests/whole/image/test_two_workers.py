@@ -153,7 +153,6 @@ def test_a_killed_worker_loses_nothing(
     assert running[other].wait(SECONDS) == 0
     log = failed.with_suffix(".log")
     assert "SDK worker disconnected" in log.read_text()
-    assert "signal: killed\nrestarting SDK process" in log.read_text()  # says boot
     assert launch(failed).wait(SECONDS) == 0, log.read_text()
 
     written = Counter(rows[0] + rows[1])

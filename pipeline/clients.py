@@ -1,4 +1,4 @@
-"""Google's services on this machine: clients for emulators that the environment names.
+"""Google's clients: for the emulators that the environment names, else for the real services.
 
 `BIGQUERY_EMULATOR_HOST` (REST), `BIGQUERY_STORAGE_EMULATOR_HOST` and `SECRET_MANAGER_EMULATOR_HOST`
 (`host:port`, plaintext gRPC) are honoured here; `PUBSUB_EMULATOR_HOST` by Google's own client.
@@ -80,14 +80,14 @@ def storage_client() -> "StorageClient":
 
 
 def write_credentials(directory: Path) -> Path:
-    """A credentials file for clients that insist on one; no emulator checks it."""
+    """A credentials file for clients that insist on one; emulators do not check it."""
     path = directory / "credentials.json"
     path.write_text(json.dumps(_MADE_UP))
     return path
 
 
 def ensure_credentials() -> None:
-    """Give clients that Beam makes something to find, when an emulator is all they will meet.
+    """Give Beam's own clients credentials to find when they will only meet emulators.
 
     They ask `google.auth.default()`, which without an answer looks for a metadata server, for
     17 seconds.

@@ -21,7 +21,7 @@ class Sinks(NamedTuple):
 def build(
     messages: beam.PCollection, settings: Settings, sinks: Sinks, clock: Clock | None = None
 ) -> None:
-    """Lead every message to exactly one row of one of the two tables.
+    """Turn every message into one row of one of the two tables.
 
     The labels are what operators see in the console, and what an update of a running job
     matches on: they are API.
@@ -32,11 +32,17 @@ def build(
     enrich = partial(settings.enrich, clock)
 
     parsed = messages | "ParseJson" >> Decide("Decode", settings.parse)
-    validated = parsed.accepted | "ValidateClaims" >> Decide("Validate", settings.validate)
+    unread, fields = parsed.rejected, parsed.accepted
+    if settings.claim_map is not None:  # running jobs can be updated to a map
+        mapped = fields | "MapClaims" >> Decide("Map", settings.map)
+        unread = (unread, mapped.rejected) | "FlattenUnmapped" >> beam.Flatten()
+        fields = mapped.accepted
+    validated = fields | "ValidateClaims" >> Decide("Validate", settings.validate)
     enriched = validated.accepted | "EnrichClaims" >> Decide("Enrich", enrich)
     refused = enriched.accepted | "WriteClaims" >> sinks.claims
     (
-        (parsed.rejected, validated.rejected, enriched.rejected, refused)
+        (unread, validated.rejected, enriched.rejected, refused)
         | "FlattenRejections" >> beam.Flatten()
-        | "WriteErrors" >> WriteErrors(sinks.errors, contract.version, version, clock, shown)
+        | "WriteErrors"
+        >> WriteErrors(sinks.errors, contract.version, version, clock, shown, settings.map_version)
     )

@@ -15,25 +15,25 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def start(arguments: Sequence[str]) -> Any:
-    """Launch the pipeline that the arguments ask for, and return Beam's result.
+    """Launch the pipeline that the arguments describe, and return Beam's result.
 
     Raises:
         ParameterError: a parameter is wrong; nothing was started.
     """
     command_line.refuse_unknown(arguments)
     pipeline_options = PipelineOptions(list(arguments))
-    asked = options.check(pipeline_options)
+    launch = options.check(pipeline_options)
     loopback.bypass_proxies()
-    local_runner.stay_in_process(pipeline_options, asked.streaming)
+    local_runner.stay_in_process(pipeline_options, launch.streaming)
     clients.ensure_credentials()
     if dataflow.is_runner(pipeline_options):
         dataflow.prepare(pipeline_options, prepare.PIPELINE_VERSION)
-    settings = prepare.settings(asked)
+    settings = prepare.settings(launch)
     worker_image.default_to_own(pipeline_options)
-    pipeline = prepare.pipeline(asked, settings, pipeline_options)
+    pipeline = prepare.pipeline(launch, settings, pipeline_options)
     project = pipeline_options.view_as(GoogleCloudOptions).project
-    done = prepare.prepare_tables(asked, settings, project)
-    prepare.wait_for_write_path(asked, settings, done)
+    done = prepare.prepare_tables(launch, settings, project)
+    prepare.wait_for_write_path(launch, settings, done)
     return pipeline.run()
 
 

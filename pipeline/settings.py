@@ -1,20 +1,29 @@
-"""What a job was launched with, and the stages that each worker makes of it."""
+"""What a job was launched with, and the stages that each worker builds from it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.claims.clock import Clock
 from pipeline.claims.contract import Contract
+from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.score import Rules
-from pipeline.claims.stages import Enrich, Parse, Stage, Validate
+from pipeline.claims.stages import Enrich, Map, Parse, ParseDocuments, Stage, Validate
 from pipeline.privacy.named_fields import NamedFields
 from pipeline.privacy.pseudonymisation import Pseudonymisation
-from pipeline.privacy.stages import PseudonymousEnrich, PseudonymousParse, PseudonymousValidate
+from pipeline.privacy.stages import (
+    PseudonymousDocuments,
+    PseudonymousEnrich,
+    PseudonymousMap,
+    PseudonymousParse,
+    PseudonymousValidate,
+)
 from pipeline.reference.watch import ReferenceFiles, shared
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides on a claim: documents and figures, checked at launch."""
+    """Everything that decides on a claim: documents and numbers, checked at launch."""
 
     contract: Contract
     rules: Rules
@@ -22,12 +31,42 @@ class Settings:
     pipeline_version: str
     error_payload: str = "FULL"
     pseudonymisation: Pseudonymisation | None = None
+    input_format: str = "JSON"
+    claim_map: ClaimMap | None = None
     reference_files: ReferenceFiles = ReferenceFiles()
+
+    @property
+    def map_version(self) -> str | None:
+        """That of the claim map."""
+        return self.claim_map.version if self.claim_map else None
+
+    def stages(self, clock: Clock) -> Iterator[Stage]:
+        """All stages in their order, for use without Beam."""
+        yield self.parse()
+        if self.claim_map is not None:
+            yield self.map()
+        yield self.validate()
+        yield self.enrich(clock)
 
     def parse(self) -> Stage:
         """The first stage, which reads the key of the pseudonyms."""
-        parse, named = Parse(self.contract), self._named_fields()
+        named = self._named_fields()
+        if self.claim_map is not None:
+            documents = ParseDocuments(FORMATS[self.input_format].decode)
+            return PseudonymousDocuments(documents, named) if named else documents
+        parse = Parse(self.contract)
         return PseudonymousParse(parse, named) if named else parse
+
+    def map(self) -> Stage:
+        """The stage between, with a compiled claim map, where there is one.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.claim_map is None:
+            raise ValueError("no claim map")
+        stage, named = Map(self.claim_map, self.contract), self._named_fields()
+        return PseudonymousMap(stage, named, self.claim_map.version) if named else stage
 
     def validate(self) -> Stage:
         """The second stage, with a compiled contract."""
@@ -39,7 +78,9 @@ class Settings:
         basis = shared(self.reference_files, self.rules, self.contract)
         given = (self.contract, basis, self.high_risk_threshold, self.pipeline_version, clock)
         named = self._named_fields()
-        return PseudonymousEnrich(*given, named) if named else Enrich(*given)
+        if named:
+            return PseudonymousEnrich(*given, named, self.map_version)
+        return Enrich(*given, self.map_version)
 
     def _named_fields(self) -> NamedFields | None:
         chosen = self.pseudonymisation

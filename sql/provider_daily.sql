@@ -1,4 +1,5 @@
 -- Providers by day (UTC) of the last 30 days: claims, amounts, and what of it is of high risk.
+-- Of claims as they stand: replaced and voided ones do not count.
 SELECT
   DATE(processing_timestamp) AS day,
   provider_id,
@@ -9,7 +10,7 @@ SELECT
   SUM(IF(high_risk_flag, claim_amount, 0)) AS high_risk_amount,
   ROUND(AVG(fraud_risk_score), 3) AS mean_score,
   COUNTIF(ARRAY_LENGTH(quality_issues) > 0) AS claims_with_quality_issues
-FROM `${CLAIMS_TABLE}`
+FROM ${CURRENT_CLAIMS}
 WHERE DATE(processing_timestamp) >= DATE_SUB(CURRENT_DATE(), INTERVAL 30 DAY)
 GROUP BY day, provider_id
 ORDER BY day DESC, high_risk_claims DESC, total_amount DESC, provider_id

@@ -30,7 +30,7 @@ _HEAD = """# Licences
 
 What workers and the `claims` command need, from requirements.txt, for the platform of the worker
 image. Written by `make licences`; a test compares. The list of licences that are allowed is in
-[pyproject.toml](../pyproject.toml).
+[pyproject.toml](../../pyproject.toml).
 
 | package | version | licence |
 |---|---|---|

@@ -1,1 +1,1 @@
-"""From an empty project to a running job."""
+"""Create everything that a job needs, and launch it."""

@@ -1,4 +1,4 @@
-"""Takes the steps, one after the other."""
+"""Runs the steps of a deployment, one after the other."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,10 +9,10 @@ from claims_ops.deployment.gcloud import StepFailed
 from claims_ops.deployment.steps import EXISTS, Step
 
 
-def take(todo: Sequence[Step], again: Callable[[str], str], *, quiet: bool = False) -> int:
-    """Take the steps, say what each did, and return how many changed something.
+def take(todo: Sequence[Step], to_continue: Callable[[str], str], *, quiet: bool = False) -> int:
+    """Run the steps, print what each did, and return how many changed something.
 
-    `again` gives the command that goes on from a step, which is said when one stops. `quiet` says
+    `to_continue` gives the command that continues from a step, for when one stops. `quiet` prints
     only what changed.
 
     Raises:
@@ -25,8 +25,10 @@ def take(todo: Sequence[Step], again: Callable[[str], str], *, quiet: bool = Fal
             with console.status(step.title):  # on a terminal only
                 done = step.take()
         except (StepFailed, KeyboardInterrupt) as stop:
-            click.echo(f"Stopped at {step.name}: {step.title}. What is done stays.", err=True)
-            click.echo(f"Go on with: {again(step.name)}", err=True)
+            click.echo(
+                f"Stopped at {step.name}: {step.title}. The steps before it are done.", err=True
+            )
+            click.echo(f"To continue: {to_continue(step.name)}", err=True)
             if isinstance(stop, StepFailed):
                 raise StepFailed(f"{step.name}: {stop}") from None
             raise

@@ -20,12 +20,29 @@ from pipeline.launch.transform_names import transform_names
 @requests.names
 @requests.workers
 @click.option("--update", is_flag=True, help="Replace the running job of this name.")
-@click.option("--drain", is_flag=True, help="End the running job; nothing is lost. Deploys none.")
-@click.option("--direct", is_flag=True, help="Launch this code, not the template; with --image.")
-@click.option("--image", help="Image of the workers of a direct launch.")
-@click.option("--quiet", is_flag=True, help="Only what was changed, and the end.")
-@click.option("--dry-run", is_flag=True, help="Print the commands (? asks, + changes), run none.")
-@click.option("--from", "first", type=click.Choice(STEPS), help="Go on from this step.")
+@click.option(
+    "--drain",
+    is_flag=True,
+    help="Drain the running job: it finishes what it has read, then stops. Deploys nothing.",
+)
+@click.option(
+    "--direct",
+    is_flag=True,
+    help="Launch the code of this checkout instead of a template. Needs --image.",
+)
+@click.option("--image", help="Worker image of a --direct launch.")
+@click.option("--quiet", is_flag=True, help="Print only what changed and the outcome.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the commands instead of running them (? reads, + changes something).",
+)
+@click.option(
+    "--from",
+    "first",
+    type=click.Choice(STEPS),
+    help="Start at this step, for example after a failure.",
+)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[-- PIPELINE_OPTION...]")
 @click.pass_context
 def deploy(
@@ -42,11 +59,11 @@ def deploy(
     first: str | None,
     options: tuple[str, ...],
 ) -> None:
-    """From an empty project to a running job.
+    """Create everything that a job needs, and launch it.
 
-    Enables the services, makes bucket, topic, subscription, dataset and a service account with
-    just the roles needed, and launches the job. What exists stays as it is: run it again after
-    a failure, or to see that all is there. Needs gcloud, logged in.
+    Enables the services, creates a bucket, a topic, a subscription, a dataset and a service
+    account with only the roles it needs, and launches the job. It leaves alone whatever exists, so
+    you can run it again after a failure. Needs gcloud, logged in.
 
     \b
     Examples:
@@ -59,16 +76,18 @@ def deploy(
     """
     if drain and (update or direct):
         raise click.UsageError(
-            f"--{'update' if update else 'direct'} and --drain exclude each other."
+            f"--{'update' if update else 'direct'} and --drain cannot be combined."
         )
     if direct != bool(image):
-        raise click.UsageError("--direct and --image belong together: which image has this code?")
+        raise click.UsageError(
+            "--direct needs --image, the image that holds this code, and --image needs --direct."
+        )
     if options and not direct:
-        raise click.UsageError("Pipeline options are for --direct only.")
+        raise click.UsageError("Pipeline options after -- work with --direct only.")
     _check_options(options)
     to = requests.deployment(request, workers, image=image, pipeline_options=options)
     if not to.streaming and (update or workers.at_least_once):
-        raise click.UsageError("--update and --at-least-once are for streaming jobs only.")
+        raise click.UsageError("--update and --at-least-once work for streaming jobs only.")
     try:
         if drain:
             _drain(to, dry_run=dry_run)
@@ -119,4 +138,4 @@ def _drain(to: Deployment, *, dry_run: bool) -> None:
         click.echo(f"+ {job.gcloud.shown(job.drain('JOB_ID'))}")
         return
     click.echo(drained(job))
-    click.echo("All else stays. What would remove it:\n" + "\n".join(removal.commands(to)))
+    click.echo("Everything else is still there. To remove it:\n" + "\n".join(removal.commands(to)))

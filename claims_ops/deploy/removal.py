@@ -1,4 +1,4 @@
-"""What would undo a deployment; printed, never run: some of it deletes claims."""
+"""The commands that would undo a deployment: printed, never run, because some delete claims."""
 
 from claims_ops.deployment.names import Deployment
 

@@ -68,7 +68,7 @@ class DatasetGrant:
 
     @property
     def asks(self) -> str:
-        """The command that tells who has which roles."""
+        """The command that lists who has which roles."""
         return f"bq show --format=prettyjson {self.project}:{self.dataset}"
 
     def plan(self) -> list[str]:
@@ -80,7 +80,7 @@ class DatasetGrant:
         return patiently(self._grant)
 
     def look(self) -> Look:
-        """Ask only."""
+        """Check only."""
         from google.cloud.bigquery import DatasetReference
 
         with _bigquery(self.project) as client:

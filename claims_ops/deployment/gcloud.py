@@ -26,7 +26,7 @@ _UNSETTLED = re.compile(
 
 
 class StepFailed(Exception):
-    """What a step asked for did not come about: why, in one line."""
+    """A step failed: why, in one line."""
 
     @property
     def missing(self) -> bool:
@@ -40,7 +40,7 @@ class StepFailed(Exception):
 
 
 def patiently(change: Callable[[], Result], patience: Iterable[float] = PATIENCE_SECONDS) -> Result:
-    """Do what rests on something of a moment ago, which may not be known everywhere yet."""
+    """Retry a step that depends on a resource created moments ago, until Google Cloud knows it."""
     for seconds in patience:
         try:
             return change()
@@ -96,7 +96,7 @@ class Gcloud:
 
 
 def configured_project() -> str:
-    """The project that gcloud is set to, or nothing; asks nobody."""
+    """The project of gcloud's own configuration, or nothing. Makes no call."""
     return _output(("config", "get-value", "project")).strip()
 
 
@@ -107,7 +107,7 @@ def access_token(timeout_seconds: float | None = None) -> str:
         StepFailed: gcloud prints none.
     """
     command = ("auth", "print-access-token")
-    # gcloud may write more than the token, as that a new version is there.
+    # gcloud may print more than the token, such as a notice of a new version.
     tokens = re.findall(r"(?m)^[\w.~+/=-]{10,}[ \t\r]*$", _output(command, timeout_seconds))
     if not tokens:
         raise _failed(command, "it printed no token")

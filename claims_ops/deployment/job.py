@@ -7,19 +7,19 @@ from typing import Any
 from claims_ops.deployment.gcloud import Command, Gcloud
 from claims_ops.deployment.names import Deployment
 
-RUNNING, DRAINING = "Running", "Draining"  # as gcloud tells the state
+RUNNING, DRAINING = "Running", "Draining"  # states, as gcloud prints them
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is known of the job of a deployment."""
+    """The job of a deployment: its commands, and what they return."""
 
     deployment: Deployment
     gcloud: Gcloud
 
     @property
     def list_active(self) -> Command:
-        """Asks for the job of our name that has not ended."""
+        """Lists the jobs with our name that have not ended."""
         where = (f"--region={self.deployment.region}", "--status=active")
         return ("dataflow", "jobs", "list", *where, f"--filter=name={self.deployment.name}")
 
@@ -30,17 +30,17 @@ class Job:
         return next((job for job in listed if job["name"] == self.deployment.name), None)
 
     def describe(self, job_id: str) -> Command:
-        """Asks for all that is known of a job."""
+        """Describes a job."""
         where = f"--region={self.deployment.region}"
         return ("dataflow", "jobs", "describe", job_id, where, "--full")
 
     def drain(self, job_id: str) -> Command:
-        """Lets a job finish what it has taken, and take no more."""
+        """Lets a job finish what it has read, and read no more."""
         return ("dataflow", "jobs", "drain", job_id, f"--region={self.deployment.region}")
 
 
 def drained(job: Job) -> str:
-    """Drain the job, and say what is happening.
+    """Drain the job, and return what happens now.
 
     Raises:
         StepFailed: Dataflow refuses.
@@ -50,4 +50,4 @@ def drained(job: Job) -> str:
         return f"no job {job.deployment.name} is running: nothing to drain"
     if running["state"] != DRAINING:
         job.gcloud.run(job.drain(running["id"]))
-    return f"{running['id']} is draining: it takes no more messages, and ends when all are written"
+    return f"{running['id']} is draining: it finishes what it has read, then stops"

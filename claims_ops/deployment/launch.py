@@ -1,4 +1,4 @@
-"""The launch of the job, of the template or without one."""
+"""Launches the job, from the template or from this checkout."""
 
 import json
 import shlex
@@ -49,8 +49,8 @@ class Launch:
         if running and running["state"] == DRAINING:
             raise StepFailed(f"the job {running['id']} is draining: wait until it has ended")
         if running and self.update and running["state"] != RUNNING:
-            told = f"{running['id']} is {running['state']}"
-            raise StepFailed(f"the job {told}: it can be replaced when it is {RUNNING}")
+            message = f"{running['id']} is {running['state']}"
+            raise StepFailed(f"the job {message}: it can be replaced when it is {RUNNING}")
         if running and not self.update:
             return f"{EXISTS}: {running['id']} is {running['state']}; --update replaces it"
         if self.update and not running:
@@ -64,11 +64,11 @@ class Launch:
 
     def _names_of(self, job_id: str) -> dict[str, str]:
         """Those that the job has a step for: it may be newer than some."""
-        told = self.gcloud.read(self._job.describe(job_id)) or {}
-        steps = told.get("pipelineDescription", {}).get("originalPipelineTransform", ())
+        job = self.gcloud.read(self._job.describe(job_id)) or {}
+        steps = job.get("pipelineDescription", {}).get("originalPipelineTransform", ())
         labels = {step["name"] for step in steps}
         if not labels:
-            return dict(self.names)  # not told; Dataflow says what it misses
+            return dict(self.names)  # unknown; Dataflow says what it misses
         used = {entry_for(label, self.names) for label in labels}
         return {old: new for old, new in self.names.items() if old in used}
 
@@ -77,8 +77,8 @@ class Launch:
             # A file: neither a shell nor gcloud's own syntax spoils commas, quotes and blanks.
             path = Path(directory) / "flags.json"
             path.write_text(json.dumps(self._flags(names)))
-            told = self.gcloud.run((*self._run(str(path)), "--format=json"))
-        return f"launched as {json.loads(told)['job']['id']}"
+            answer = self.gcloud.run((*self._run(str(path)), "--format=json"))
+        return f"launched as {json.loads(answer)['job']['id']}"
 
     def _run(self, flags: str) -> Command:
         return ("dataflow", "flex-template", "run", self.deployment.name, f"--flags-file={flags}")

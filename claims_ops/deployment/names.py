@@ -1,4 +1,4 @@
-"""What is to be deployed: all names, derived from a few."""
+"""What is deployed: all names, derived from a few."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

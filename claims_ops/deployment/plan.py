@@ -1,4 +1,4 @@
-"""The steps of a deployment, in their order: what is made, who may do what, and why."""
+"""The steps of a deployment, in order: what each creates, which roles it grants, and why."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The options that name a deployment, the same for every command about one, and what they hold."""
+"""The options that name a deployment, the same in every command about one, and their values."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _NAME = "[a-z][a-z0-9-]{2,20}[a-z0-9]"  # its service account, NAME-workers, has at most 30
 _PROJECT = click.option(
-    "--project", envvar="PROJECT", help="Project id.  [default: that of gcloud config]"
+    "--project", envvar="PROJECT", help="Project ID.  [default: the project of gcloud config]"
 )
 _NAME_OPTION = click.option(
     "--name",
@@ -28,7 +28,11 @@ _NAME_OPTION = click.option(
 )
 _PLACES = (
     click.option(
-        "--region", envvar="REGION", default="us-central1", show_default=True, help="Of the job."
+        "--region",
+        envvar="REGION",
+        default="us-central1",
+        show_default=True,
+        help="Region of the job.",
     ),
     click.option("--bucket", envvar="BUCKET", help="Bucket of the job.  [default: PROJECT-claims]"),
     click.option(
@@ -36,19 +40,25 @@ _PLACES = (
         envvar="REPOSITORY",
         default="claims",
         show_default=True,
-        help="Artifact Registry repository of the image, in the region.",
+        help="Artifact Registry repository that holds the image, in the same region.",
     ),
     click.option(
-        "--tag", envvar="TAG", default="latest", show_default=True, help="Of the template."
+        "--tag",
+        envvar="TAG",
+        default="latest",
+        show_default=True,
+        help="Version of the template.",
     ),
     click.option(
         "--template",
         metavar="gs://...",
-        help="Another template.  [default: gs://BUCKET/templates/claims/TAG.json]",
+        help="Path of another template.  [default: gs://BUCKET/templates/claims/TAG.json]",
     ),
 )
 _PARAMETERS = (
-    click.option("--location", help="Location of a new dataset.  [default: the region]"),
+    click.option(
+        "--location", help="Location of a dataset that is created.  [default: the region]"
+    ),
     click.option(
         "--parameter",
         "given",
@@ -60,33 +70,46 @@ _PARAMETERS = (
     click.option(
         "--parameters-file",
         type=click.Path(exists=True, dir_okay=False),
-        help="JSON object of launch parameters; --parameter comes first.",
+        help="JSON file with launch parameters; --parameter overrides it.",
     ),
 )
 _WORKERS = (
     click.option(
-        "--max-workers", type=click.IntRange(min=1), help="Bound of the job.  [default: 10]"
+        "--max-workers",
+        type=click.IntRange(min=1),
+        help="Most workers that the job may grow to.  [default: 10]",
     ),
-    click.option("--num-workers", type=click.IntRange(min=1), help="Workers at the start."),
-    click.option("--machine-type", help="Of the workers.  [default: Dataflow's own]"),
+    click.option(
+        "--num-workers", type=click.IntRange(min=1), help="Workers that the job starts with."
+    ),
+    click.option(
+        "--machine-type", help="Machine type of the workers.  [default: chosen by Dataflow]"
+    ),
     click.option("--network", help="Network of the workers."),
     click.option(
-        "--subnetwork", help="Of the workers: regions/REGION/subnetworks/NAME, or its URL."
+        "--subnetwork",
+        help="Subnetwork of the workers, as regions/REGION/subnetworks/NAME or as its URL.",
     ),
-    click.option("--no-public-ips", is_flag=True, help="Workers have private addresses only."),
-    click.option("--kms-key", help="Cloud KMS key of the job's state."),
+    click.option("--no-public-ips", is_flag=True, help="Give workers private addresses only."),
+    click.option("--kms-key", help="Cloud KMS key that encrypts the state of the job."),
     click.option(
-        "--label", "labels", type=settings.KeyValue(), multiple=True, help="Of the job; repeatable."
+        "--label",
+        "labels",
+        type=settings.KeyValue(),
+        multiple=True,
+        help="Label of the job. Repeat the option for more.",
     ),
     click.option(
-        "--at-least-once", is_flag=True, help="Streaming mode: cheaper, rows may come twice."
+        "--at-least-once",
+        is_flag=True,
+        help="Run in at-least-once streaming mode: cheaper, but with more duplicate rows.",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TablesRequest:
-    """Where the tables are, and how, as the command line has it."""
+    """What the command line says about the tables."""
 
     project: str | None
     name: str
@@ -98,7 +121,7 @@ class TablesRequest:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRequest(TablesRequest):
-    """A whole deployment, as the command line has it."""
+    """What the command line says about a whole deployment."""
 
     region: str
     bucket: str | None

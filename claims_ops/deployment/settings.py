@@ -1,4 +1,4 @@
-"""From what was asked for on the command line to a deployment, checked."""
+"""From the options of the command line to checked launch parameters."""
 
 import json
 from collections import Counter
@@ -49,10 +49,10 @@ def parameters(
     for key, times in Counter(key for key, _ in given).items():
         if times > 1:
             raise click.UsageError(f"--parameter: {key} is given twice")
-    asked = _of_file(file) | dict(given)
-    other_source = any(asked.get(source) for source in SOURCES)
+    chosen = _of_file(file) | dict(given)
+    other_source = any(chosen.get(source) for source in SOURCES)
     complete = {key: value for key, value in ours.items() if not (other_source and key in SOURCES)}
-    complete |= {key: value for key, value in asked.items() if value}
+    complete |= {key: value for key, value in chosen.items() if value}
     _check(complete)
     return complete
 

@@ -1,4 +1,4 @@
-"""The kinds of steps: something is there, or is made."""
+"""The kinds of steps: each checks whether something exists, and creates it if not."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from claims_ops.deployment.gcloud import Command, Gcloud
 
 
 class Look(NamedTuple):
-    """What is there of a step, seen without a change."""
+    """What a step found, without changing anything."""
 
-    told: str
-    mend: str | None = None
-    """The command that makes what is missing; None if all is there."""
+    message: str
+    fix: str | None = None
+    """The command that creates what is missing; None if nothing is."""
 
 
 class Step(Protocol):
@@ -25,13 +25,13 @@ class Step(Protocol):
 
     @property
     def title(self) -> str:
-        """What it is, for people."""
+        """Its name for people."""
 
     def plan(self) -> list[str]:
-        """The commands of a first run: `?` asks, `+` changes."""
+        """The commands of a first run: `?` reads, `+` changes something."""
 
     def take(self) -> str:
-        """Ask, and change what is needed. Returns what was done: `exists`, `created`, ...
+        """Check, and change what is needed. Returns what was done: `exists`, `created`, ...
 
         Raises:
             GcloudError: a command failed.
@@ -51,20 +51,20 @@ class Resource:
     create: Command
     gcloud: Gcloud
     expected: Mapping[str, str] = field(default_factory=dict)
-    """What is said of one that exists otherwise: a path in its description, and the value there."""
+    """Paths in its description and the values expected there; a difference is reported."""
 
     def plan(self) -> list[str]:
         return _plan(self.gcloud, self.describe, self.create)
 
     def take(self) -> str:
-        told, mend = self.look()
-        if mend:
+        message, fix = self.look()
+        if fix:
             self.gcloud.change(self.create)
             return "created"
-        return told
+        return message
 
     def look(self) -> Look:
-        """Ask only."""
+        """Check only."""
         return self.compare(self.gcloud.read(self.describe))
 
     def compare(self, found: Mapping[str, Any] | None) -> Look:
@@ -104,7 +104,7 @@ class Apis:
         return f"enabled {', '.join(missing)}"
 
     def look(self) -> Look:
-        """Ask only."""
+        """Check only."""
         missing = self._missing()
         if not missing:
             return Look("enabled")
@@ -146,9 +146,9 @@ class Grant:
 
     target: Target
     member: Callable[[], str]
-    """Its email address; asked for only when it is needed."""
+    """Its email address, looked up only when it is needed."""
     who: str
-    """The same for a plan, which asks nobody."""
+    """The same for a plan, which makes no call."""
     role: str
     why: str
     policies: "Policies"
@@ -160,7 +160,7 @@ class Grant:
 
     @property
     def asks(self) -> str:
-        """The command that tells who has which roles."""
+        """The command that lists who has which roles."""
         return self.policies.gcloud.shown(self.target.get)
 
     def plan(self) -> list[str]:
@@ -173,7 +173,7 @@ class Grant:
         return "granted"
 
     def look(self) -> Look:
-        """Ask only."""
+        """Check only."""
         member = self.member()
         if self.policies.has(self.target, member, self.role):
             return Look("granted")
@@ -182,7 +182,7 @@ class Grant:
 
 
 class Policies:
-    """Who has which role; each resource is asked once."""
+    """Who has which role; the policy of each resource is read once."""
 
     def __init__(self, gcloud: Gcloud) -> None:
         self.gcloud = gcloud
@@ -208,7 +208,7 @@ def _plan(gcloud: Gcloud, asks: Command, changes: Command) -> list[str]:
 
 
 def at(description: Mapping[str, Any], path: str) -> Any:
-    """What stands in a description at a path such as `a.b`; None where nothing does."""
+    """The value in a description at a path such as `a.b`; None if there is none."""
     found: Any = description
     for part in path.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None

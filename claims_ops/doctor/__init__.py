@@ -1,1 +1,1 @@
-"""Look for what would keep a job from running well."""
+"""Check a project and a job for problems."""

@@ -25,7 +25,7 @@ def check(setup: Setup, name: str, active: "Once[Mapping[str, Any] | None]") -> 
 
 def _verdict(setup: Setup, name: str, active: "Once[Mapping[str, Any] | None]") -> Verdict:
     if "pubsub" in setup.local:
-        raise Unknown("the emulator does not tell")
+        raise Unknown("the emulator does not report it")
     messages, age_seconds = (_asked(setup, name, metric) for metric in METRICS)
     return judged(messages, age_seconds, active, lambda job_id: _more_workers(setup, job_id))
 
@@ -34,24 +34,24 @@ def judged(
     messages: int,
     age_seconds: int,
     active: "Once[Mapping[str, Any] | None]",
-    mend: Callable[[str], str],
+    fix: Callable[[str], str],
 ) -> Verdict:
     """What waits; before a job runs, it may wait for long."""
-    told = f"{messages:,} messages wait, the oldest for {age_seconds:,} s"
+    message = f"{messages:,} messages wait, the oldest for {age_seconds:,} s"
     if age_seconds <= OLD_SECONDS:
-        return passed(told)
+        return passed(message)
     running = active()
     if running is None:
-        return passed(f"{told}; no job reads them yet")
-    return failed(told, mend(running["id"]))
+        return passed(f"{message}; no job reads them yet")
+    return failed(message, fix(running["id"]))
 
 
 def _asked(setup: Setup, name: str, metric: str) -> int:
     from google.cloud.monitoring_v3 import MetricServiceClient
 
     client = MetricServiceClient(credentials=setup.credentials("monitoring"))
-    asked = request(name, metric, int(time.time()))
-    return latest(client.list_time_series(asked, timeout=setup.seconds, retry=None), metric)
+    query = request(name, metric, int(time.time()))
+    return latest(client.list_time_series(query, timeout=setup.seconds, retry=None), metric)
 
 
 def request(name: str, metric: str, now: int) -> "ListTimeSeriesRequest":

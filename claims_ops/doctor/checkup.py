@@ -29,10 +29,10 @@ SERVICES = {
 """The checks, each with the service whose emulator has an answer to it; none has for a project."""
 
 
-def chosen(setup: Setup, asked: Sequence[str]) -> list[str]:
-    """The checks that were asked for, or all that have a meaning here."""
-    if asked:
-        return [name for name in SERVICES if name in asked]
+def chosen(setup: Setup, names: Sequence[str]) -> list[str]:
+    """The checks that `--check` names, or all that make sense here."""
+    if names:
+        return [name for name in SERVICES if name in names]
     if setup.local:
         return [name for name, service in SERVICES.items() if service in setup.local]
     return list(SERVICES)
@@ -46,7 +46,7 @@ def checks(setup: Setup, names: Sequence[str]) -> list[Check]:
 
 def _all(setup: Setup) -> Iterator[Check]:
     active = Once(lambda: setup.job.active())
-    # No job, and none must be: what is to be asked before a launch.
+    # No job runs and none has to: this is a check before a launch.
     launches = Once(lambda: not (setup.running or setup.local) and active() is None)
     yield project.credentials(setup)
     yield from storage.checks(setup)

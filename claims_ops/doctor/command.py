@@ -34,19 +34,19 @@ _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
     type=click.Choice(list(SERVICES)),
     multiple=True,
     metavar="CHECK",
-    help=f"Only this one; may be repeated: {', '.join(SERVICES)}.",
+    help=f"Run only this check; repeat it for more: {', '.join(SERVICES)}.",
 )
-@click.option("--running", is_flag=True, help="The job must run already.")
+@click.option("--running", is_flag=True, help="Fail if the job is not running.")
 @click.option(
     "--timeout",
     type=Number(0.1, 3600),
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="What has not answered by then is unknown.",
+    help="Report a check that takes longer as unknown.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
-@click.option("--quiet", is_flag=True, help="Only what does not pass.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@click.option("--quiet", is_flag=True, help="Print only what does not pass.")
 @click.pass_context
 def doctor(
     ctx: click.Context,
@@ -60,15 +60,15 @@ def doctor(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Look for what would keep a job from running well.
+    """Check a project and a job for problems.
 
-    Asks all services at once, changes nothing, and takes the options of claims deploy. Each check
-    passes, fails, or is unknown where nobody answers or may tell; below one that does not pass
-    stands the command that mends it, or that tells more. What emulators have no answer to, as
-    roles, is left out where one is in use.
+    Checks all services at once, changes nothing, and takes the options of claims deploy. A check
+    passes, fails, or is unknown if the service does not answer or you lack the permission. Each one
+    that does not pass comes with the command that fixes it, or that tells you more. Checks that an
+    emulator cannot answer, such as roles, are skipped on emulators.
 
-    Exit code 1 when a check fails. Before a launch, a table that the launch will make or extend
-    passes.
+    The exit code is 1 if a check fails. Before a launch, a table passes if the launch will create
+    or extend it.
 
     \b
     Examples:
@@ -91,7 +91,7 @@ def doctor(
             break
         findings.append(finding)
         if not (as_json or quiet and finding.verdict.status is Status.PASS):
-            click.echo(_told(finding))
+            click.echo(_line(finding))
     if as_json:
         click.echo(json.dumps(_document(findings, left_out), indent=2))
     else:
@@ -119,20 +119,16 @@ def _setup(ctx: click.Context, to: Deployment, *, running: bool, timeout: float)
     )
 
 
-def _told(finding: Finding) -> str:
-    status, told, run = finding.verdict
+def _line(finding: Finding) -> str:
+    status, message, run = finding.verdict
     mark = click.style(f"{status:<8}", fg=_COLOURS[status])
-    line = f"{mark}{finding.check.name:<13} {finding.check.of}: {told}"
+    line = f"{mark}{finding.check.name:<13} {finding.check.of}: {message}"
     return f"{line}\n{'':8}$ {run}" if run else line
 
 
 def _summary(findings: Sequence[Finding], left_out: Sequence[str]) -> str:
     text = ", ".join(f"{count} {status}" for status, count in _counts(findings).items())
-    return (
-        f"{text}; not asked, for no emulator has an answer: {', '.join(left_out)}"
-        if left_out
-        else text
-    )
+    return f"{text}; skipped on emulators: {', '.join(left_out)}" if left_out else text
 
 
 def _counts(findings: Sequence[Finding]) -> dict[str, int]:
@@ -154,7 +150,7 @@ def _document(findings: Sequence[Finding], left_out: Sequence[str]) -> dict[str,
                 "check": check.name,
                 "of": check.of,
                 "status": str(verdict.status),
-                "told": verdict.told,
+                "message": verdict.message,
                 "run": verdict.run,
             }
             for check, verdict in findings

@@ -18,12 +18,12 @@ class Finding(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        """Whether something has to be mended."""
+        """Whether something has to be fixed."""
         return self.verdict.status is Status.FAIL
 
 
 def examine(checks: Sequence[Check], seconds: float) -> Iterator[Finding]:
-    """The findings in the order of the checks; all are there after `seconds`."""
+    """The findings in the order of the checks, all within `seconds`."""
     deadline = time.monotonic() + seconds
     answers: list[Queue[Verdict]] = [Queue() for _ in checks]
     for check, answer in zip(checks, answers, strict=True):
@@ -33,8 +33,8 @@ def examine(checks: Sequence[Check], seconds: float) -> Iterator[Finding]:
         try:
             verdict = answer.get(timeout=max(0.0, deadline - time.monotonic()))
         except Empty:
-            told = f"no answer within {seconds:g} s"
-            verdict = Verdict(Status.UNKNOWN, told, check.by_hand)
+            message = f"no answer within {seconds:g} s"
+            verdict = Verdict(Status.UNKNOWN, message, check.by_hand)
         yield Finding(check, verdict)
 
 

@@ -18,57 +18,57 @@ class Status(StrEnum):
     PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
     UNKNOWN = "unknown"
-    """It could not be asked, or may not be: never a pass."""
+    """The service did not answer, or access was denied. Never a pass."""
 
 
 class Verdict(NamedTuple):
     """What a check found."""
 
     status: Status
-    told: str
+    message: str
     run: str | None = None
-    """The command that mends a failure; of an unknown, the one that tells more."""
+    """The command that fixes a failure; of an unknown, the one that tells more."""
 
 
 class Unknown(Exception):
-    """A check cannot be answered: why, and what to run."""
+    """A check has no answer: why, and the command that may give one."""
 
-    def __init__(self, told: str, run: str | None = None) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, run: str | None = None) -> None:
+        super().__init__(message)
         self.run = run
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question about a set-up."""
+    """One question about a setup."""
 
     name: str
     """What `--check` takes; several checks may share one."""
     of: str
     """What it looks at."""
     ask: Callable[[], Verdict]
-    """Raises `Unknown`, or whatever a client raises, where there is no answer."""
+    """Raises `Unknown`, or any exception of a client, if there is no answer."""
     by_hand: str
     """The command that would tell."""
 
 
-def passed(told: str) -> Verdict:
+def passed(message: str) -> Verdict:
     """All is well."""
-    return Verdict(Status.PASS, told)
+    return Verdict(Status.PASS, message)
 
 
-def failed(told: str, run: str) -> Verdict:
-    """It is not, and `run` mends it."""
-    return Verdict(Status.FAIL, told, run)
+def failed(message: str, run: str) -> Verdict:
+    """It is not, and `run` fixes it."""
+    return Verdict(Status.FAIL, message, run)
 
 
 def of_look(look: Look) -> Verdict:
     """What a step of a deployment sees."""
-    return failed(look.told, look.mend) if look.mend else passed(look.told)
+    return failed(look.message, look.fix) if look.fix else passed(look.message)
 
 
 class Once(Generic[Answer]):
-    """A question that several checks have, asked by the first of them."""
+    """An answer that several checks need; the first one fetches it."""
 
     def __init__(self, ask: Callable[[], Answer]) -> None:
         self._ask = ask
@@ -76,7 +76,7 @@ class Once(Generic[Answer]):
         self._answer: Future[Answer] = Future()
 
     def __call__(self) -> Answer:
-        """The answer, or what was raised instead."""
+        """The answer; raises again what fetching it raised."""
         with self._lock:
             if not self._answer.done():
                 try:

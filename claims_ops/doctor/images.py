@@ -14,11 +14,11 @@ _IMAGE = re.compile(
 
 
 def image_verdict(setup: Setup, image: str, build: str) -> Verdict:
-    """Whether an image is there; `build` makes it.
+    """Whether an image exists; `build` is the command that builds it.
 
     Raises:
         Unknown: it is not in Artifact Registry.
-        StepFailed: gcloud does not tell.
+        StepFailed: gcloud does not answer.
     """
     named = _IMAGE.fullmatch(image)
     if not named:
@@ -35,4 +35,4 @@ def image_verdict(setup: Setup, image: str, build: str) -> Verdict:
         tags = gcloud.read(("artifacts", "tags", "list", *place)) or ()
         wanted = named["tag"] or "latest"
         found = [tag for tag in tags if tag["name"].rpartition("/")[2] == wanted]
-    return passed(f"{image} is there") if found else failed(f"{image} does not exist", build)
+    return passed(f"{image} exists") if found else failed(f"{image} does not exist", build)

@@ -37,7 +37,7 @@ def _network(setup: Setup) -> Check:
     given, network = to.workers.subnetwork, to.workers.network or "default"
     if given or to.workers.no_public_ips:
         subnets: Command = (*_NETWORKS, "subnets")
-        # In an automatic network the subnetworks are called as it is.
+        # In an automatic network, each subnetwork has the name of the network.
         which = _subnetwork(given or f"regions/{to.region}/subnetworks/{network}")
         describe = (*subnets, "describe", *which)
         update = (*subnets, "update", *which, "--enable-private-ip-google-access")
@@ -61,7 +61,7 @@ def _network(setup: Setup) -> Check:
 
 
 def _subnetwork(name: str) -> Command:
-    """How gcloud is told which: a URL, or a name with its region."""
+    """How to name it to gcloud: a URL, or a name with its region."""
     named = re.fullmatch(r"regions/([^/]+)/subnetworks/([^/]+)", name)
     return (named[2], f"--region={named[1]}") if named else (name,)
 
@@ -73,11 +73,13 @@ def _subnetwork_verdict(setup: Setup, describe: Command, create: str, update: st
     region = str(found["region"]).rpartition("/")[2]
     if region != setup.to.region:
         there = setup.deploy(f"--region={region}")
-        return failed(f"is in {region}, and the job is to run in {setup.to.region}", there)
+        return failed(f"is in {region}, but the job runs in {setup.to.region}", there)
     if not setup.to.workers.no_public_ips:
         return passed("exists")
     if not found.get("privateIpGoogleAccess"):
-        return failed("has no Private Google Access, which workers without addresses need", update)
+        return failed(
+            "has no Private Google Access, which workers without public addresses need", update
+        )
     return passed("exists, with Private Google Access")
 
 
@@ -86,7 +88,7 @@ def _quota(setup: Setup, region: "Once[Mapping[str, Any] | None]") -> Verdict:
 
     found = region()
     if found is None:
-        raise Unknown("there is no such region")
+        raise Unknown("the region does not exist")
     workers = setup.to.workers
     most = max(workers.max_workers or MAX_WORKERS, workers.num_workers or 0)
     size = re.search(r"-(\d+)$", workers.machine_type or "")
@@ -94,16 +96,16 @@ def _quota(setup: Setup, region: "Once[Mapping[str, Any] | None]") -> Verdict:
     if not workers.no_public_ips:
         needed["IN_USE_ADDRESSES"] = 1
     quotas = {each["metric"]: each for each in found.get("quotas", ())}
-    told, room = [], math.inf
+    figures, room = [], math.inf
     for metric, each in needed.items():
         if metric not in quotas:
-            raise Unknown(f"the quota {metric} is not told")
+            raise Unknown(f"the quota {metric} is not reported")
         free = quotas[metric]["limit"] - quotas[metric]["usage"]
         room = min(room, free // each)
-        told.append(f"{metric} {free:g} free, {most} workers take {most * each}")
+        figures.append(f"{metric} {free:g} free, {most} workers take {most * each}")
     if room >= most:
-        return passed("; ".join(told))
+        return passed("; ".join(figures))
     if room < 1:
         quotas_of = ("beta", "quotas", "info", "list", "--service=compute.googleapis.com")
-        return failed("; ".join(told), setup.gcloud.shown(quotas_of))
-    return failed("; ".join(told), setup.deploy(f"--max-workers={room:g}"))
+        return failed("; ".join(figures), setup.gcloud.shown(quotas_of))
+    return failed("; ".join(figures), setup.deploy(f"--max-workers={room:g}"))

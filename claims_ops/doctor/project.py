@@ -48,11 +48,11 @@ def job(setup: Setup, active: "Once[Mapping[str, Any] | None]") -> Check:
         if found and (found["state"] == RUNNING or not setup.running):
             return passed(f"{found['id']} is {found['state']}")
         if found:
-            told = f"{found['id']} is {found['state']}, not {RUNNING}"
-            return failed(told, setup.gcloud.shown(setup.job.describe(found["id"])))
+            message = f"{found['id']} is {found['state']}, not {RUNNING}"
+            return failed(message, setup.gcloud.shown(setup.job.describe(found["id"])))
         if setup.running:
-            return failed("none of this name runs", setup.deploy("--from=launch"))
-        return passed("none of this name runs: a launch starts one")
+            return failed("no job of this name is running", setup.deploy("--from=launch"))
+        return passed("no job of this name is running; a launch starts one")
 
     return Check("job", name, ask, setup.gcloud.shown(setup.job.list_active))
 

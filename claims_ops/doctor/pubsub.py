@@ -1,4 +1,4 @@
-"""Checks of Pub/Sub: what the job reads, and where what it cannot take is kept."""
+"""Checks of Pub/Sub: the source of the job, and its dead letters."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -44,13 +44,13 @@ class _Subscription:
             return failed("does not exist", self._create())
         if _is_cut_off(found):
             anew = f"{self._update('delete')} && {self._create()}"
-            lost = "read what is left in it before: made anew, it is empty"
+            lost = "read what is left in it first, because recreating it empties it"
             return failed(
                 f"gets no messages: its topic was deleted, or it was detached; {lost}", anew
             )
         if found.get("pushConfig", {}).get("pushEndpoint"):
             pull = self._update("modify-push-config", "--push-endpoint=")
-            return failed("pushes its messages, and so cannot be read", pull)
+            return failed("pushes its messages, so no job can pull them", pull)
         if self._ours:
             return of_look(self._ours[-1].compare(found))
         return passed(f"exists, of {found['topic']}")
@@ -60,23 +60,25 @@ class _Subscription:
         topic = found.get("deadLetterPolicy", {}).get("deadLetterTopic")
         topic = None if topic == DELETED else topic
         wanted = topic or self._setup.to.dead_letter_topic
-        told, mends = [], []
+        problems, fixes = [], []
         exists, kept = _kept(self._setup, wanted)
         if not topic:
-            told.append("no dead letter policy: what ends its worker comes again for ever")
+            problems.append(
+                "no dead-letter policy: a message that crashes its worker is redelivered forever"
+            )
         elif not exists:
-            told.append(f"its topic {topic} does not exist")
+            problems.append(f"its dead-letter topic {topic} does not exist")
         elif not kept:
-            told.append("no subscription keeps the dead letters")
+            problems.append("no subscription keeps the dead letters")
         if not exists:
-            mends.append(self._setup.shown("pubsub", ("pubsub", "topics", "create", wanted)))
+            fixes.append(self._setup.shown("pubsub", ("pubsub", "topics", "create", wanted)))
         if not kept:
-            mends.append(self._setup.shown("pubsub", self._keeper(wanted)))
+            fixes.append(self._setup.shown("pubsub", self._keeper(wanted)))
         if not topic:
             attempts = f"--max-delivery-attempts={plan.DELIVERY_ATTEMPTS}"
-            mends.append(self._update("update", f"--dead-letter-topic={wanted}", attempts))
-        if mends:
-            return failed("; ".join(told), " && ".join(mends))
+            fixes.append(self._update("update", f"--dead-letter-topic={wanted}", attempts))
+        if fixes:
+            return failed("; ".join(problems), " && ".join(fixes))
         attempts = found["deadLetterPolicy"].get("maxDeliveryAttempts", 5)
         return passed(f"after {attempts} deliveries to {topic}")
 
@@ -84,26 +86,26 @@ class _Subscription:
         found = self._there()
         days = float(found["messageRetentionDuration"].removesuffix("s")) / _DAY_SECONDS
         expires = found.get("expirationPolicy", {}).get("ttl")
-        told, flags = [], []
+        problems, flags = [], []
         if days < _RETENTION_DAYS:
-            told.append(f"unread messages are kept for {days:.3g} days only")
+            problems.append(f"unread messages are kept for only {days:.3g} days")
             flags.append(f"--message-retention-duration={plan.RETENTION}")
         if expires:
             idle = float(expires.removesuffix("s")) / _DAY_SECONDS
-            told.append(f"it is deleted when nobody reads it for {idle:.3g} days")
+            problems.append(f"it is deleted after {idle:.3g} days without a reader")
             flags.append("--expiration-period=never")
-        if told:
-            return failed("; ".join(told), self._update("update", *flags))
+        if problems:
+            return failed("; ".join(problems), self._update("update", *flags))
         return passed(f"unread messages are kept for {days:.3g} days")
 
     def _there(self) -> Mapping[str, Any]:
         found = self._found()
         if found is None or _is_cut_off(found):
-            raise Unknown("there is no subscription that gets messages")
+            raise Unknown("no subscription gets the messages")
         return found
 
     def _create(self) -> str:
-        """The command that makes it, and what it rests on."""
+        """The command that creates it, after what it depends on."""
         if not self._ours:
             create = (*_SUBSCRIPTIONS, "create", self._name, "--topic=TOPIC")
             return self._setup.shown("pubsub", create)

@@ -1,4 +1,4 @@
-"""What is examined, and how its services are asked."""
+"""What doctor examines, and how it reaches the services."""
 
 import os
 import shlex
@@ -25,7 +25,7 @@ EMULATORS = {
 """Services, and the variable that names an emulator of each."""
 LOGIN = "gcloud auth application-default login"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-# How gcloud is told of an emulator: variable and path.
+# How gcloud learns of an emulator: variable and path.
 _OVERRIDES = {
     "pubsub": ("CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB", "/"),
     "storage": ("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", "/storage/v1/"),
@@ -89,7 +89,7 @@ class Setup:
         return found[1]
 
     def shown(self, service: str, command: Command) -> str:
-        """A command of gcloud as one would type it, for the emulator where there is one."""
+        """A gcloud command as one would type it, for the emulator if one is in use."""
         if service not in self.local:
             return self.gcloud.shown(command)
         variable, path = _OVERRIDES[service]

@@ -1,4 +1,4 @@
-"""Checks of the two tables, and of the documents that say what is in them."""
+"""Checks of the two tables, and of the claim schema and the rules."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -79,34 +79,34 @@ class _Table:
 
     def _missing(self, tables: "TableSetup") -> Verdict:
         if tables.has_dataset(self._name):
-            return self._mended("does not exist", "creates it", self._setup.tables())
-        told = f"the dataset {self._name.project}:{self._name.dataset} does not exist"
+            return self._fixed("does not exist", "creates it", self._setup.tables())
+        message = f"the dataset {self._name.project}:{self._name.dataset} does not exist"
         location = f"--location={self._setup.to.location}"
         make = self._setup.tables(location)
         if self._setup.launch.dataset_location:
-            return self._mended(told, "creates it", make)
-        return failed(told, make)
+            return self._fixed(message, "creates it", make)
+        return failed(message, make)
 
     def _judged(self, fit: Fit, table: Table) -> Verdict:
         if not fit.is_partitioned:
             return failed(f"is not partitioned by {table.partition_column}", self._copy(table))
         if fit.lacks:
             lacks = f"lacks {', '.join(fit.lacks)}"
-            return self._mended(lacks, "adds it", self._setup.tables())
+            return self._fixed(lacks, "adds it", self._setup.tables())
         days = (fit.table.time_partitioning.expiration_ms or 0) / DAY_MS
-        kept = f"kept for {days:g} days" if days else "kept for ever"
+        kept = f"kept for {days:g} days" if days else "kept forever"
         is_error_table = self._parameter == "error_table"
         retention_days = self._setup.launch.error_retention_days if is_error_table else None
         if not fit.keeps(retention_days):
-            told = f"{kept}, not as error_retention_days={retention_days} has it"
-            return self._mended(told, "changes it", self._setup.tables())
+            message = f"{kept}, although error_retention_days is {retention_days}"
+            return self._fixed(message, "changes it", self._setup.tables())
         return passed(f"takes the rows, by day of {table.partition_column}, {kept}")
 
-    def _mended(self, told: str, how: str, make: str) -> Verdict:
-        """A failure, unless a launch is to come that mends it."""
+    def _fixed(self, message: str, how: str, make: str) -> Verdict:
+        """A failure, unless a launch is to come that fixes it."""
         if self._setup.launch.create_tables and self._launches():
-            return passed(f"{told}: the launch {how}")
-        return failed(told, make)
+            return passed(f"{message}: the launch {how}")
+        return failed(message, make)
 
     def _copy(self, table: Table) -> str:
         query = f"bq query --project_id={self._name.project} --nouse_legacy_sql"

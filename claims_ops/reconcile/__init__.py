@@ -1,1 +1,1 @@
-"""Prove that no message is lost."""
+"""Prove that no message was lost."""

@@ -7,11 +7,13 @@ from datetime import datetime
 import click
 
 from claims_ops.reconcile.reconciliation import Books, Reconciliation
-from claims_ops.shared import table_options
+from claims_ops.shared import csv_options, table_options
 from claims_ops.shared.option_types import MAX_COUNT
 from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
 from claims_ops.shared.terminal import printable
+from pipeline.claims.formats.delimited import Dialect
+from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.tables import TableName
 
 _SOURCES = "--published, --message-ids or --input-files"
@@ -24,42 +26,55 @@ _SOURCES = "--published, --message-ids or --input-files"
     "--published",
     type=click.IntRange(0, MAX_COUNT),
     metavar="COUNT",
-    help="Messages that were published to Pub/Sub, replays not counted.",
+    help="How many messages were published to Pub/Sub, not counting replays.",
 )
 @click.option(
     "--message-ids",
     type=click.File(encoding="utf-8-sig"),
     metavar="FILE",
-    help="The ids of these messages, one a line; - is stdin.",
+    help="File with the ids of the published messages, one per line; - reads stdin.",
 )
 @click.option(
     "--input-files",
     metavar="PATTERN",
-    help="The files of a backfill, spelled as at its launch: each line is a message.",
+    help="Files of a backfill, exactly as passed to its launch; each line is a message.",
 )
+@click.option(
+    "--input-format",
+    type=click.Choice(list(FORMATS)),
+    default="JSON",
+    show_default=True,
+    help="How these files are written, as at the launch.",
+)
+@csv_options.delimiter
+@csv_options.encoding
 @table_options.since
 @table_options.until
 @table_options.payer
-@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--quiet", is_flag=True, help="Show no progress bar.")
 def reconcile(
     output_table: TableName,
     error_table: TableName,
     published: int | None,
     message_ids: Iterator[str] | None,
     input_files: str | None,
+    input_format: str,
+    csv_delimiter: str,
+    csv_encoding: str,
     since: datetime | None,
     until: datetime | None,
     project: str | None,
     quiet: bool,
 ) -> None:
-    """Prove that no message is lost.
+    """Prove that no message was lost.
 
-    Counts messages by their ids: each that came in must have a row in the claims or in the error
-    table. A message that was replayed counts once, as a claim if the replay became one. The range
-    of time must begin before the first row of these messages, and end after the last.
+    Counts messages by id: each one that came in must have a row in the claims table or in the error
+    table. A replayed message counts once, as a claim if the replay became one. A message with
+    several claims counts once, as a claim if every one of them became one. The time range must
+    begin before the first row of these messages and end after the last.
 
-    Exit code 1 when the balance does not close. Duplicates do not keep it open: the pipeline
-    writes at least once, and sql/claims_deduplicated.sql shows each message once.
+    The exit code is 1 if the numbers do not match. Duplicate rows do not matter, because the
+    pipeline writes at least once; sql/claims_deduplicated.sql shows each message once.
 
     \b
     Examples:
@@ -69,22 +84,26 @@ def reconcile(
         --error-table my-project.claims.errors --input-files 'gs://my-bucket/claims/*.ndjson.gz'
     """
     if sum(each is not None for each in (published, message_ids, input_files)) != 1:
-        raise click.UsageError(f"Give one of {_SOURCES}.")
+        raise click.UsageError(f"Pass exactly one of {_SOURCES}.")
     table_options.check_range(since, until)
     with connect(project or output_table.project) as queries:
         for table in (output_table, error_table):
             if not queries.has(table):
-                raise click.ClickException(f"there is no table {table}")
+                raise click.ClickException(f"table {table} does not exist")
         books = Books(queries, output_table, error_table, since, until)
         if published is not None:
             outcome = books.by_count(published)
         else:
             with closing(ProgressLine("messages", hidden=quiet, has_end=False)) as line:
-                ids = line_ids(str(input_files)) if message_ids is None else _given(message_ids)
+                ids = (
+                    line_ids(str(input_files), input_format, Dialect(csv_delimiter, csv_encoding))
+                    if message_ids is None
+                    else _given(message_ids)
+                )
                 outcome = books.by_ids(_shown(ids, line))
     click.echo(told(outcome))
     if not outcome.closes:
-        raise click.ClickException("the balance does not close")
+        raise click.ClickException("the numbers do not match")
 
 
 def _given(lines: Iterable[str]) -> Iterable[str]:
@@ -117,6 +136,11 @@ def told(outcome: Reconciliation) -> str:
             lines.append("  ...")
     elif missing < 0:
         lines.append(f"unexpected: {-missing:,} messages more than were published")
+    if figures.split:
+        lines.append(
+            f"split: {figures.split:,} messages hold several claims:"
+            f" {figures.split_claims:,} claims + {figures.split_errors:,} errors"
+        )
     if figures.replays or figures.replays_unrecorded:
         arrived = figures.replays - figures.replays_missing
         unrecorded = f", {figures.replays_unrecorded:,} besides that are not on record"
@@ -134,8 +158,10 @@ def told(outcome: Reconciliation) -> str:
     return "\n".join(lines)
 
 
-def line_ids(pattern: str) -> Iterator[str]:
-    """The ids that a backfill gives to the lines of its files.
+def line_ids(
+    pattern: str, input_format: str = "JSON", csv_dialect: Dialect | None = None
+) -> Iterator[str]:
+    """The ids that a backfill gives to the messages of its files.
 
     Raises:
         click.ClickException: there are no such files, or one cannot be read to its end.
@@ -146,9 +172,9 @@ def line_ids(pattern: str) -> Iterator[str]:
     place = pattern
     try:
         files = list(match(pattern))
-        for lines in (lines for file in files for lines in split(file)):
+        for lines in (lines for file in files for lines in split(file, input_format)):
             place = f"{lines.path} from byte {lines.start}"
-            for message in read_lines(lines):
+            for message in read_lines(lines, input_format, csv_dialect or Dialect()):
                 place = f"behind {message.message_id}"
                 yield str(message.message_id)
     except Exception as error:  # each file system and each packer has its own

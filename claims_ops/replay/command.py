@@ -1,7 +1,8 @@
-"""`claims replay`: messages of the error table published again, once whatever failed is mended."""
+"""`claims replay`: publishes messages of the error table again, once the cause is fixed."""
 
 import sys
 import time
+from collections.abc import Collection, Iterable
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
 from claims_ops.shared.terminal import printable
 from pipeline.claims.tables import TableName, replays_name
+from pipeline.launch.nearest import nearest
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,27 +32,49 @@ if TYPE_CHECKING:
     "--topic",
     type=TopicName(),
     metavar="projects/P/topics/T",
-    help="Where to publish: the topic that the pipeline reads. Not needed with --dry-run.",
+    help="Topic to publish to: the one that the pipeline reads. Not needed with --dry-run.",
 )
-@click.option("--stage", "stages", multiple=True, metavar="STAGE", help="Only of this step.")
-@click.option("--error-code", "error_codes", multiple=True, metavar="CODE", help="Only this cause.")
-@click.option("--message-id", "message_ids", multiple=True, metavar="ID", help="Only this message.")
-@click.option("--since", type=Instant(), metavar="TIME", help="Only rejected at or after this.")
-@click.option("--until", type=Instant(), metavar="TIME", help="Only rejected before this.")
 @click.option(
-    "--limit", type=click.IntRange(1, MAX_COUNT), help="At most so many, the oldest first."
+    "--stage",
+    "stages",
+    multiple=True,
+    metavar="STAGE",
+    help="Only messages that this step rejected.",
+)
+@click.option(
+    "--error-code",
+    "error_codes",
+    multiple=True,
+    metavar="CODE",
+    help="Only messages with this error code.",
+)
+@click.option(
+    "--message-id",
+    "message_ids",
+    multiple=True,
+    metavar="ID",
+    help="Only the message with this id.",
+)
+@click.option(
+    "--since", type=Instant(), metavar="TIME", help="Only messages rejected at or after this time."
+)
+@click.option(
+    "--until", type=Instant(), metavar="TIME", help="Only messages rejected before this time."
+)
+@click.option(
+    "--limit", type=click.IntRange(1, MAX_COUNT), help="Publish at most this many, oldest first."
 )
 @click.option(
     "--max-replays",
     type=click.IntRange(1, MAX_COUNT),
     default=1,
     show_default=True,
-    help="How often one message may be replayed in all; more: those that failed again too.",
+    help="How often one message may be replayed. Raise it to retry messages that failed again.",
 )
 @click.option(
     "--again",
     is_flag=True,
-    help="Also what was replayed and has not failed again: it may come twice.",
+    help="Also publish messages already replayed successfully (creates duplicates).",
 )
 @click.option(
     "--rate",
@@ -58,15 +82,15 @@ if TYPE_CHECKING:
     default=500.0,
     show_default=True,
     metavar="PER_SECOND",
-    help="Messages a second.",
+    help="Messages per second.",
 )
-@click.option("--dry-run", is_flag=True, help="Only count, by cause; publish and write nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--quiet", is_flag=True, help="Only the outcome: no causes, no progress bar.")
+@click.option("--dry-run", is_flag=True, help="Only count the messages, by cause; publish nothing.")
+@click.option("--yes", is_flag=True, help="Publish without asking for confirmation.")
+@click.option("--quiet", is_flag=True, help="Print only the outcome.")
 @click.option(
     "--project",
     metavar="PROJECT",
-    help="Pays for the queries.  [default: that of the error table]",
+    help="Project that pays for the queries.  [default: that of the error table]",
 )
 def replay(
     error_table: TableName,
@@ -87,9 +111,9 @@ def replay(
 ) -> None:
     """Publish rejected messages again.
 
-    Each message is published as it came in, to the byte, with its attributes, and is recorded in
-    a table beside the error table, so that it is not replayed twice by accident. Stages and codes
-    are those of the error table; options that may be given many times are or-ed.
+    Publishes each message as it came in, byte for byte, with its attributes, and records it in a
+    table beside the error table, so that no message is replayed twice by accident. Repeat --stage,
+    --error-code or --message-id to match any of several values.
 
     \b
     Examples:
@@ -98,9 +122,11 @@ def replay(
         --since 2026-11-23 --topic projects/my-project/topics/claims
     """
     if not dry_run and not topic:
-        raise click.UsageError("Give --topic, or --dry-run.")
+        raise click.UsageError("Pass --topic to publish, or --dry-run to only count.")
     if not (dry_run or yes or sys.stdin.isatty()):
-        raise click.UsageError("Nobody is here to be asked: give --yes, or --dry-run.")
+        raise click.UsageError(
+            "No terminal to confirm on: pass --yes to publish, or --dry-run to only count."
+        )
     table_options.check_range(since, until)
     selection = Selection(
         stages=stages,
@@ -116,6 +142,10 @@ def replay(
         known = record if queries.has(record) else None
         counts = ErrorTable(queries, error_table, known, selection).counts()
         if not counts:
+            if stages or error_codes:
+                causes = ErrorTable(queries, error_table, known, Selection()).counts()
+                _check_words("--stage", stages, {cause.stage for cause in causes})
+                _check_words("--error-code", error_codes, {cause.error_code for cause in causes})
             _say_nothing_matches(error_table, selection)
         if not quiet:
             _show(counts)
@@ -143,8 +173,20 @@ def replay(
         raise click.ClickException(_refusals(publication))
 
 
+def _check_words(option: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse a word that no row has, but one that resembles it.
+
+    Raises:
+        click.UsageError: names both.
+    """
+    for word in given:
+        meant = nearest(word, sorted(known))
+        if word not in known and meant:
+            raise click.UsageError(f"{option}: no message has {word!r}; did you mean {meant}?")
+
+
 def _say_nothing_matches(error_table: TableName, selection: Selection) -> None:
-    """Say so; where more than a time was asked for, it is a failure.
+    """Report that nothing matches; a failure if the selection is more than a time range.
 
     Raises:
         click.ClickException: some stage, error code or message id was given.

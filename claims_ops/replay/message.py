@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 from pipeline.claims.error_row import REDACTED, TRUNCATED, message_data
 from pipeline.claims.history import (
+    CLAIM_INDEX,
+    CLAIMS_IN_MESSAGE,
+    MAP_VERSION,
     MAX_REPLAY_COUNT,
     ORIGINAL_MESSAGE_ID,
     ORIGINAL_PUBLISH_TIME,
@@ -17,6 +20,8 @@ MAX_REQUEST_BYTES = 10_000_000
 MAX_REQUEST_MESSAGES = 1_000
 _MAX_ATTRIBUTES = 100
 _MAX_KEY_BYTES, _MAX_VALUE_BYTES = 256, 1_024
+_BEFORE_CLAIMS = ("parse", "map")
+"""Stages whose rows keep documents that a map is still to read."""
 _REQUEST_OVERHEAD_BYTES = 1_000
 """More than a request has beside its messages: the name of the topic, at most 255 characters."""
 _FIELD_OVERHEAD_BYTES = 6
@@ -25,6 +30,7 @@ _FIELD_OVERHEAD_BYTES = 6
 COLUMNS = (
     *("message_id", "original_message_id", "publish_time", "stage", "error_code", "replay_count"),
     *("raw_message", "raw_bytes", "raw_encoding", "raw_size", "attributes"),
+    *("claim_index", "claims_in_message", "map_version"),
 )
 """What `replay_of` reads of a row."""
 
@@ -40,6 +46,8 @@ class Replay(NamedTuple):
     replay_count: int
     stage: str
     error_code: str
+    claim_index: int | None = None
+    """Which of several claims in the original message it is."""
 
     @property
     def size(self) -> int:
@@ -80,9 +88,14 @@ def _replay(row: Mapping[str, Any]) -> Replay | str:
     history = {REPLAY_COUNT: str(count), ORIGINAL_MESSAGE_ID: original}
     if row.get("publish_time"):
         history[ORIGINAL_PUBLISH_TIME] = row["publish_time"].isoformat()
+    if row.get("claims_in_message"):  # the row keeps this claim of the message alone
+        history[CLAIM_INDEX] = str(row["claim_index"])
+        history[CLAIMS_IN_MESSAGE] = str(row["claims_in_message"])
+        if row["stage"] not in _BEFORE_CLAIMS and row.get("map_version"):
+            history[MAP_VERSION] = row["map_version"]
     attributes = {each["key"]: each["value"] for each in row.get("attributes") or ()} | history
     place = (row["message_id"], original, count, row["stage"] or "", row["error_code"] or "")
-    replay = Replay(data, attributes, *place)
+    replay = Replay(data, attributes, *place, row.get("claim_index"))
     return replay if _fits(replay) else "too_large"
 
 

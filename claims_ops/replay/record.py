@@ -33,9 +33,10 @@ class ReplayRecord:
         self._topic = topic
         self._sql = f"""
             INSERT INTO `{name}` (replay_timestamp, topic, original_message_id, message_id,
-              replayed_message_id, replay_count, stage, error_code)
+              replayed_message_id, replay_count, stage, error_code, claim_index)
             SELECT @now, @topic, replay.original_message_id, replay.message_id,
-              replay.replayed_message_id, replay.replay_count, replay.stage, replay.error_code
+              replay.replayed_message_id, replay.replay_count, replay.stage, replay.error_code,
+              NULLIF(replay.claim_index, -1)
             FROM UNNEST(@replays) AS replay"""  # noqa: S608 - a checked name; every value is a parameter
 
     def add(self, replays: Sequence[Replay], new_ids: Sequence[str], now: datetime) -> None:
@@ -52,6 +53,7 @@ class ReplayRecord:
                 "replay_count": replay.replay_count,
                 "stage": replay.stage,
                 "error_code": replay.error_code,
+                "claim_index": -1 if replay.claim_index is None else replay.claim_index,
             }
             for replay, new_id in zip(replays, new_ids, strict=True)
         ]

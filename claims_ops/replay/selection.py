@@ -1,4 +1,4 @@
-"""Which messages of the error table are replayed, and why others are not: asked of BigQuery."""
+"""Selects in BigQuery which messages of the error table to replay, and why not the others."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,13 +23,16 @@ OUTCOMES = {
     "damaged": "damaged",
     "refused": "refused by Pub/Sub",
 }
-"""What becomes of a message, and what people are told of it; the last two show on replay only."""
+"""What can become of a message, in words for people; the last two appear on replay only."""
 _JUDGED_BY = {
     "message_id": "STRING",
     "original_message_id": "STRING",
     "replay_count": "INT64",
     "raw_encoding": "STRING",
     "raw_size": "INT64",
+    "claim_index": "INT64",
+    "claims_in_message": "INT64",
+    "map_version": "STRING",
 }
 """Columns that decide, with their types; null where a table of an early version lacks them."""
 _PAGE_ROWS = 200
@@ -94,12 +97,16 @@ class ErrorTable:
         """`replays` is the record of replays; None where there is none yet.
 
         Raises:
-            click.ClickException: there is no such error table.
+            click.ClickException: there is no such table.
+            click.UsageError: it is none of errors.
         """
         self._queries = queries
         self._columns = queries.columns(errors)
         if not self._columns:
-            raise click.ClickException(f"there is no table {errors}")
+            raise click.ClickException(f"table {errors} does not exist")
+        if missing := {"stage", "error_code", "error_timestamp"} - self._columns:
+            lacks = ", ".join(sorted(missing))
+            raise click.UsageError(f"--error-table: {errors} is no error table: it lacks {lacks}")
         lacking = [name for name in _JUDGED_BY if name not in self._columns]
         nulls = "".join(f", CAST(NULL AS {_JUDGED_BY[name]}) AS {name}" for name in lacking)
         where, self._parameters = selection.conditions()
@@ -115,6 +122,9 @@ class ErrorTable:
             else "FROM (SELECT '' AS id, 0 AS n) WHERE FALSE"
         )
         names = ("original_message_id", "MAX(replay_count)") if replays else ("id", "MAX(n)")
+        is_split = replays is not None and "claim_index" in queries.columns(replays)
+        part = "COALESCE(claim_index, -1)"
+        recorded_part = part if is_split else "-1"
         # A message that came twice has two rows, and one that failed again has a newer one.
         self._messages = f"""
             WITH messages AS (
@@ -122,11 +132,14 @@ class ErrorTable:
               FROM (SELECT *{nulls} FROM `{errors}` WHERE error_timestamp >= @since)
               WHERE {where}
               QUALIFY ROW_NUMBER() OVER (
-                PARTITION BY COALESCE(original_message_id, message_id, GENERATE_UUID())
+                PARTITION BY COALESCE(original_message_id, message_id, GENERATE_UUID()), {part}
                 ORDER BY COALESCE(replay_count, 0) DESC, error_timestamp DESC
               ) = 1
             ),
-            recorded AS (SELECT {names[0]} AS origin, {names[1]} AS replays {recorded} GROUP BY 1),
+            recorded AS (
+              SELECT {names[0]} AS origin, {recorded_part} AS part, {names[1]} AS replays
+              {recorded} GROUP BY 1, 2
+            ),
             judged AS (
               SELECT
                 messages.*,
@@ -138,7 +151,9 @@ class ErrorTable:
                   WHEN raw_size > @max_bytes THEN 'too_large'
                   ELSE '{READY}'
                 END AS outcome
-              FROM messages LEFT JOIN recorded ON messages.origin = recorded.origin
+              FROM messages
+              LEFT JOIN recorded
+              ON messages.origin = recorded.origin AND {part} = recorded.part
             )"""  # noqa: S608 - checked names; every value is a parameter
 
     def counts(self) -> list[Count]:
@@ -156,6 +171,6 @@ class ErrorTable:
         columns = ", ".join(name for name in COLUMNS if name in present)
         sql = f"{self._messages} SELECT {columns} FROM judged WHERE outcome = '{READY}'"  # noqa: S608 - as above
         if limit is not None:
-            sql += " ORDER BY error_timestamp, message_id LIMIT @limit"
+            sql += " ORDER BY error_timestamp, message_id, claim_index LIMIT @limit"
         parameters = self._parameters | ({"limit": limit} if limit is not None else {})
         return self._queries.read(self._queries.rows(sql, parameters, _PAGE_ROWS))

@@ -1,1 +1,1 @@
-"""Write a page about the claims of a time range."""
+"""Write an HTML report about the claims of a time range."""

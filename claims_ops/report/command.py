@@ -1,4 +1,4 @@
-"""`claims report`: what is in the two tables, as a page for people."""
+"""`claims report`: a page about the two tables, for people."""
 
 import os
 from datetime import UTC, datetime
@@ -25,12 +25,12 @@ NEEDED = "a report needs {}, which the image leaves out: run make setup in a che
     default="report.html",
     show_default=True,
     metavar="FILE",
-    help="The page; - is stdout.",
+    help="File to write; - writes to stdout.",
 )
 @click.option(
     "--include-claims",
     is_flag=True,
-    help="Also list the riskiest claims: then the page holds health data.",
+    help="Also list the riskiest claims. The page then holds health data.",
 )
 @table_options.payer
 def report(
@@ -42,11 +42,11 @@ def report(
     include_claims: bool,
     project: str | None,
 ) -> None:
-    """Write a page about the claims of a time range.
+    """Write an HTML report about the claims of a time range.
 
-    Volumes, risky providers and why, amounts against scores, rejections, gaps in the data, latency:
-    one HTML file without script, which asks for nothing from elsewhere. Only aggregates leave
-    BigQuery, unless claims are included. docs/operate/report.md explains each part.
+    Shows volumes, risky providers and why, amounts against scores, rejections, gaps in the data and
+    latency in one HTML file that has no scripts and loads nothing from elsewhere. Only aggregates
+    leave BigQuery, unless you include claims. docs/operate/report.md explains each part.
 
     \b
     Examples:
@@ -58,14 +58,14 @@ def report(
     with connect(project or output_table.project) as queries:
         for table in (output_table, error_table):
             if not queries.has(table):
-                raise click.ClickException(f"there is no table {table}")
+                raise click.ClickException(f"table {table} does not exist")
         write(queries, scope, output, include_claims)
     if output != "-":
         click.echo(f"The report: {output}")
 
 
 def write(queries: Queries, scope: Scope, output: str | Path, include_claims: bool = False) -> None:
-    """Ask BigQuery, and write the page; a file is there whole or not at all.
+    """Query BigQuery and write the page; a file is written whole or not at all.
 
     Raises:
         click.ClickException: a package is missing, or BigQuery does not answer.

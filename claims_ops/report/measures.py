@@ -1,4 +1,4 @@
-"""What a report says, asked of BigQuery: aggregates, in a bounded number of rows.
+"""Queries BigQuery for the figures of a report: aggregates, in a bounded number of rows.
 
 The queries are those of `sql/report/`; the most rows come from a query over time (`MAX_STEPS`).
 """
@@ -94,13 +94,23 @@ def measure(queries: Queries, scope: Scope, include_claims: bool = False) -> Mea
         "since": scope.since or _EVER[0],
         "until": scope.until or _EVER[1],
     }
-    tables = {"CLAIMS_TABLE": str(scope.claims), "ERROR_TABLE": str(scope.errors)}
+    has_view = queries.has(scope.claims._replace(table=f"{scope.claims.table}_current"))
+    tables = {
+        "CLAIMS_TABLE": str(scope.claims),
+        "ERROR_TABLE": str(scope.errors),
+        "CURRENT_CLAIMS": f"`{scope.claims}_current_between`(@since, @until)"
+        if has_view
+        else f"`{scope.claims}`",
+    }
 
     def ask(name: str, **parameters: Value) -> list[Row]:
         sql = Template(_sql(name)).substitute(tables)
         return list(map(_shown, queries.read(queries.rows(sql, bounds | parameters))))
 
-    (claims,), (errors,) = ask("claims_totals"), ask("error_totals")
+    (claims,), (errors,), (standing,) = map(
+        ask, ("claims_totals", "error_totals", "standing_totals")
+    )
+    claims = {**claims, **standing, "is_current": has_view}
     first, last = _ends(claims, errors)
     step_seconds = step_for(first, last)
     if first and last:

@@ -28,7 +28,7 @@ def render(measures: Measures, scope: Scope, now: datetime) -> str:
         version=version("claims-pipeline"),
         first=instant(measures.first_seen),
         last=instant(measures.last_seen),
-        asked=_asked(scope),
+        rows=_rows(scope),
         tiles=tiles(measures),
         findings=findings(measures),
         sections=sections(measures),
@@ -72,7 +72,8 @@ def tiles(measures: Measures) -> list[Tile]:
         Tile(
             "High-risk amount",
             _dollars(claims["high_risk_amount"]),
-            f"{share(claims['high_risk_amount'], amount)} of {_dollars(amount)}",
+            f"{share(claims['high_risk_amount'], amount)} of {_dollars(amount)}"
+            + (", replaced and voided claims left out" if claims["is_current"] else ""),
             "risk",
         ),
         Tile(
@@ -84,7 +85,7 @@ def tiles(measures: Measures) -> list[Tile]:
 
 
 def findings(measures: Measures) -> list[str]:
-    """What stands out, a sentence each."""
+    """The findings that stand out, one sentence each."""
     said = []
     answers = measures.answers
     if top := next(iter(answers["providers"]), None):
@@ -118,10 +119,10 @@ def _dollars(amount: object) -> str:
     return NONE if amount is None else f"${compact(amount)}"  # type: ignore[arg-type]
 
 
-def _asked(scope: Scope) -> str:
+def _rows(scope: Scope) -> str:
     bounds: Sequence[tuple[str, datetime | None]] = (
         ("since", scope.since),
         ("before", scope.until),
     )
-    told = [f"{word} {instant(at)} UTC" for word, at in bounds if at]
-    return f"rows made {' and '.join(told)}" if told else "all rows"
+    bounds_given = [f"{word} {instant(at)} UTC" for word, at in bounds if at]
+    return f"rows made {' and '.join(bounds_given)}" if bounds_given else "all rows"

@@ -31,7 +31,7 @@ class Section:
     query: str
     """The file of `sql/report/` that it comes from."""
     empty: str
-    """What is said where there are no rows."""
+    """The text shown when there are no rows."""
     plot: Markup | None = None
     tables: Sequence[Table] = field(default_factory=tuple)
     wide: bool = False

@@ -119,7 +119,7 @@ def providers(measures: Measures) -> Section:
 
 
 def riskiest_claims(measures: Measures) -> Section:
-    """The claims themselves: health data, only where asked for."""
+    """The claims themselves: health data, only with --include-claims."""
     return Section(
         id="claims",
         short="Claims",

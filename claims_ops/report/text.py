@@ -88,7 +88,7 @@ def step(seconds: int) -> str:
 
 
 def distinct(labels: list[str]) -> list[str]:
-    """The labels, told apart where two are equal: an axis would put both at one place."""
+    """The labels, numbered where two are equal: an axis would put both in one place."""
     told: list[str] = []
     taken = set(labels)
     for label in labels:

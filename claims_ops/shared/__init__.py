@@ -1,1 +1,1 @@
-"""What several commands need."""
+"""What several commands share."""

@@ -1,4 +1,4 @@
-"""Messages published against rows in BigQuery: nothing may be lost, nothing come twice."""
+"""Counts published messages against rows in BigQuery: none lost, none twice."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +11,7 @@ _ANSWER_SECONDS = 10
 
 
 class Balance(NamedTuple):
-    """What was published and what became of it so far."""
+    """How many messages were published, and what became of them so far."""
 
     published: int
     claims: int

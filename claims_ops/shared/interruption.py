@@ -1,4 +1,4 @@
-"""Signals that end a command which has something to stop first."""
+"""Signals that end a command after it has cleaned up."""
 
 import signal
 from collections.abc import Iterator

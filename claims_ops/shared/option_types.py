@@ -1,4 +1,4 @@
-"""What the options of the `claims` command may be, beyond what click brings along."""
+"""Types of options that click lacks."""
 
 import math
 import re

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 25.0
 """How long a call is tried again where BigQuery does not answer."""
 ANSWER_SECONDS = 15.0
-"""How long one try of a call may take; a query that takes longer is asked for again and again."""
+"""How long one try of a call may take; a longer query is polled until it ends."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 """Before every row. A query for all rows compares with it, for a table may require a partition
 filter."""
@@ -29,7 +29,7 @@ Parameters = Mapping[str, Value | Sequence[str] | Sequence[Mapping[str, Value]]]
 
 
 class Queries:
-    """Asks BigQuery. A value only ever comes in as a parameter, a table as a checked name."""
+    """Runs queries. Values go in as parameters only, tables as checked names."""
 
     def __init__(self, client: "Client") -> None:
         self._client = client
@@ -54,7 +54,7 @@ class Queries:
             )
 
     def read(self, rows: "RowIterator") -> Iterator[Mapping[str, Any]]:
-        """The rows of a result, whose further pages are asked for on the way."""
+        """The rows of a result; further pages are fetched on the way."""
         pages = iter(rows)
         while True:
             with _failures():

@@ -21,21 +21,23 @@ error_table = click.option(
     help="The error table of the pipeline.",
 )
 since = click.option(
-    "--since", type=Instant(), metavar="TIME", help="Only rows made at or after this."
+    "--since", type=Instant(), metavar="TIME", help="Only rows written at or after this time."
 )
-until = click.option("--until", type=Instant(), metavar="TIME", help="Only rows made before this.")
+until = click.option(
+    "--until", type=Instant(), metavar="TIME", help="Only rows written before this time."
+)
 payer = click.option(
     "--project",
     metavar="PROJECT",
-    help="Pays for the queries.  [default: that of the claims table]",
+    help="Project that pays for the queries.  [default: that of the claims table]",
 )
 
 
 def check_range(since: datetime | None, until: datetime | None) -> None:
-    """Look whether there can be a row between the two.
+    """Check that `since` is before `until`.
 
     Raises:
-        click.UsageError: there cannot.
+        click.UsageError: it is not.
     """
     if since and until and since >= until:
         raise click.UsageError("--since must be before --until.")

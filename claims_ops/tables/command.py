@@ -13,8 +13,8 @@ def tables(request: requests.TablesRequest) -> None:
     """Create the tables and their views, or add the columns that the tables lack.
 
     Does what a launch does with its tables, without a job. Use it to create the tables before a
-    launch, or to add columns to those of a running job. Nothing is removed. The views (the claims
-    as they stand, their lines, Tuva's medical_claim) are made anew.
+    launch, or to add columns to those of a running job. It removes nothing, and replaces the views
+    (the current claims, their lines, Tuva's medical_claim).
 
     \b
     Examples:

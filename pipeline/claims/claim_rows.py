@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
+from pipeline.claims.age import with_ages
 from pipeline.claims.basis import BasisSource
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
-from pipeline.claims.history import histories
+from pipeline.claims.history import histories, parts
 from pipeline.claims.judgement import Judgement, RuleColumns
 from pipeline.claims.message import Message
 from pipeline.claims.records import as_columns_take_them
@@ -27,6 +28,7 @@ class ClaimRows:
         basis: BasisSource,
         high_risk_threshold: float,
         pipeline_version: str,
+        map_version: str | None = None,
     ) -> None:
         """Each batch is judged by what `basis` has then.
 
@@ -48,6 +50,7 @@ class ClaimRows:
             "contract_version": contract.version,
             "pipeline_version": pipeline_version,
         }
+        self._map_version = map_version
 
     def rows(
         self,
@@ -61,6 +64,7 @@ class ClaimRows:
         """
         values = zip(*map(self._values_of, claims), strict=True)
         columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=True))
+        columns |= with_ages(columns)
         judgement = self._judgement_now()
         fired = judgement.fired(columns)
         columns |= judgement.columns(fired)
@@ -68,6 +72,7 @@ class ClaimRows:
         columns["message_id"] = [message.message_id for message in messages]
         columns["original_message_id"] = originals
         columns["publish_time"] = published
+        columns |= parts(messages, self._map_version)
         columns["processing_timestamp"] = [processing_timestamp] * len(claims)
         for name, value in self._same_for_all.items():
             columns[name] = [value] * len(claims)

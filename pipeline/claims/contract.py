@@ -228,7 +228,12 @@ class Contract(Fields):
             for place, claim in enumerate(claims):
                 records = claim.get(name)
                 if records and accepted[place]:
-                    numbers = (each for one in records for _, each in fields.exact_numbers(one))
+                    numbers = [
+                        each
+                        for record in records
+                        for _, each in fields.exact_numbers(record)
+                        if type(each) is not int and each is not None
+                    ]
                     accepted[place] = False not in fit_numeric(numbers)
         return accepted
 

@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.claims.history import history
-from pipeline.claims.message import Beginning, Message, StructureOnly, size_of
+from pipeline.claims.history import history, part_of
+from pipeline.claims.message import Beginning, Message, Part, StructureOnly, size_of
 from pipeline.claims.rejection import Rejection
 
 TEXT_LIMIT = 1 << 20
@@ -19,6 +19,8 @@ TRUNCATED, REDACTED = "truncated", "redacted"
 _GZIP = 16 + zlib.MAX_WBITS
 RAW_LIMIT = 6 << 20
 """Bytes that `raw_bytes` holds at most: as base64 they fit the 9 MB of a streaming insert."""
+
+_WHOLE = Part(None, None)
 
 
 def message_columns(message: Message) -> dict[str, Any]:
@@ -94,4 +96,5 @@ def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> d
             {"key": key, "value": value} for key, value in sorted(message.attributes.items())
         ],
         "replay_count": replay_count,
+        **(part_of(message) or _WHOLE)._asdict(),
     }

@@ -6,7 +6,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pipeline.claims.message import Message
+from pipeline.claims.columns import Columns
+from pipeline.claims.message import Message, Part
 
 REPLAY_COUNT = "replay_count"
 """How often the message was replayed: 1 for the first time."""
@@ -14,6 +15,8 @@ ORIGINAL_MESSAGE_ID = "original_message_id"
 """The id that the message had before its first replay."""
 ORIGINAL_PUBLISH_TIME = "original_publish_time"
 """When Pub/Sub took it then; left out for a line of a file."""
+CLAIM_INDEX, CLAIMS_IN_MESSAGE, MAP_VERSION = Part._fields
+"""Of a replay of one claim among many, or of a claim that a map has made: what `Part` says."""
 MAX_REPLAY_COUNT = 999_999_999
 """A larger count is no count of ours."""
 
@@ -40,6 +43,30 @@ def histories(messages: Sequence[Message]) -> tuple[Sequence[str | None], Sequen
         return [None] * len(messages), [message.publish_time for message in messages]
     _, originals, published = zip(*map(history, messages), strict=True)
     return originals, published
+
+
+def part_of(message: Message) -> Part | None:
+    """Which part of a message this is, by the step that split it or by the replay of that part.
+
+    A part with the version of a map is a claim that is not to be mapped again.
+    """
+    if message.part is not None or CLAIMS_IN_MESSAGE not in message.attributes:
+        return message.part
+    count, _, _ = history(message)
+    attributes = message.attributes
+    index, claims = attributes.get(CLAIM_INDEX, ""), _count(attributes[CLAIMS_IN_MESSAGE])
+    if not count or not index or _count(index) >= claims or (index != "0" and not _count(index)):
+        return None
+    return Part(_count(index), claims, attributes.get(MAP_VERSION) or None)
+
+
+def parts(messages: Sequence[Message], map_version: str | None) -> Columns:
+    """The columns of each message's part; `map_version` is that of the job's own map."""
+    whole = Part(None, None, map_version)
+    if not any([message.part or message.attributes for message in messages]):
+        return {name: [value] * len(messages) for name, value in whole._asdict().items()}
+    found = [part_of(message) or whole for message in messages]
+    return dict(zip(Part._fields, map(list, zip(*found, strict=True)), strict=True))
 
 
 def _count(text: str) -> int:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.claims.contract import ADDITIONAL_FIELDS, Fields
-from pipeline.claims.storable import decimal_text, json_column
+from pipeline.claims.storable import NumbersAsText, decimal_text, json_column
 
 Record = dict[str, Any]
 
@@ -41,7 +41,8 @@ def complete(records: Sequence[Record], fields: Fields) -> list[Record]:
             whole = {name: whole[name] for name in fields.blank}
             whole[ADDITIONAL_FIELDS] = unknown
         for name in fields.objects:
-            whole[name] = json_column(whole[name])
+            text = json_column(whole[name])
+            whole[name] = str(text) if type(text) is NumbersAsText else text
         completed.append(whole)
     return completed
 

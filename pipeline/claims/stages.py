@@ -1,14 +1,14 @@
-"""The front door of the claim logic: parse, validate, enrich, each for a batch of messages.
+"""The front door of the claim logic: parse, map, validate, enrich, each for a batch of messages.
 
 The graph, the benchmarks, the fuzzer and the tests all come in here. A stage takes messages, each
 with what the stage before made of it (its subject), and decides which of them go on. It may be
-wrapped in another stage, or stand between two others: one that maps a document to claims goes
-between `Parse` and `Validate`, and gives a message once for each of its claims, or not at all.
+wrapped in another stage, or stand between two others: `Map` makes claims of documents of another
+shape, and gives a message once for each of its claims, or not at all.
 """
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.claims import validate
@@ -17,6 +17,10 @@ from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.clock import Clock, milliseconds_between
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats import json_documents
+from pipeline.claims.mapping import claim_map
+from pipeline.claims.mapping.claim_map import ClaimMap
+from pipeline.claims.mapping.mapper import Mapper
+from pipeline.claims.mapping.resemblance import resemblance, x12_resemblance
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.validate import ClaimValidator
@@ -89,10 +93,47 @@ class Parse(Stage):
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[Message]) -> Decided:
         """The fields of each message."""
-        return Decided.of(
-            messages,
-            [json_documents.decode(each.data, self._exact, self._doubles) for each in subjects],
-        )
+        outcomes = [
+            json_documents.decode(each.data, self._exact, self._doubles) for each in subjects
+        ]
+        if Rejection in map(type, outcomes):
+            outcomes = [
+                (type(outcome) is Rejection and x12_resemblance(each.data, self.name)) or outcome
+                for each, outcome in zip(subjects, outcomes, strict=True)
+            ]
+        return Decided.of(messages, outcomes)
+
+
+class ParseDocuments(Stage):
+    """Messages to documents of any shape, for `Map`."""
+
+    name = json_documents.STAGE
+
+    def __init__(self, decode: Callable[[bytes], Any]) -> None:
+        """`decode` is that of the messages' format: a document, several of them, or why not."""
+        self._decode = decode
+
+    def decide(self, messages: Sequence[Message], subjects: Sequence[Message]) -> Decided:
+        """The document of each message."""
+        return Decided.of(messages, [self._decode(each.data) for each in subjects])
+
+
+class Map(Stage):
+    """Documents to the fields of claims."""
+
+    name = claim_map.STAGE
+
+    def __init__(self, claim_map: ClaimMap, contract: Contract) -> None:
+        self._mapper = Mapper(claim_map, contract)
+
+    def decide(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
+        """The fields of each claim, beside its message or its part of one."""
+        return Decided.of(*self._mapper.apply(messages, subjects))
+
+    def take_metrics(self) -> Metrics:
+        """How many documents had no claim to have."""
+        skipped, self._mapper.skipped = self._mapper.skipped, 0
+        return Metrics({"skipped": skipped} if skipped else {})
 
 
 class Validate(Stage):
@@ -105,7 +146,13 @@ class Validate(Stage):
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[dict[str, Any]]) -> Decided:
         """The claim of each message."""
-        return Decided.of(messages, self._validator.validate(subjects))
+        outcomes = self._validator.validate(subjects)
+        if Rejection in map(type, outcomes):
+            outcomes = [
+                (type(outcome) is Rejection and resemblance(fields, self.name)) or outcome
+                for fields, outcome in zip(subjects, outcomes, strict=True)
+            ]
+        return Decided.of(messages, outcomes)
 
 
 class Enrich(Stage):
@@ -120,9 +167,10 @@ class Enrich(Stage):
         high_risk_threshold: float,
         pipeline_version: str,
         clock: Clock,
+        map_version: str | None = None,
     ) -> None:
         """Claims with a score above the threshold, 0 to 1, are flagged."""
-        self._rows = ClaimRows(contract, basis, high_risk_threshold, pipeline_version)
+        self._rows = ClaimRows(contract, basis, high_risk_threshold, pipeline_version, map_version)
         self._basis = basis
         self._clock = clock
         self._last_row: Mapping[str, Any] | None = None

@@ -19,6 +19,13 @@ _ORIGIN = (
     Column("message_id", "STRING", description="Id of the Pub/Sub message; file#version:offset."),
     Column("original_message_id", "STRING", description="Of a replay: the id it had at first."),
     Column("publish_time", "TIMESTAMP", description="When Pub/Sub first took the message."),
+    Column(
+        "claim_index",
+        "INTEGER",
+        description="Which of several claims in one message, from 0; else NULL.",
+    ),
+    Column("claims_in_message", "INTEGER", description="How many these are, rejected ones too."),
+    Column("map_version", "STRING", description="Digest of the claim map; NULL without one."),
 )
 
 CLAIM_OUTCOME = (
@@ -91,6 +98,7 @@ REPLAY_COLUMNS = (
     Column("stage", "STRING", "REQUIRED", "The step that had rejected it."),
     Column("error_code", "STRING", "REQUIRED", "Why."),
     Column("topic", "STRING", "REQUIRED", "Where it was published."),
+    Column("claim_index", "INTEGER", description="Which of several claims in the message it is."),
 )
 
 

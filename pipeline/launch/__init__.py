@@ -1,1 +1,1 @@
-"""What runs once, at the launch: parameters, checks, and what Dataflow is given."""
+"""What runs once, at launch: parameters, checks, and the options for Dataflow."""

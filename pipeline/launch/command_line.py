@@ -17,7 +17,7 @@ from pipeline.launch.nearest import nearest
 from pipeline.launch.options import DESCRIPTION, EXAMPLES, PARAMETERS, ParameterError, add_argument
 
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
-"""What text processors make of a hyphen, too."""
+"""Dashes that text processors put in place of a hyphen."""
 _SHOWN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}", re.ASCII)
 _OF_THE_ENVIRONMENT = ("launcher_machine_type", "streaming_mode", "worker_utilization_hint")
 """Fields of a Flex Template's runtime environment that Beam has no option for: should a launcher
@@ -25,7 +25,7 @@ hand them on, they are not the operator's mistake."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """All that the process may be given: our parameters and Beam's own options."""
+    """Every option that the process accepts: our parameters and Beam's own."""
 
     def __init__(self) -> None:
         super().__init__(add_help=False, allow_abbrev=False, conflict_handler="resolve")
@@ -54,7 +54,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def refuse_unknown(arguments: Sequence[str]) -> None:
-    """Refuse what neither we nor Beam know, and what is given twice, lacks its value or its dashes.
+    """Refuse flags that neither we nor Beam know, come twice, or lack their value or dashes.
 
     Raises:
         ParameterError: names the mistake, and the flag that was probably meant.
@@ -110,7 +110,7 @@ def help_text() -> str:
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
-    """Breaks lines at blanks alone: a value that somebody copies stays whole."""
+    """Breaks lines at blanks only, so that a value can be copied whole."""
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)

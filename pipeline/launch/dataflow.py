@@ -27,11 +27,11 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from pipeline.launch.options import ClaimsOptions, ParameterError
 
 MAX_WORKERS = 10
-"""Bound of a job whose launch gives none. Dataflow's own are 100 streaming and 2,000 batch."""
+"""Most workers where the launch sets no limit. Dataflow itself allows 100 or, in batch, 2,000."""
 AT_LEAST_ONCE, EXACTLY_ONCE = "streaming_mode_at_least_once", "streaming_mode_exactly_once"
 """Options of the service."""
 LABEL = "claims-pipeline"
-"""Label of every job, with the version of this package: what it costs is billed by label."""
+"""Label of every job, with the version of this package: costs are billed by label."""
 
 _SAMPLING = ("enable_always_on_exception_sampling", "enable_data_sampling")
 _NO_SAMPLING = "disable_always_on_exception_sampling"
@@ -39,7 +39,7 @@ _TIMEOUT_SECONDS = 5
 _RETRY = DEFAULT_RETRY.with_timeout(8)  # seconds for all attempts together
 _LOCATION = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/\S*")
 _NEEDED = ("storage.objects.create", "storage.objects.get")
-_REPLACEABLE = (  # among others Beam looks for ever
+_REPLACEABLE = (  # among others Beam looks forever
     dataflow_v1beta3.JobState.JOB_STATE_RUNNING,
     dataflow_v1beta3.JobState.JOB_STATE_DRAINING,
 )
@@ -47,7 +47,7 @@ _UNREACHABLE = (GoogleAuthError, RetryError, requests.RequestException)
 
 
 AMBIGUOUS = "Either it does not exist, or the account that launches lacks a role on it."
-"""What a refusal of Google means, which does not tell strangers what there is."""
+"""What a refusal of Google may mean: it does not reveal to strangers what exists."""
 
 
 def is_runner(options: PipelineOptions) -> bool:
@@ -57,7 +57,7 @@ def is_runner(options: PipelineOptions) -> bool:
 
 
 def prepare(options: PipelineOptions, version: str) -> None:
-    """Check and complete the options of a launch on Dataflow; what was asked for stays.
+    """Check and complete the options of a launch on Dataflow; options that are set are kept.
 
     Raises:
         ParameterError: names the option that no job can come of.
@@ -147,7 +147,7 @@ def _find_running(options: PipelineOptions, cloud: GoogleCloudOptions) -> str | 
 
 
 def _answer(parameter: str, what: str, ask: Callable[..., str | None], *of: Any) -> None:
-    """Ask a service, and raise ParameterError for whatever hinders the launch."""
+    """Call a service, and raise ParameterError for anything that prevents the launch."""
     try:
         hindrance = ask(*of)
     except NotFound:
@@ -177,7 +177,7 @@ def _carry_streaming_mode(debug: DebugOptions, cloud: GoogleCloudOptions) -> Non
 
 
 def _withhold_samples(debug: DebugOptions) -> None:
-    """Unless it is asked to, Dataflow must not keep claims at which an exception was raised.
+    """Unless the operator wants it, Dataflow must not keep claims that raised an exception.
 
     By default it writes them to the temporary location, for good ("Use data sampling to observe
     pipeline data").

@@ -16,13 +16,13 @@ from apache_beam.options.pipeline_options import (
 from pipeline.launch.options import ParameterError
 
 _SWITCHING = ("", "direct", "directrunner")
-"""How the runner that may download is named; without a name Beam takes it too."""
+"""Names of the runner that may download; Beam also takes it when no runner is named."""
 FILES, PUBSUB = "FnApiRunner", "BundleBasedDirectRunner"
-"""Those that Beam's DirectRunner takes where it has no network."""
+"""The runners that Beam's DirectRunner uses without a network."""
 
 
 def stay_in_process(options: PipelineOptions, streaming: bool) -> None:
-    """Replace Beam's DirectRunner; every other runner stays as it was chosen.
+    """Replace Beam's DirectRunner; leave every other choice of runner alone.
 
     Raises:
         ParameterError: there is no Prism where the options say.

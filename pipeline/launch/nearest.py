@@ -1,15 +1,15 @@
-"""What somebody who mistyped a name meant."""
+"""Finds the name that a mistyped one probably meant."""
 
 import difflib
 import re
 from collections.abc import Iterable
 
 _LIKENESS = 0.6
-"""How alike a name must be to be suggested, 0 to 1."""
+"""How similar a name must be to be suggested, 0 to 1."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that is most like another one; None if none is."""
+    """The known word most similar to another one; None if none is similar enough."""
     by_plain: dict[str, str] = {}
     for each in known:
         by_plain.setdefault(_plain(each), each)

@@ -1,4 +1,4 @@
-"""Every launch parameter, declared once; metadata.json and the docs are made from here."""
+"""Every launch parameter, declared once; metadata.json and the docs are generated from here."""
 
 import argparse
 import itertools
@@ -10,6 +10,9 @@ from typing import Any, get_args, get_type_hints
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.claims.formats.delimited import Dialect
+from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS
 from pipeline.claims.signals.table import SOURCES as SOURCES_OF_SIGNALS
 from pipeline.claims.tables import PROJECT_PATTERN, TABLE_PATTERN
 from pipeline.launch.parameter import Choice, Parameter, as_text
@@ -26,7 +29,7 @@ _FRACTION = r"^(0(\.[0-9]+)?|1(\.0+)?|\.[0-9]+)$"
 
 
 class ParameterError(Exception):
-    """A launch parameter that is wrong: which, and why, in one line."""
+    """A launch parameter is wrong: which one and why, in one line."""
 
     def __init__(self, parameter: str, reason: str) -> None:
         super().__init__(f"{parameter}: {' '.join(reason.split())}")
@@ -42,7 +45,7 @@ _KINDS = (bool, int, float, str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """The parameters of one launch, each of its own type, which `check` makes of Beam's options."""
+    """The parameters of one launch, checked and typed: what `check` makes of Beam's options."""
 
     input_subscription: str | None = _parameter(
         "Pub/Sub input subscription",
@@ -55,7 +58,7 @@ class Launch:
     )
     input_topic: str | None = _parameter(
         "Pub/Sub input topic",
-        "Topic to read claims from, through a subscription that Dataflow makes and that ends with"
+        "Topic to read claims from. Dataflow creates a subscription for it, which is deleted with"
         " the job.",
         "Source",
         "PUBSUB_TOPIC",
@@ -64,17 +67,62 @@ class Launch:
     )
     input_files: str | None = _parameter(
         "Input files for a backfill",
-        "Files of newline-delimited JSON, one claim a line, .gz too, read once as a batch job: a"
-        " gs:// path or glob.",
+        "Files in the input_format, compressed ones too, read once as a batch job: a gs:// path or"
+        " glob.",
         "Source",
         "GCS_READ_FILE",
         or_local=True,
         example="gs://my-bucket/claims/2026-*.ndjson.gz",
     )
+    input_format: str = _parameter(
+        "Input format",
+        "How the input is written. CSV is for files only.",
+        "Source",
+        "ENUM",
+        default="JSON",
+        choices=(
+            Choice("JSON", "JSON", "one document a message, or a line of a file"),
+            Choice("CSV", "CSV", "one row a claim, below a header"),
+            Choice("X12", "X12 837", "professional, institutional and dental claims"),
+        ),
+    )
+    csv_delimiter: str = _parameter(
+        "Delimiter of CSV files",
+        "What separates the fields of a row: one character, or tab.",
+        "Source",
+        default=",",
+        example="|",
+        regex=r'^(?:tab|[^"\s])$',
+        parent="input_format",
+        parent_value="CSV",
+    )
+    csv_encoding: str = _parameter(
+        "Encoding of CSV files",
+        "How the characters of CSV files are encoded.",
+        "Source",
+        "ENUM",
+        default="UTF-8",
+        choices=(
+            Choice("UTF-8", "UTF-8", "with or without a byte order mark"),
+            Choice("ISO-8859-1", "ISO 8859-1", "Western European, latin-1"),
+            Choice("WINDOWS-1252", "Windows 1252", "Western European, of Windows"),
+        ),
+        parent="input_format",
+        parent_value="CSV",
+    )
+    claim_map: str | None = _parameter(
+        "Claim map",
+        "JSONata expression that makes claims of documents of another shape: a packaged one"
+        f" ({', '.join(PACKAGED_MAPS)}), or a file. Without it messages are claims as they come;"
+        " X12 has a map of its own.",
+        "Source",
+        or_local=True,
+        example="fhir_r4_claim",
+    )
     message_id_attribute: str | None = _parameter(
         "Attribute with the message id",
-        "Pub/Sub message attribute that holds the producer's own id of a message, for which"
-        " Dataflow drops a second copy that comes within 10 minutes; not in at-least-once mode.",
+        "Pub/Sub message attribute with the producer's own id of a message. Dataflow drops a second"
+        " message with the same id within 10 minutes, except in at-least-once mode.",
         "Source",
         example="event_id",
         regex=r"^[!-~]([ -~]{0,254}[!-~])?$",
@@ -89,8 +137,8 @@ class Launch:
     )
     error_table: str = _parameter(
         "Error table",
-        "BigQuery table for rejected messages, whole and replayable, as project:dataset.table or"
-        " project.dataset.table. It holds health data.",
+        "BigQuery table for rejected messages, kept whole so that they can be replayed, as"
+        " project:dataset.table or project.dataset.table. It holds health data.",
         "Output",
         example="my-project:claims.errors",
         required=True,
@@ -103,27 +151,28 @@ class Launch:
         "ENUM",
         default="FULL",
         choices=(
-            Choice("FULL", "The message", "the message to the byte, which can be replayed"),
+            Choice("FULL", "The message", "the whole message, which can be replayed"),
             Choice(
                 "REDACTED",
                 "Its structure",
-                "field names and types without a value, which cannot be replayed",
+                "field names and types without values, which cannot be replayed",
             ),
         ),
     )
     pseudonymise: str | None = _parameter(
         "Fields to pseudonymise",
-        "Text fields of the claim schema, separated by commas, whose values both tables hold as"
-        " pseudonyms (keyed HMAC-SHA-256), the same in every job with the same key. Rules see the"
-        " values, but not those of a replay. Unknown fields stay as they are. Needs pseudonym_key.",
+        "Text fields of the claim schema, separated by commas. Both tables hold pseudonyms (keyed"
+        " HMAC-SHA-256) in place of their values, the same in every job with the same key. Rules"
+        " are evaluated on the original values, except for replayed messages, which already hold"
+        " pseudonyms. Unknown fields are not changed. Needs pseudonym_key.",
         "Output",
         example="patient_id,claim_id",
         regex=rf"^{_FIELD}( *, *{_FIELD})*$",
     )
     pseudonym_key: str | None = _parameter(
         "Key of the pseudonyms",
-        "Where the key is, 32 bytes or more: a version of a secret in Secret Manager, by number, or"
-        " a gs:// file. Never the key itself.",
+        "Where to read the key of 32 bytes or more: a numbered version of a secret in Secret"
+        " Manager, or a gs:// file. Never the key itself.",
         "Output",
         or_local=True,
         is_reference=True,
@@ -133,12 +182,12 @@ class Launch:
     )
     write_method: str = _parameter(
         "Write method",
-        "How rows go to BigQuery.",
+        "How rows are written to BigQuery.",
         "Output",
         "ENUM",
         default="STORAGE_WRITE_API",
         choices=(
-            Choice("STORAGE_WRITE_API", "Storage Write API", "fast, half the price"),
+            Choice("STORAGE_WRITE_API", "Storage Write API", "fast, at half the price"),
             Choice(
                 "STREAMING_INSERTS",
                 "Streaming inserts",
@@ -156,7 +205,7 @@ class Launch:
     )
     create_views: bool = _parameter(
         "Create views",
-        "Whether the launch makes the views of the claims table: the claims as they stand, with"
+        "Whether the launch creates views of the claims table: the current claims, with"
         " replacements and voids settled, their lines, and the input layer of the Tuva Project.",
         "Output",
         "BOOLEAN",
@@ -166,7 +215,7 @@ class Launch:
     )
     dataset_location: str | None = _parameter(
         "Location of new datasets",
-        "Location in which the launch creates a missing dataset; without it a missing dataset"
+        "Location in which the launch creates a missing dataset. Without it, a missing dataset"
         " stops the launch.",
         "Output",
         example="US",
@@ -176,8 +225,8 @@ class Launch:
     )
     error_retention_days: int | None = _parameter(
         "Retention of the error table",
-        "Days after which a partition of the error table is deleted; 0 keeps it forever."
-        " Without a value a new table keeps it, and an existing one stays as it is.",
+        "Days after which a partition of the error table is deleted; 0 keeps partitions forever."
+        " Without a value, a new table keeps them forever and an existing table is not changed.",
         "Output",
         "NUMBER",
         example="90",
@@ -206,8 +255,8 @@ class Launch:
     )
     rules: str | None = _parameter(
         "Rules document",
-        "gs:// file with the risk and quality rules; without it those of the package. Workers read"
-        " it again when it changes.",
+        "gs:// file with the risk and quality rules. Without it, those of the template apply."
+        " Workers read it again when it changes.",
         "Scoring",
         "GCS_READ_FILE",
         or_local=True,
@@ -215,7 +264,7 @@ class Launch:
     )
     claim_schema: str | None = _parameter(
         "Claim schema",
-        "gs:// file with the JSON Schema of a claim; without it that of the package.",
+        "gs:// file with the JSON Schema of a claim. Without it, that of the template applies.",
         "Scoring",
         "GCS_READ_FILE",
         or_local=True,
@@ -298,6 +347,12 @@ class Launch:
         """Whether the source is Pub/Sub, and the job a streaming one."""
         return self.input_files is None
 
+    @property
+    def csv_dialect(self) -> Dialect:
+        """How the rows of CSV files are written."""
+        delimiter = "\t" if self.csv_delimiter == "tab" else self.csv_delimiter
+        return Dialect(delimiter, self.csv_encoding)
+
 
 def _declared() -> Iterator[Parameter]:
     types = get_type_hints(Launch)
@@ -313,10 +368,10 @@ PARAMETERS = tuple(_declared())
 """The declarations, in the order of the console."""
 DESCRIPTION = (
     "Reads healthcare claims (JSON) from Pub/Sub or files, scores them, and writes them to"
-    " BigQuery; what fails goes to an error table."
+    " BigQuery. Messages that fail go to an error table."
 )
 EXAMPLES = """\
-Beam's own options pass through, as --runner, --project, --region, --temp_location,
+Beam's own options pass through, such as --runner, --project, --region, --temp_location,
 --staging_location, --max_num_workers, --job_name and --update.
 
 examples:
@@ -382,7 +437,7 @@ def _value(parameter: Parameter, given: Any) -> Any:
 
 
 def check(options: PipelineOptions) -> Launch:
-    """The launch that the options ask for.
+    """The launch that the options describe.
 
     Raises:
         ParameterError: a value is wrong, or not exactly one source is given.
@@ -392,8 +447,12 @@ def check(options: PipelineOptions) -> Launch:
     sources = [name for name in SOURCES if getattr(launch, name)]
     if len(sources) != 1:
         names = ", ".join(SOURCES)
-        told = f"not {' and '.join(sources)}" if sources else "none is given"
-        raise ParameterError(sources[0] if sources else SOURCES[0], f"give one of {names}; {told}")
+        found = f"{' and '.join(sources)} were passed" if sources else "none was passed"
+        raise ParameterError(
+            sources[0] if sources else SOURCES[0], f"pass exactly one of {names}; {found}"
+        )
+    if launch.streaming and not FORMATS[launch.input_format].has_messages:
+        raise ParameterError("input_format", f"{launch.input_format} needs input_files")
     if launch.output_table.replace(":", ".") == launch.error_table.replace(":", "."):
         raise ParameterError("error_table", "must not be the output_table")
     for name, other in itertools.permutations(("pseudonymise", "pseudonym_key")):

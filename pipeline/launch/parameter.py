@@ -1,4 +1,4 @@
-"""What a launch parameter is: all that the command line, the console and the docs say of one."""
+"""A launch parameter: everything that the command line, the console and the docs say about it."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ class Choice(NamedTuple):
     label: str
     """Name of the value in the Dataflow console."""
     meaning: str
-    """What it does, to stand between brackets."""
+    """What it does, worded to go in parentheses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,12 @@ class Parameter:
 
     @property
     def default_text(self) -> str | None:
-        """The default as it stands on a command line."""
+        """The default as it is written on a command line."""
         return None if self.default is None else as_text(self.default)
 
 
 def as_text(value: Any) -> str:
-    """A value as it stands on a command line."""
+    """A value as it is written on a command line."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -1,6 +1,7 @@
 """From the checked parameters to the parts of the graph: settings, tables, source and sinks."""
 
 import logging
+import re
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -14,6 +15,8 @@ from pipeline import clients, graph
 from pipeline.claims.contract import Contract, default_contract_text
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
 from pipeline.claims.score import default_rules_text
 from pipeline.claims.signals.published_table import InvalidReference
 from pipeline.claims.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
@@ -39,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 
 class Unreadable(ParameterError):
-    """Nothing is known of the files that a parameter names: they cannot be read."""
+    """The file or files that a parameter names cannot be read."""
 
 
 def _document(parameter: str, path: str | None, default: str) -> str:
@@ -72,6 +75,7 @@ def settings(launch: Launch) -> Settings:
         rules = check_rules(rules_text, contract)
     except DocumentError as error:
         raise ParameterError("rules", f"{launch.rules or 'default rules'}: {error}") from None
+    claim_map = _claim_map(launch)
     names, key = launch.pseudonymise, launch.pseudonym_key
     try:
         pseudonymised = pseudonymisation.check(names, key, contract, rules)
@@ -86,6 +90,8 @@ def settings(launch: Launch) -> Settings:
         PIPELINE_VERSION,
         launch.error_payload,
         pseudonymised,
+        launch.input_format,
+        claim_map,
         _reference_files(launch, contract),
     )
     try:
@@ -94,6 +100,21 @@ def settings(launch: Launch) -> Settings:
         document = getattr(launch, error.parameter) or "the default document"
         raise ParameterError(error.parameter, f"{document}: {error}") from None
     return made
+
+
+def _claim_map(launch: Launch) -> ClaimMap | None:
+    name = launch.claim_map or FORMATS[launch.input_format].claim_map
+    if name is None:
+        return None
+    if name in PACKAGED_MAPS:
+        return ClaimMap.packaged(name)
+    if not re.search(r"[./\\]", name):
+        names = ", ".join(PACKAGED_MAPS)
+        raise ParameterError("claim_map", f"{name} is no packaged map ({names}) and no file")
+    try:
+        return ClaimMap(_document("claim_map", name, ""))
+    except DocumentError as error:
+        raise ParameterError("claim_map", f"{name}: {error}") from None
 
 
 def _reference_files(launch: Launch, contract: Contract) -> ReferenceFiles:
@@ -117,7 +138,7 @@ def targets(launch: Launch, made: Settings) -> dict[str, tuple[TableName, Table]
 
 
 def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[str, str]:
-    """Create and extend the two tables, make views if asked; what was done, by table and view.
+    """Create and extend the two tables, and the views if wanted; what was done, by table and view.
 
     `project` pays for the calls; None means the project of each table.
 
@@ -173,7 +194,7 @@ def source(launch: Launch) -> beam.PTransform:
         raise Unreadable("input_files", f"cannot be listed: {error}") from None
     if found is None:
         raise ParameterError("input_files", f"no file matches {launch.input_files}")
-    return ReadFiles(launch.input_files)
+    return ReadFiles(launch.input_files, launch.input_format, launch.csv_dialect)
 
 
 def sinks(launch: Launch, made: Settings) -> Sinks:

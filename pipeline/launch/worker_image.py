@@ -1,4 +1,4 @@
-"""The container image of the workers: where nobody names one, that of the launch itself."""
+"""The container image of the workers: by default, the image of the launch itself."""
 
 import os
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from pipeline.claims.columns import Columns
-from pipeline.claims.contract import Contract
+from pipeline.claims.contract import Contract, Fields
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.message import Message
 from pipeline.claims.normalise import Normaliser
@@ -24,6 +24,8 @@ from pipeline.privacy.resembling_keys import MAX_ENTRIES, Number, ResemblingKeys
 
 FOREIGN = "foreign_pseudonym"
 _ANOTHER_KEY = "a pseudonym that the key of this job has not made"
+_REFERS = "x-refers-to"
+"""The keyword of a field whose values are those of another field of other claims."""
 TOO_MANY = "too_many_named_values"
 _MORE = f"more than {MAX_ENTRIES} values stand under keys that resemble a named field"
 _SHARED = ("$schema", "$id", "$defs", "definitions")
@@ -33,11 +35,16 @@ _SHARED = ("$schema", "$id", "$defs", "definitions")
 def check_names(text: str, contract: Contract) -> tuple[str, ...]:
     """The field names of a comma-separated list, each of which can hold a pseudonym.
 
+    A field that refers to one of them comes along, as `original_claim_id` does with `claim_id`:
+    it holds the same values, and stays linked by the same pseudonyms.
+
     Raises:
         DocumentError: names the field, and why it cannot.
     """
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     texts = contract.names("STRING")
+    referring = (name for name in texts if contract.properties[name].get(_REFERS) in names)
+    names = tuple(dict.fromkeys((*names, *referring)))
     for name in names:
         if name not in contract.properties:
             raise DocumentError(name, "no field of the claim schema")
@@ -62,9 +69,9 @@ class NamedFields:
 
     def __init__(self, contract: Contract, names: tuple[str, ...], pseudonyms: Pseudonyms) -> None:
         self.names = names
-        self.of = pseudonyms.of
-        self._is_foreign = pseudonyms.is_foreign
-        self.is_pseudonym = pseudonyms.is_own
+        self._pseudonyms = pseudonyms
+        self._meant = {name: contract.properties[name].get(_REFERS, name) for name in names}
+        self._records = contract.records
         self._known = frozenset(contract.properties)
         self._numbers = contract.names("NUMERIC", "BIGNUMERIC", "INTEGER", "FLOAT")
         self._texts = (*contract.names("JSON"), ADDITIONAL_FIELDS)
@@ -72,7 +79,18 @@ class NamedFields:
         self._lists = objects.difference(self._texts)
         self._part = part_of(contract, names)
         self._normaliser = Normaliser(self._part)
-        self._resembling = ResemblingKeys(names, pseudonyms.of)
+        self._resembling = ResemblingKeys(names, self.of)
+
+    def of(self, name: str, text: str) -> str:
+        """The pseudonym of a field's value; of one that names another claim, that of its id."""
+        return self._pseudonyms.of(self._meant.get(name, name), text)
+
+    def is_pseudonym(self, name: str, text: str | None) -> bool:
+        """Whether a field's value is a pseudonym of this key."""
+        return self._pseudonyms.is_own(self._meant.get(name, name), text)
+
+    def _is_foreign(self, name: str, text: str) -> bool:
+        return self._pseudonyms.is_foreign(self._meant.get(name, name), text)
 
     def message(self, message: Message, fields: dict[str, Any] | Any) -> Message:
         """The message with pseudonyms in place of values. Never raises.
@@ -171,7 +189,22 @@ class NamedFields:
             new[name] = [text if text is None else self._json_text(text) for text in columns[name]]
         for name in self._lists:
             new[name] = [list(map(self._json_text, items)) for items in columns[name]]
+        for name, of_record in self._records.items():
+            if any(columns[name]):
+                new[name] = [
+                    [self._record(record, of_record) for record in records]
+                    for records in columns[name]
+                ]
         return new
+
+    def _record(self, record: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+        """A record of a claim, such as a line, with pseudonyms in its texts."""
+        new = dict(record)
+        texts = {name: new[name] for name in fields.names("STRING")}
+        self._resembling.replace_within(texts)
+        for name in fields.objects:
+            new[name] = new[name] and self._json_text(new[name])
+        return new | texts
 
     def _json_text(self, text: str) -> str:
         document = orjson.loads(text)

@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import orjson
+
 from pipeline.claims.basis import BasisSource
 from pipeline.claims.clock import Clock
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
-from pipeline.claims.message import Message
+from pipeline.claims.history import part_of
+from pipeline.claims.message import Message, Part
 from pipeline.claims.stages import Decided, Enrich, Metrics, Stage, decide
 from pipeline.privacy.basis import OfOriginals, OfReplays
 from pipeline.privacy.named_fields import NamedFields
@@ -29,6 +32,61 @@ class PseudonymousParse(Stage):
         replaced = list(map(self._named.message, decided.messages, decided.outcomes))
         rejected = [(self._named.message(message, why), why) for message, why in decided.rejected]
         return Decided(replaced, decided.outcomes, rejected)
+
+
+class PseudonymousDocuments(Stage):
+    """Passes documents of another shape on as they came, and of rejected ones the structure.
+
+    Where the named fields are in a document, only its map knows: `PseudonymousMap`, which follows
+    in the same process, keeps none of them.
+    """
+
+    def __init__(self, parse: Stage, named: NamedFields) -> None:
+        self.name = parse.name
+        self._parse = parse
+        self._named = named
+
+    def decide(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
+        """What the wrapped stage decides."""
+        decided = decide(self._parse, messages, subjects)
+        return decided._replace(
+            rejected=[(self._named.message(message, why), why) for message, why in decided.rejected]
+        )
+
+
+class PseudonymousMap(Stage):
+    """Keeps of each message the claim that was made of it, with pseudonyms, and nothing else.
+
+    The document itself may hold the values of named fields anywhere. A replay of such a claim is
+    not mapped again.
+    """
+
+    def __init__(self, mapping: Stage, named: NamedFields, map_version: str) -> None:
+        self.name = mapping.name
+        self._mapping = mapping
+        self._named = named
+        self._only_part = Part(0, 1, map_version)
+
+    def decide(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
+        """What the wrapped stage decides, beside claims in place of documents."""
+        # Surprises end here, so that no message leaves in clear with one.
+        decided = decide(self._mapping, messages, subjects)
+        return Decided(
+            list(map(self._kept, decided.messages, decided.outcomes)),
+            decided.outcomes,
+            [(self._named.message(message, why), why) for message, why in decided.rejected],
+        )
+
+    def take_metrics(self) -> Metrics:
+        """Those of the wrapped stage."""
+        return self._mapping.take_metrics()
+
+    def _kept(self, message: Message, claim: dict[str, Any]) -> Message:
+        part = part_of(message)
+        if part is None:
+            data = orjson.dumps(claim)
+            message = message._replace(data=data, part=self._only_part)
+        return self._named.message(message, claim)
 
 
 class PseudonymousValidate(Stage):
@@ -65,8 +123,9 @@ class PseudonymousEnrich(Stage):
         pipeline_version: str,
         clock: Clock,
         named: NamedFields,
+        map_version: str | None = None,
     ) -> None:
-        rest = (high_risk_threshold, pipeline_version, clock)
+        rest = (high_risk_threshold, pipeline_version, clock, map_version)
         self._of_replays = OfReplays(basis, named.names)
         self._originals = Enrich(contract, OfOriginals(basis, named), *rest)
         self._replays = Enrich(contract, self._of_replays, *rest)

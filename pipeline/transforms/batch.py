@@ -16,11 +16,11 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 from pipeline.claims.message import Message
 
 MAX_MESSAGES: Final = 100
-"""More no longer save anything, and drop out of the cache between two steps."""
+"""Larger batches save nothing more, and drop out of the processor's cache between steps."""
 MAX_BYTES: Final = 1 << 20
-"""Of messages; a larger one travels alone."""
+"""Bytes of messages in a batch; a larger message travels alone."""
 _ELEMENT_BYTES: Final = 1_000
-"""What Beam is told of the size of an element, which it would find out by pickling some."""
+"""The size of an element reported to Beam, which would otherwise pickle some to find out."""
 _DATA_OF: Final = itemgetter(Message._fields.index("data"))
 
 
@@ -30,10 +30,10 @@ class Batch:
     __slots__ = ("messages", "subjects")
 
     def __init__(self, messages: Sequence[Any], subjects: Sequence[Any] | None = None) -> None:
-        """Messages; or messages and what each came to at the last step, as pairs.
+        """Messages, or messages paired with the outcome of each in the last step.
 
         Raises:
-            ValueError: a message lacks what it came to; it must not be lost.
+            ValueError: a message has no outcome; it must not be lost.
         """
         if subjects is not None and len(subjects) != len(messages):
             raise ValueError(f"{len(messages)} messages came to {len(subjects)} outcomes")

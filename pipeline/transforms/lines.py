@@ -1,31 +1,26 @@
-"""Lines of files: cut into ranges, and read from them as messages."""
+"""Messages of files: each file cut into ranges where its format allows it, and read from them."""
 
-import bz2
-import gzip
-import io
-import sys
 from collections.abc import Iterator
-from functools import partial
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, NamedTuple, cast
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from pipeline.claims.message import Beginning, Message
+from pipeline.claims.formats import json_lines
+from pipeline.claims.formats.compression import as_stored, is_packed, unpacked
+from pipeline.claims.formats.delimited import Dialect
+from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.message import Message
 from pipeline.transforms.source_files import SourceFile
 
 RANGE_BYTES = 64 << 20
-"""What one worker reads of a file at a time."""
-MAX_LINE_BYTES = 10 << 20
-"""No message of Pub/Sub is larger. Of a longer line no more than this is kept: a compression bomb
-may be one line."""
-_BUFFER_BYTES = 1 << 20
-_UNPACKED_BYTES = 1 << 16
-_COMPRESSED = (".gz", ".bz2")
+"""Bytes of a file that one worker reads as a range."""
+_HEAD_BYTES = 16
+_DIALECT = Dialect()
 
 
 class LineRange(NamedTuple):
-    """The lines of a file whose first byte lies in [start, stop)."""
+    """The messages of a file whose first byte lies in [start, stop)."""
 
     path: str
     start: int
@@ -35,10 +30,12 @@ class LineRange(NamedTuple):
     """That of the file."""
 
 
-def split(file: SourceFile) -> Iterator[LineRange]:
-    """Cut a file; a compressed one stays whole."""
+def split(file: SourceFile, input_format: str = "JSON") -> Iterator[LineRange]:
+    """Cut a file; one that is compressed, or whose records may hold line breaks, stays whole."""
     path, size, version = file
-    if path.endswith(_COMPRESSED):
+    if not size:
+        return
+    if size <= RANGE_BYTES or input_format != "JSON" or _is_packed(path):
         yield LineRange(path, 0, None, version)
     else:
         for start in range(0, size, RANGE_BYTES):
@@ -49,61 +46,23 @@ def _open(path: str) -> IO[bytes]:
     return cast(IO[bytes], FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
 
 
-def _unpacked(path: str, file: IO[bytes]) -> IO[bytes]:
-    # Beam's own decompression reads line by line in Python, and so do Python's unpackers.
-    if path.endswith(".gz"):
-        return _buffered(gzip.GzipFile(fileobj=file), _UNPACKED_BYTES)
-    if path.endswith(".bz2"):
-        return _buffered(bz2.BZ2File(file), _UNPACKED_BYTES)
-    return _buffered(file, _BUFFER_BYTES)
+def _is_packed(path: str) -> bool:
+    with _open(path) as file:
+        return is_packed(file.read(_HEAD_BYTES))
 
 
-def _buffered(file: Any, size: int) -> IO[bytes]:
-    return io.BufferedReader(file, size)
+def read_lines(
+    lines: LineRange, input_format: str = "JSON", dialect: Dialect = _DIALECT
+) -> Iterator[Message]:
+    """The messages of a range, in the order of the file; their ids are `file#version:offset`.
 
-
-def read_lines(lines: LineRange) -> Iterator[Message]:
-    """Each line of the range as a message: its bytes without the line break, LF or CRLF.
-
-    Its id is `file#version:offset`, the offset being that of its first byte. The data of a line
-    that is longer than `MAX_LINE_BYTES` is its `Beginning`.
+    What cannot be read of a damaged file is one message, whose data is a `Beginning`.
     """
-    stop = sys.maxsize if lines.stop is None else lines.stop
-    prefix = f"{lines.path}#{lines.version}:"
-    # Closing what unpacks a file leaves the file itself open.
-    with _open(lines.path) as packed, _unpacked(lines.path, packed) as file:
-        place = _first_line(file, lines.start, stop) if lines.start else 0
-        for line in iter(partial(file.readline, MAX_LINE_BYTES + 1), b""):
-            if place >= stop:
-                break
-            size = len(line)
-            if size > MAX_LINE_BYTES and not line.endswith(b"\n"):
-                beginning, size = _beginning(line, file)
-                yield Message(beginning, f"{prefix}{place}")
-            else:
-                data = line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n")
-                yield Message(data, f"{prefix}{place}")
-            place += size
-
-
-def _first_line(file: IO[bytes], start: int, stop: int) -> int:
-    """Go to the first line that begins in [start, stop), and return where that is.
-
-    The range before has the line that reaches into this one. If that goes on beyond `stop`, so
-    does the returned place.
-    """
-    place = start - 1
-    file.seek(place)
-    while place < stop and (part := file.readline(_BUFFER_BYTES)):
-        place += len(part)
-        if part.endswith(b"\n"):
-            break
-    return place
-
-
-def _beginning(first: bytes, file: IO[bytes]) -> tuple[Beginning, int]:
-    """The line that begins with `first`, and its bytes in the file, line feed included."""
-    size, part = len(first), first
-    while not part.endswith(b"\n") and (part := file.readline(_BUFFER_BYTES)):
-        size += len(part)
-    return Beginning(first[:MAX_LINE_BYTES], size - part.endswith(b"\n")), size
+    name = f"{lines.path}#{lines.version}"
+    # Beam's own decompression reads line by line in Python. What begins later is not packed.
+    reader = as_stored if lines.start else unpacked
+    with _open(lines.path) as stored, reader(stored) as file:
+        if input_format == "JSON":
+            yield from json_lines.read(file, name, lines.start, lines.stop)
+        else:
+            yield from FORMATS[input_format].read(file, name, dialect)

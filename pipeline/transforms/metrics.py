@@ -18,13 +18,14 @@ class Metric:
     name: str
     meaning: str
     is_distribution: bool = False
-    """Whether it is told value by value; otherwise it is a counter."""
+    """Whether single values are reported; otherwise it is a counter."""
 
 
 STEP_METRICS = (
     Metric("received", "Messages that entered the pipeline."),
     Metric("accepted", "Claims that became rows for the claims table."),
     Metric("rejected_{stage}_{error_code}", "Messages rejected by a step, by cause."),
+    Metric("skipped", "Documents in which the claim map says that there is no claim to have."),
     Metric("high_risk", "Claims with a score above the threshold."),
     Metric("rule_{id}", "Claims on which a risk rule fired."),
     Metric("quality_{id}", "Claims on which a quality rule fired."),
@@ -56,7 +57,7 @@ SINK_METRICS = (
         is_distribution=True,
     ),
 )
-"""Of each table's sink; Beam tells the two apart by their steps."""
+"""Metrics of each table's sink; Beam distinguishes the two by their steps."""
 METRICS = (*STEP_METRICS, *SINK_METRICS)
 
 
@@ -72,11 +73,11 @@ class Tally(Counter[str]):
         self._samples: list[tuple[str, int]] = []
 
     def sample(self, name: str, value: int) -> None:
-        """Tell a value of a distribution: once a bundle or a request, never once a claim."""
+        """Report a value of a distribution: once a bundle or a request, never once a claim."""
         self._samples.append((name, value))
 
     def flush(self) -> None:
-        """Hand all over, in `finish_bundle`, and begin again."""
+        """Hand everything to Beam, in `finish_bundle`, and start again from zero."""
         for name, by in self.items():
             Metrics.counter(NAMESPACE, name).inc(by)
         for name, value in self._samples:

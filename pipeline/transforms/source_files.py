@@ -1,4 +1,4 @@
-"""The files of a backfill: found by a pattern, each with the version of it that is there now."""
+"""The files of a backfill: found by a pattern, each with its current version."""
 
 import os
 import re

@@ -10,6 +10,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.message import Message
 from pipeline.transforms.batch import Batch, batches_of, timestamp_of
 from pipeline.transforms.lines import LineRange, read_lines, split
@@ -102,18 +103,24 @@ class MatchFn(beam.DoFn):
 class SplitFn(beam.DoFn):
     """File -> ranges of lines that workers can read apart."""
 
+    def __init__(self, input_format: str) -> None:
+        self._input_format = input_format
+
     def process(self, element: SourceFile) -> Iterable[LineRange]:
         """Split one file."""
-        return split(element)
+        return split(element, self._input_format)
 
 
 class ReadLinesFn(beam.DoFn):
     """Range -> its lines as messages."""
 
+    def __init__(self, input_format: str, dialect: Dialect) -> None:
+        self._format = (input_format, dialect)
+
     @beam.DoFn.yields_batches  # type: ignore[untyped-decorator]
     def process(self, element: LineRange) -> Iterator[Batch]:
         """Read one range."""
-        return batches_of(read_lines(element))
+        return batches_of(read_lines(element, *self._format))
 
     def infer_output_type(self, input_type: Any) -> Any:
         """What a batch consists of."""
@@ -122,13 +129,17 @@ class ReadLinesFn(beam.DoFn):
 
 @dataclass
 class ReadFiles(beam.PTransform):
-    """The lines of NDJSON files, each one a message; `.gz` and `.bz2` are unpacked.
+    """The messages of files: lines of JSON, rows of CSV, claims of X12 837.
 
-    Beam's `ReadFromText` takes three times the CPU a line, and tells neither file nor place.
+    Files are unpacked by their first bytes. Beam's `ReadFromText` takes three times the CPU a line,
+    and tells neither file nor place.
     """
 
     pattern: str
     """As `source_files.match` takes it."""
+    input_format: str = "JSON"
+    """A name of `FORMATS`."""
+    csv_dialect: Dialect = Dialect()
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -139,7 +150,7 @@ class ReadFiles(beam.PTransform):
             begin
             | "Pattern" >> beam.Create([self.pattern])
             | "Match" >> beam.ParDo(MatchFn())
-            | "Split" >> beam.ParDo(SplitFn())
+            | "Split" >> beam.ParDo(SplitFn(self.input_format))
             | "Spread" >> beam.Reshuffle()
-            | "ReadLines" >> beam.ParDo(ReadLinesFn())
+            | "ReadLines" >> beam.ParDo(ReadLinesFn(self.input_format, self.csv_dialect))
         )

@@ -22,6 +22,7 @@ class ErrorRowFn(beam.DoFn):
         pipeline_version: str,
         clock: Clock,
         shown: frozenset[str] | None,
+        map_version: str | None,
     ) -> None:
         self._same_for_all = {
             "contract_version": contract_version,
@@ -29,6 +30,7 @@ class ErrorRowFn(beam.DoFn):
         }
         self._clock = clock
         self._shown = shown
+        self._map_version = map_version
 
     def process(self, element: tuple[Message, Rejection]) -> Iterable[Any]:
         """The row of one rejection, beside its message."""
@@ -36,7 +38,8 @@ class ErrorRowFn(beam.DoFn):
         row = error_row(message, rejection, self._clock())
         if self._shown is not None:
             row = redacted(row, message, self._shown)
-        return ((message, {**row, **self._same_for_all}),)
+        map_version = row["map_version"] or self._map_version
+        return ((message, {**row, **self._same_for_all, "map_version": map_version}),)
 
 
 class RefuseToLoseFn(beam.DoFn):
@@ -61,6 +64,7 @@ class WriteErrors(beam.PTransform):
     clock: Clock
     shown: frozenset[str] | None = None
     """Rows show these field names of a message and no value; None: they hold the message."""
+    map_version: str | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -68,7 +72,13 @@ class WriteErrors(beam.PTransform):
     def expand(self, rejected: beam.PCollection) -> Any:
         """Wire the step."""
         rows = rejected | "MakeRows" >> beam.ParDo(
-            ErrorRowFn(self.contract_version, self.pipeline_version, self.clock, self.shown)
+            ErrorRowFn(
+                self.contract_version,
+                self.pipeline_version,
+                self.clock,
+                self.shown,
+                self.map_version,
+            )
         )
         refused = rows | "Append" >> self.sink
         return refused | "RefuseToLose" >> beam.ParDo(RefuseToLoseFn())

@@ -51,21 +51,27 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
     type=Number(0, 1),
     default=0.05,
     show_default=True,
-    help="Share of malformed messages, every kind in turn.",
+    help="Share of malformed messages, 0 to 1; every kind takes its turn.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Same seed: same claims.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="The same seed gives the same claims."
+)
 @click.option(
     "--write-method",
     type=click.Choice(["STORAGE_WRITE_API", "STREAMING_INSERTS"]),
-    help="How rows go to BigQuery.  [default: the pipeline's own]",
+    help="How rows are written to BigQuery.  [default: that of the pipeline]",
 )
 @click.option(
     "--rules",
     type=click.Path(exists=True, dir_okay=False),
     metavar="FILE",
-    help="Risk and quality rules of your own (docs/start/rules.md).  [default: the pipeline's own]",
+    help="Your own risk and quality rules (docs/start/rules.md).  [default: those of the pipeline]",
 )
-@click.option("--keep", is_flag=True, help="Leave everything running until Ctrl-C, to look around.")
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Leave everything running until Ctrl-C, so that you can look around.",
+)
 @click.option(
     "--report",
     "report_path",
@@ -73,9 +79,11 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
     default=analyst_queries.DIRECTORY.parent / "build/report.html",
     show_default="build/report.html of the checkout",
     metavar="FILE",
-    help="The page about the run, as claims report writes it.",
+    help="Where to write the report about the run.",
 )
-@click.option("--quiet", is_flag=True, help="Only the balance: no progress, no queries, no report.")
+@click.option(
+    "--quiet", is_flag=True, help="Print only the final counts: no progress, no queries, no report."
+)
 @click.argument(
     "parameters", nargs=-1, type=click.UNPROCESSED, metavar="[-- PIPELINE_PARAMETER...]"
 )
@@ -93,9 +101,9 @@ def demo(
     """Run the whole pipeline on local emulators.
 
     Publishes synthetic claims to a Pub/Sub emulator, runs the streaming pipeline into a BigQuery
-    emulator until every message is a row, asks the analysts' queries, and writes a report. Half
-    way it computes provider profiles, by which the second half is judged. Needs no account, and
-    leaves nothing behind but the report.
+    emulator until every message is a row, runs the analysts' queries, and writes a report. Halfway
+    through, it computes provider profiles, with which it judges the second half. It needs no
+    account and leaves nothing behind but the report.
 
     \b
     Examples:
@@ -122,7 +130,10 @@ def demo(
             servers = running.enter_context(local_servers())
             names = create_source(servers.pubsub, NAME)
         except ServerError as error:
-            raise click.ClickException(str(error)) from None
+            reason, _, end_of_log = str(error).partition("\n")
+            if end_of_log:  # on lines of its own, where an error has one
+                click.echo(f"The end of the server's log:\n{end_of_log}", err=True)
+            raise click.ClickException(reason.partition("; ")[0]) from None
         os.environ.update(servers.environment)
         route = Route(*names, f"{_DATASET}.claims", f"{_DATASET}.errors")
         say("Starting the pipeline on Beam's DirectRunner ...")
@@ -146,7 +157,9 @@ def demo(
         click.echo(summary.summary(balance, publication.sent, time.monotonic() - started))
         say(f"The second half was judged with profiles of {profiles.providers} providers.")
         if plain and balance.claims != publication.sent["accepted"]:
-            raise click.ClickException("the pipeline judged claims otherwise than generated")
+            raise click.ClickException(
+                "the pipeline accepted or rejected other claims than were generated for it"
+            )
         if not quiet:
             click.echo(summary.page(client, route, report_path))
         if keep:
@@ -227,7 +240,7 @@ def _import_clients() -> None:
 
 @contextmanager
 def _log() -> Iterator[Path]:
-    """The pipeline's log; it stays when the demo fails."""
+    """The pipeline's log, which is kept if the demo fails."""
     directory = Path(tempfile.mkdtemp(prefix="claims-demo-"))
     log = directory / "pipeline.log"
     failed = False

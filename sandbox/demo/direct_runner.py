@@ -1,4 +1,4 @@
-"""`pipeline.main` on Beam 2.77's DirectRunner with a fault of it mended.
+"""`pipeline.main` on Beam 2.77's DirectRunner, with one of its faults fixed.
 
 `python -m sandbox.demo.direct_runner` takes the options of `python -m pipeline.main`. The
 DirectRunner pulls 10 messages at a time, and for these 10 asks each step anew, by reflection on

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
 _NEXT = """
-How to go on:
-  claims demo --keep        the same, and leaves it all running to look around
-  claims demo --rules FILE  with rules of your own (docs/start/rules.md)
-  claims report --help      the report of your own tables
+What next:
+  claims demo --keep        the same, and leaves everything running
+  claims demo --rules FILE  with your own rules (docs/start/rules.md)
+  claims report --help      a report about your own tables
   claims generate --help    more claims, faster, to a file or a topic
   make test                 the tests
-  README.md                 all the rest"""
+  README.md                 everything else"""
 _ACTIVATE = """
-The shell does not find `claims` yet:
+To put `claims` on your PATH:
   . .venv/bin/activate"""
 
 

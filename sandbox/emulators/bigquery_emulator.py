@@ -1,6 +1,6 @@
-"""`bqemulator` 1.4.0 with its faults mended: `python -m sandbox.emulators.bigquery_emulator start`.
+"""`bqemulator` 1.4.0 with fixes: `python -m sandbox.emulators.bigquery_emulator start`.
 
-The options are those of `bqemulator`. Each mend says what fails without it, so that it can go
+The options are those of `bqemulator`. Each fix says what fails without it, so that it can go
 once a version of bqemulator does without.
 """
 
@@ -69,7 +69,7 @@ class _Result:
             return self._execute().to_arrow_table()
 
 
-def _mend_shared_connection() -> None:
+def _fix_shared_connection() -> None:
     """REST queries and gRPC appends run in different threads, on one connection without a lock.
 
     Without this, a query during an append fails ("unsuccessful or closed pending query result"),
@@ -96,7 +96,7 @@ def _mend_shared_connection() -> None:
     handler._flush_to_target = _in_turn(handler._flush_to_target)
 
 
-def _mend_stream_names() -> None:
+def _fix_stream_names() -> None:
     """Only the first request of a call must name the stream.
 
     Without this, the second one of a call is answered NOT_FOUND, and is sent again in a new call.
@@ -112,7 +112,7 @@ def _mend_stream_names() -> None:
     handler._ensure_stream_bound = ensure_bound_once
 
 
-def _mend_nested_fields() -> None:
+def _fix_nested_fields() -> None:
     """Storage Write builds the table's Arrow schema from the top-level columns only.
 
     Without this, every RECORD of an appended row is empty.
@@ -127,7 +127,7 @@ def _mend_nested_fields() -> None:
 
 
 class _WholeTypes:
-    """The catalogue, whose tables tell the whole type of a column: of an array, of a record."""
+    """The catalogue, whose tables give the whole type of a column: of an array, of a record."""
 
     def __init__(self, catalog: Any) -> None:
         self._catalog = catalog
@@ -141,14 +141,14 @@ class _WholeTypes:
 
 
 def _whole_type(field: Any) -> str:
-    told = catalog_schema._BQ_TYPE_ALIASES.get(field.type.upper(), field.type)
+    whole = catalog_schema._BQ_TYPE_ALIASES.get(field.type.upper(), field.type)
     if field.fields:
-        told = f"STRUCT<{', '.join(f'{one.name} {_whole_type(one)}' for one in field.fields)}>"
-    return f"ARRAY<{told}>" if field.mode == "REPEATED" else str(told)
+        whole = f"STRUCT<{', '.join(f'{one.name} {_whole_type(one)}' for one in field.fields)}>"
+    return f"ARRAY<{whole}>" if field.mode == "REPEATED" else str(whole)
 
 
-def _mend_types_of_columns() -> None:
-    """The translation of a query is told the type of a column, but not that it is an array.
+def _fix_types_of_columns() -> None:
+    """The translation of a query learns the type of a column, but not that it is an array.
 
     Without this, as soon as a query calls a function of text or time, `SELECT *` loses the RECORD
     columns of a table, and `codes[OFFSET(0)]` is the item before the first.
@@ -162,7 +162,7 @@ def _mend_types_of_columns() -> None:
     module.build_catalog_schema = build_whole
 
 
-def _mend_snapshots() -> None:
+def _fix_snapshots() -> None:
     """Every append copies its whole table, for time travel, and keeps the copy.
 
     Without this, time and memory grow with the square of the number of appends: 4.6 GB after
@@ -192,9 +192,9 @@ def _install_extensions() -> None:
 
 if __name__ == "__main__":
     _install_extensions()
-    _mend_shared_connection()
-    _mend_stream_names()
-    _mend_nested_fields()
-    _mend_types_of_columns()
-    _mend_snapshots()
+    _fix_shared_connection()
+    _fix_stream_names()
+    _fix_nested_fields()
+    _fix_types_of_columns()
+    _fix_snapshots()
     main()

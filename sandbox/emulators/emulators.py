@@ -8,6 +8,7 @@ remedy.
 import contextlib
 import http.client
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import loopback
 from sandbox.emulators import pubsub_emulator
 from sandbox.emulators.local_server import LocalServer, ServerError, ServerMissing
 
@@ -161,7 +163,8 @@ class _Bigquery(LocalServer):
         grpc = ("--grpc-host", _HOST, "--grpc-port", "0")
         log = ("--log-format", "json", "--log-level", "info")
         command = (*module, "start", "--ephemeral", *rest, *grpc, *log)
-        super().__init__("BigQuery emulator", command, directory / "bigquery.log")
+        environment = _environment(directory)
+        super().__init__("BigQuery emulator", command, directory / "bigquery.log", environment)
         self.directory = directory
 
     def listening(self) -> BigqueryServer:
@@ -175,9 +178,17 @@ class _Bigquery(LocalServer):
         return f"{_HOST}:{line[1]}"
 
 
+def _environment(directory: Path) -> dict[str, str]:
+    """Ours, with a home in `directory` where there is none to write to: DuckDB unpacks there."""
+    home = os.environ.get("HOME", "")
+    has_home = bool(home) and os.access(home, os.W_OK)
+    return {**os.environ} if has_home else {**os.environ, "HOME": str(directory)}
+
+
 @contextlib.contextmanager
 def _directory() -> Iterator[Path]:
     """For logs and credentials."""
+    loopback.bypass_proxies()
     with tempfile.TemporaryDirectory(prefix="claims-servers-") as directory:
         yield Path(directory)
 

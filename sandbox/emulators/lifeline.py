@@ -1,12 +1,13 @@
-"""Runs a program no longer than its starter lives: `tether.py PROGRAM [ARGUMENT ...]`.
+"""Runs a program no longer than its starter lives: `lifeline.py PROGRAM [ARGUMENT ...]`.
 
-Standard input is the tether: a pipe whose other end only the starter holds. The starter closes
+Standard input is the lifeline: a pipe whose other end only the starter holds. The starter closes
 it to end the program; the system closes it when the starter dies, of SIGKILL too. The program is
-then asked to end (SIGTERM), and killed when it has not within `GRACE_SECONDS`.
+then gets SIGTERM, and SIGKILL if it has not ended within `GRACE_SECONDS`.
 
 A script of the standard library alone, run by its path: it starts in milliseconds.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -14,11 +15,18 @@ import sys
 import threading
 
 GRACE_SECONDS = 5
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent() -> None:
+    """Let Linux end the program should this script itself be killed (SIGKILL)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def main(command: list[str]) -> int:
     """Exit status of the program; 128 + N when signal N ended it, as a shell says it."""
-    program = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    program = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_end_with_parent)
     signal.signal(signal.SIGTERM, lambda *_: program.terminate())
 
     def follow() -> None:

@@ -1,5 +1,6 @@
-"""A server program on this machine: started, waited for, stopped, whatever happens."""
+"""A server program on this machine: starts it, waits until it is ready, and always stops it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -35,7 +36,10 @@ class LocalServer:
         log: Path,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Start `command`; `environment` replaces ours. Its output goes to `log`."""
+        """Start `command`; `environment` replaces ours. Its output goes to `log`.
+
+        Its temporary files go into the folder of the log, so that they are deleted with it.
+        """
         self.name = name
         self.log = log
         with log.open("wb") as output:
@@ -46,7 +50,7 @@ class LocalServer:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=environment,
+                env={**(environment or os.environ), "TMPDIR": str(log.parent)},
             )
 
     def wait_for(self, pattern: str, seconds: float) -> re.Match[str]:

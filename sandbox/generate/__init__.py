@@ -1,1 +1,1 @@
-"""Make synthetic claims."""
+"""Generate synthetic claims."""

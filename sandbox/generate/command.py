@@ -24,35 +24,40 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 @click.option(
     "--count",
     type=click.IntRange(1, MAX_COUNT),
-    help="Messages to make.  [default: 1000, or no limit with --duration]",
+    help="Messages to generate.  [default: 1000, or no limit with --duration]",
 )
 @click.option(
     "--rate",
     type=Number(0.001, 1_000_000),
     metavar="PER_SECOND",
-    help="Messages a second.  [default: as fast as possible]",
+    help="Messages per second.  [default: as fast as possible]",
 )
-@click.option("--duration", type=Duration(), metavar="TIME", help="Stop after 30s, 5m, 2h.")
+@click.option(
+    "--duration",
+    type=Duration(),
+    metavar="TIME",
+    help="Stop after this time, such as 30s, 5m or 2h.",
+)
 @click.option(
     "--bad-share",
     type=Number(0, 1),
     default=0.0,
     show_default=True,
-    help="Share of malformed messages, every kind in turn.",
+    help="Share of malformed messages, 0 to 1; every kind takes its turn.",
 )
 @click.option(
     "--variants",
     type=Number(0, 1),
     default=0.02,
     show_default=True,
-    help="Share of good claims in an unusual spelling, such as amounts as strings.",
+    help="Share of good claims with an unusual spelling, such as amounts as strings.",
 )
 @click.option(
     "--seed",
     type=int,
     default=1,
     show_default=True,
-    help="Same seed and same --now: same messages.",
+    help="The same seed and the same --now give the same messages.",
 )
 @click.option(
     "--now",
@@ -64,15 +69,15 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
     "--output",
     type=click.Path(dir_okay=False, allow_dash=True),
     metavar="FILE",
-    help="NDJSON file, compressed if it ends in .gz; - is stdout.  [default: -]",
+    help="NDJSON file to write, compressed if it ends in .gz; - writes to stdout.  [default: -]",
 )
 @click.option(
     "--topic",
     type=TopicName(),
     metavar="projects/P/topics/T",
-    help="Publish to Pub/Sub, or to its emulator at PUBSUB_EMULATOR_HOST.",
+    help="Publish to this topic, on the emulator if PUBSUB_EMULATOR_HOST is set.",
 )
-@click.option("--quiet", is_flag=True, help="Neither progress bar nor summary.")
+@click.option("--quiet", is_flag=True, help="Show neither progress bar nor summary.")
 def generate(
     count: int | None,
     rate: float | None,
@@ -85,10 +90,11 @@ def generate(
     topic: str | None,
     quiet: bool,
 ) -> None:
-    """Make synthetic claims.
+    """Generate synthetic claims.
 
-    They look like those of a US claim system: related codes, realistic amounts, missing values,
-    duplicates, late submissions, 3% labelled fraud. Nobody's health data.
+    They look like the claims of a US payer: related codes, realistic amounts, missing values,
+    duplicates, late submissions, service lines, replacements and voids, 5% labelled as fraud, some
+    of it by providers that commit it systematically. They are nobody's health data.
 
     \b
     Examples:
@@ -97,7 +103,7 @@ def generate(
       claims generate --rate 200 --duration 5m --topic projects/my-project/topics/claims
     """
     if output and topic:
-        raise click.UsageError("--output and --topic exclude each other.")
+        raise click.UsageError("--output and --topic cannot be combined.")
     if now and not EARLIEST <= now < LATEST:
         raise click.UsageError(f"--now is not between {EARLIEST:%Y} and {LATEST:%Y}.")
     if count is None and duration is None:

@@ -1,4 +1,5 @@
 -- Claims by bins of amount and of fraud risk score.
+-- Of claims as they stand: replaced and voided ones do not count.
 -- A bin of amounts begins at amount_from; one of scores ends at score_to, and 0 has one of its own.
 WITH binned AS (
   SELECT
@@ -18,7 +19,7 @@ WITH binned AS (
     END AS amount_from,
     CAST(CEIL(ROUND(fraud_risk_score * 10, 6)) AS INT64) AS score_tenths,
     high_risk_flag
-  FROM `${CLAIMS_TABLE}`
+  FROM ${CURRENT_CLAIMS}
   WHERE processing_timestamp >= @since AND processing_timestamp < @until
 )
 SELECT

@@ -1,12 +1,12 @@
--- Claims of a range of time in one row: how many, how much, how risky, by which versions.
--- A row is repeated where another one has its message id: the pipeline writes at least once.
+-- Claims of a range of time in one row: how many, how risky, by which versions.
+-- A row is repeated where another one has its message id and claim index: the pipeline writes at
+-- least once.
 SELECT
   COUNT(*) AS claims,
-  COUNTIF(message_id IS NOT NULL) - COUNT(DISTINCT message_id) AS repeated_rows,
-  COUNT(DISTINCT provider_id) AS providers,
-  SUM(claim_amount) AS total_amount,
+  COUNTIF(message_id IS NOT NULL) - COUNT(
+    DISTINCT CONCAT(message_id, ' ', COALESCE(CAST(claim_index AS STRING), ''))
+  ) AS repeated_rows,
   COUNTIF(high_risk_flag) AS high_risk_claims,
-  SUM(IF(high_risk_flag, claim_amount, 0)) AS high_risk_amount,
   COUNTIF(ARRAY_LENGTH(quality_issues) > 0) AS claims_with_quality_issues,
   APPROX_QUANTILES(
     TIMESTAMP_DIFF(processing_timestamp, publish_time, MILLISECOND), 100

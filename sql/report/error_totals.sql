@@ -1,8 +1,11 @@
 -- Rejected messages of a range of time in one row: how many, and when.
--- A row is repeated where another one has its message id: the pipeline writes at least once.
+-- A row is repeated where another one has its message id and claim index: the pipeline writes at
+-- least once.
 SELECT
   COUNT(*) AS messages,
-  COUNTIF(message_id IS NOT NULL) - COUNT(DISTINCT message_id) AS repeated_rows,
+  COUNTIF(message_id IS NOT NULL) - COUNT(
+    DISTINCT CONCAT(message_id, ' ', COALESCE(CAST(claim_index AS STRING), ''))
+  ) AS repeated_rows,
   COUNTIF(replay_count > 0) AS failed_again,
   MIN(error_timestamp) AS first_seen,
   MAX(error_timestamp) AS last_seen

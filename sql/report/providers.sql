@@ -1,4 +1,5 @@
 -- Providers to look at: those with the most claims of high risk, and what fired on these claims.
+-- Of claims as they stand: replaced and voided ones do not count.
 WITH ranked AS (
   SELECT
     provider_id,
@@ -8,7 +9,7 @@ WITH ranked AS (
     COUNTIF(high_risk_flag) AS high_risk_claims,
     SUM(IF(high_risk_flag, claim_amount, 0)) AS high_risk_amount,
     ROUND(AVG(fraud_risk_score), 3) AS mean_score
-  FROM `${CLAIMS_TABLE}`
+  FROM ${CURRENT_CLAIMS}
   WHERE processing_timestamp >= @since AND processing_timestamp < @until
   GROUP BY provider_id
   HAVING COUNTIF(high_risk_flag) > 0
@@ -19,7 +20,7 @@ reasons AS (
   SELECT
     provider_id,
     STRING_AGG(DISTINCT reason, ', ' ORDER BY reason) AS risk_reasons
-  FROM `${CLAIMS_TABLE}`, UNNEST(risk_reasons) AS reason
+  FROM ${CURRENT_CLAIMS}, UNNEST(risk_reasons) AS reason
   WHERE processing_timestamp >= @since AND processing_timestamp < @until AND high_risk_flag
   GROUP BY provider_id
 )

@@ -1,4 +1,5 @@
 -- The riskiest claims, each with its reasons. Health data: a row is a patient's.
+-- Of claims as they stand: replaced and voided ones do not count.
 SELECT
   claim_id,
   patient_id,
@@ -8,7 +9,7 @@ SELECT
   high_risk_flag,
   risk_reasons,
   quality_issues
-FROM `${CLAIMS_TABLE}`
+FROM ${CURRENT_CLAIMS}
 WHERE processing_timestamp >= @since AND processing_timestamp < @until
 ORDER BY fraud_risk_score DESC, claim_amount DESC, claim_id
 LIMIT 50

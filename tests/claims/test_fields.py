@@ -10,7 +10,7 @@ from tests.support.claims.core import CONTRACT, accepted, outcome, violation_of,
 
 FIELDS = load_folder("fields")
 # Keywords that ask nothing of a value.
-ANNOTATIONS = {"description", "x-bigquery", "x-separator", "x-label"}
+ANNOTATIONS = {"description", "x-bigquery", "x-separator", "x-label", "x-refers-to"}
 # Rules of ours that are no keyword: what normalisation does, and what a NUMERIC column holds.
 SPELLING, NUMERIC_RULES = "spelling", {"scale", "precision"}
 

@@ -144,7 +144,7 @@ def test_documents_in_the_docs_are_right():
             "rulez is not a launch parameter; did you mean rules",
         ),
         ("./deploy.sh --direct --image i -- --no_such=1", "no_such: is not a parameter"),
-        ("./deploy.sh --update --drain", "exclude each other"),
+        ("./deploy.sh --update --drain", "cannot be combined"),
         ("make demonstration", "the Makefile has no target demonstration"),
         ("make demo DEMO_CLAIM=5", "the Makefile reads no DEMO_CLAIM"),
         ("CI=true make test ARGS=tests/no_such.py", "tests/no_such.py does not exist"),

@@ -67,9 +67,12 @@ WRONG_ARGUMENTS = {
     "no table": ({"error_table": None}, r"error_table: is required"),
     "both sources": (
         {"input_topic": "projects/my-project/topics/claims"},
-        r"input_topic: .* not input_topic and input_files",
+        r"input_topic: .* input_topic and input_files were passed",
     ),
-    "no source": ({"input_files": None}, r"input_subscription: give one of .* none is given"),
+    "no source": (
+        {"input_files": None},
+        r"input_subscription: pass exactly one of .* none was passed",
+    ),
     "no such files": ({"input_files": "/nowhere/*.ndjson"}, r"input_files: no file matches /now"),
     "no such rules": ({"rules": "/nowhere/rules.json"}, r"rules: /nowhere/rules.json cannot be"),
     "no such schema": (

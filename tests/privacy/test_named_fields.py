@@ -33,6 +33,7 @@ from tests.support.claims.core import (
     clock,
     fields_of,
     outcome_of,
+    row_of,
 )
 from tests.support.claims.strategies import BUDGET, JSON_VALUES, claims, messages
 
@@ -301,6 +302,25 @@ def test_every_text_field_of_the_default_contract_can():
     texts = CONTRACT.names("STRING")
     assert len(texts) == 19
     assert check_names(" , ".join((*texts, "notes")), CONTRACT) == texts
+
+
+def test_what_names_another_claim_has_the_pseudonym_of_its_id():
+    names = check_names("claim_id", CONTRACT)
+    assert names == ("claim_id", "original_claim_id")
+    named = NamedFields(CONTRACT, names, OURS)
+    data = json.dumps(CLEAN | {"claim_id": "B", "original_claim_id": "A"}).encode()
+    replaced = json.loads(named.message(Message(data), fields_of(data)).data)
+    assert replaced["original_claim_id"] == OURS.of("claim_id", "A") == named.of("claim_id", "A")
+    assert named.is_pseudonym("original_claim_id", replaced["original_claim_id"])
+
+
+def test_lines_have_pseudonyms():
+    named = NamedFields(CONTRACT, check_names("rendering_npi,patient_id", CONTRACT), OURS)
+    row = row_of(service_lines=[{"rendering_npi": "1234567893", "patientId": "PAT-9", "units": 1}])
+    new = named.replaced({name: [value] for name, value in row.items()})
+    assert new["service_lines"][0][0]["rendering_npi"] == OURS.of("rendering_npi", "1234567893")
+    assert "PAT-9" not in repr(new) and "1234567893" not in repr(new["service_lines"])
+    assert (new["service_lines"][0][0]["units"], len(row["service_lines"])) == ("1", 1)
 
 
 def test_contract_with_shared_definitions():

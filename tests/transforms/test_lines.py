@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.claims.formats import compression, json_lines
 from pipeline.claims.message import Beginning, Message
 from pipeline.transforms import lines
 from pipeline.transforms.lines import LineRange, read_lines, split
@@ -93,9 +94,9 @@ def told(parts: list[LineRange]) -> Iterator[tuple[int, bytes, int | None]]:
 def test_long_line_is_one_message_however_a_file_is_cut(
     size: int, buffer: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 6)
+    monkeypatch.setattr(json_lines, "MAX_LINE_BYTES", 6)
     monkeypatch.setattr(lines, "RANGE_BYTES", size)
-    monkeypatch.setattr(lines, "_BUFFER_BYTES", buffer)
+    monkeypatch.setattr(json_lines, "_BUFFER_BYTES", buffer)
     path = tmp_path / "claims.ndjson"
     path.write_bytes(LONG)
     assert list(told(ranges_of(path, len(LONG)))) == CUT
@@ -115,10 +116,10 @@ def test_compression_bomb_is_a_line_in_bounded_memory(suffix: str, pack, tmp_pat
         tracemalloc.stop()
     assert found == [
         (0, b"{}", None),
-        (3, bytes(lines.MAX_LINE_BYTES), size),
+        (3, bytes(json_lines.MAX_LINE_BYTES), size),
         (3 + size + 1, b"[]", None),
     ]
-    assert peak < 4 * lines.MAX_LINE_BYTES
+    assert peak < 4 * json_lines.MAX_LINE_BYTES
 
 
 def test_range_within_a_long_line_reads_no_further(monkeypatch: pytest.MonkeyPatch):
@@ -130,8 +131,9 @@ def test_range_within_a_long_line_reads_no_further(monkeypatch: pytest.MonkeyPat
             read.append(super().readinto(buffer))
             return read[-1]
 
-    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 6)
-    monkeypatch.setattr(lines, "_BUFFER_BYTES", 4)
+    monkeypatch.setattr(json_lines, "MAX_LINE_BYTES", 6)
+    monkeypatch.setattr(json_lines, "_BUFFER_BYTES", 4)
+    monkeypatch.setattr(compression, "_PLAIN_BYTES", 4)
     monkeypatch.setattr(lines, "_open", lambda path: File(b"x" * 1_000))
     assert list(read_lines(LineRange("claims.ndjson", 100, 120, "7"))) == []
     assert 20 < sum(read) < 20 + 6 + 3 * 4

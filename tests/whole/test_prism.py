@@ -128,8 +128,12 @@ def test_write_faults_show_no_value(prism: list[str], tmp_path: Path, capfd):
     ]
     path = tmp_path / "claims.ndjson"
     path.write_bytes(b"\n".join(canaries.MESSAGES))
-    with job.server(Contract.default(), outage) as server, observing(capfd) as observation:
-        result = run(path, f"--bigquery_storage_endpoint={server.address}", *prism)
+    schema = tmp_path / "claim.schema.json"
+    schema.write_text(canaries.contract_text())
+    contract = Contract(schema.read_text())
+    with job.server(contract, outage) as server, observing(capfd) as observation:
+        endpoint = f"--bigquery_storage_endpoint={server.address}"
+        result = run(path, endpoint, f"--claim_schema={schema}", *prism)
         observation.said["metrics"].append(repr(counters(result)))
         accepted, rejected = server.tables[job.CLAIMS].rows, server.tables[job.ERRORS].rows
     assert observation.leaks() == {}
@@ -176,7 +180,7 @@ def test_a_wrong_parameter_starts_nothing(parameter: str, value: str, tmp_path: 
     flags = [f"--{name}={text}" for name, text in {**given, parameter: tmp_path / value}.items()]
     assert main.main(["--runner=PrismRunner", *TABLES, *flags]) == main.EXIT_USAGE
     said = capsys.readouterr().err
-    assert said.startswith(f"error: {parameter}: ")
+    assert said.startswith(f"claims: {parameter}: ")
     assert said.count("\n") == 1
     assert not (tmp_path / "started").exists()
 

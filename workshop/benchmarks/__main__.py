@@ -36,7 +36,7 @@ def _progress(plan: Plan) -> Iterator["_Bar"]:
 
 
 class _Bar:
-    """What is being done; on a terminal as a bar, else a line a run."""
+    """Progress: a bar on a terminal, else one line per run."""
 
     def __init__(self, progress: Progress, plan: Plan) -> None:
         self._progress = progress

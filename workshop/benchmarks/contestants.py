@@ -18,6 +18,7 @@ from pipeline import graph
 from pipeline.claims.clock import SystemClock
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
+from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Message
 from pipeline.claims.score import Rules
 from pipeline.claims.tables import TableName, claims_table, errors_table
@@ -30,6 +31,7 @@ from pipeline.transforms.sources import ReadFiles, ToMessageFn
 from pipeline.transforms.step import Decide
 from workshop.benchmarks import reference, stock
 from workshop.benchmarks.inputs import Input, Row, read_rows
+from workshop.benchmarks.shapes import SHAPES, Shape
 
 CLAIMS = TableName("bench-project", "bench", "claims")
 ERRORS = TableName("bench-project", "bench", "errors")
@@ -62,14 +64,22 @@ def _stock(pipeline: beam.Pipeline, source: Input) -> None:
     stock.build(pipeline, source.pattern, _insert_table(CLAIMS), _insert_table(ERRORS))
 
 
-def _ours(pipeline: beam.Pipeline, source: Input, sinks: graph.Sinks) -> None:
-    messages = pipeline | "ReadMessages" >> ReadFiles(source.pattern)
-    graph.build(messages, settings(), sinks)
+def _ours(
+    pipeline: beam.Pipeline, source: Input, sinks: graph.Sinks, shape: Shape | None = None
+) -> None:
+    given, input_format = settings(), "JSON"
+    if shape is not None:
+        input_format = shape.input_format
+        claim_map = ClaimMap.packaged(shape.claim_map) if shape.claim_map else None
+        given = replace(given, input_format=input_format, claim_map=claim_map)
+    messages = pipeline | "ReadMessages" >> ReadFiles(source.pattern, input_format)
+    graph.build(messages, given, sinks)
 
 
-def _ours_storage_write(pipeline: beam.Pipeline, source: Input) -> None:
+def _ours_storage_write(pipeline: beam.Pipeline, source: Input, shape: Shape | None = None) -> None:
     claims = StorageWrite(CLAIMS, claims_table(settings().contract).columns)
-    _ours(pipeline, source, graph.Sinks(claims, StorageWrite(ERRORS, errors_table().columns)))
+    errors = StorageWrite(ERRORS, errors_table().columns)
+    _ours(pipeline, source, graph.Sinks(claims, errors), shape)
 
 
 def _ours_with_signals(pipeline: beam.Pipeline, source: Input) -> None:
@@ -208,4 +218,8 @@ CONTESTANTS = {
     "ready rows": Contestant(_rows, False),
     "ready rows, StorageWrite": Contestant(_storage_write, True),
     "ready rows, WriteToBigQuery": Contestant(_write_to_bigquery, True),
+    **{
+        name: Contestant(partial(_ours_storage_write, shape=shape), True)
+        for name, shape in SHAPES.items()
+    },
 }

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from workshop.benchmarks import inputs, reference
+from workshop.benchmarks import inputs, reference, shapes
 from workshop.benchmarks.contestants import CLAIMS, CONTESTANTS, ERRORS, REFERENCE, settings
 from workshop.benchmarks.inputs import Input
 from workshop.benchmarks.null_servers import NullServers
@@ -46,14 +46,23 @@ class Inputs:
             }
             for size in sizes:
                 inputs.cut(source, self._at(share, size), size)
+        for case in plan.shapes:
+            for size in (case.claims, case.small_claims):
+                shapes.write(
+                    case.shape, self._at(case.bad_share, size), self._in_shape(case.shape, size)
+                )
 
     def of(self, case: Case, claims: int) -> Input:
         """The input of a case with so many claims."""
-        pattern = self._at(case.bad_share, claims) / "*.ndjson"
+        folder = self._in_shape(case.shape, claims) if case.shape else None
+        pattern = (folder or self._at(case.bad_share, claims)) / "*.ndjson"
         return Input(str(pattern), str(self._rows), claims)
 
     def _at(self, share: float, claims: int) -> Path:
         return self._directory / f"bad-{share}-{claims}"
+
+    def _in_shape(self, shape: str, claims: int) -> Path:
+        return self._directory / f"{shape}-{claims}"
 
 
 def environment(servers: NullServers) -> dict[str, str]:

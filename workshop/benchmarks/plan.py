@@ -1,7 +1,9 @@
-"""What is measured, on how many claims, and how often."""
+"""What the benchmark measures, on how many claims, and how often."""
 
 from itertools import chain
 from typing import NamedTuple
+
+from workshop.benchmarks.shapes import SHAPES
 
 
 class Case(NamedTuple):
@@ -14,6 +16,8 @@ class Case(NamedTuple):
     processes: int = 0
     """Worker processes; 0: the worker runs in the runner's own process."""
     bad_share: float = 0.0
+    shape: str = ""
+    """A name of `SHAPES`, where the claims come in one."""
 
 
 class Plan(NamedTuple):
@@ -40,8 +44,10 @@ class Plan(NamedTuple):
     """Ours with more and more bad claims."""
     signals: Case
     """Ours with every list and profile."""
+    shapes: tuple[Case, ...]
+    """Ours with claims in other shapes."""
     rounds: int
-    """How often what is compared is measured."""
+    """How often each comparison is measured."""
     rounds_of_rest: int
 
     def cases(self) -> dict[Case, int]:
@@ -53,6 +59,7 @@ class Plan(NamedTuple):
             *self.streaming,
             *self.stages,
             self.signals,
+            *self.shapes,
         )
         return dict.fromkeys(rest, self.rounds_of_rest) | dict.fromkeys(compared, self.rounds)
 
@@ -84,6 +91,7 @@ FULL = Plan(
     processes=tuple(Case(OURS, 200_000, processes=processes) for processes in (1, 2)),
     bad_shares=tuple(Case(OURS, 50_000, bad_share=share) for share in (0.0, 0.05, 1.0)),
     signals=Case(SIGNALS, 100_000),
+    shapes=tuple(Case(name, 20_000, shape=name) for name in SHAPES),
     rounds=5,
     rounds_of_rest=1,
 )
@@ -102,6 +110,7 @@ QUICK = Plan(
     processes=(),
     bad_shares=(),
     signals=Case(SIGNALS, 25_000),
+    shapes=(),
     rounds=2,
     rounds_of_rest=1,
 )

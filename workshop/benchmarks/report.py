@@ -42,6 +42,10 @@ def sections(plan: Plan, results: Results) -> Iterator[Section]:
         yield Section("Streaming", ("pipeline", *_COSTS), [
             (case.contestant, *_costs(results[case])) for case in plan.streaming
         ])  # fmt: skip
+    if plan.shapes:
+        yield Section("Claims in other shapes", ("shape", *_COSTS), [
+            (case.contestant, *_costs(results[case])) for case in (plan.ours, *plan.shapes)
+        ])  # fmt: skip
     yield Section("Sinks alone", ("sink", "CPU us a row", "range"), [
         (name, *_spread(Spread.of(values)))
         for name, values in zip(

@@ -20,7 +20,10 @@ from workshop.benchmarks import stock_contract, stock_rules
 from workshop.benchmarks.stock_contract import BadClaim
 
 FAILED = "failed"
-VERSIONS = {"contract_version": "1.0.0", "pipeline_version": "stock"}
+VERSIONS = {
+    "contract_version": stock_contract.schema()["x-version"],
+    "pipeline_version": "stock",
+}
 
 
 def _failure(stage: str, line: bytes, error: BadClaim) -> TaggedOutput:
@@ -62,14 +65,13 @@ class EnrichFn(beam.DoFn):
             score = min(1.0, round(sum(risks.values(), 0.0), 2))
             yield {
                 **claim,
-                "claim_amount": str(claim["claim_amount"]),
                 "days_to_submission": days,
                 "fraud_risk_score": score,
                 "high_risk_flag": score > self._threshold,
                 "risk_reasons": list(risks),
                 "quality_issues": stock_rules.quality_issues(claim, days),
                 "processing_timestamp": datetime.now(UTC).isoformat(),
-                "rules_version": "1.0.0",
+                "rules_version": stock_rules.RULES["version"],
                 **VERSIONS,
             }
         except Exception as surprise:

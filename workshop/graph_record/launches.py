@@ -14,6 +14,7 @@ STREAMING = "streaming"
 LAUNCHES = {
     STREAMING: [_SUBSCRIPTION],
     "streaming, STREAMING_INSERTS": [_SUBSCRIPTION, "--write_method=STREAMING_INSERTS"],
+    "streaming, claim_map": [_SUBSCRIPTION, "--claim_map=fhir_r4_claim"],
     "backfill": [f"--input_files={_SOME_FILE}"],
 }
 """Their arguments by the name that the record gives them; only streaming jobs can be updated."""
@@ -33,6 +34,6 @@ _COMMON = (
 def pipeline_of(arguments: list[str]) -> beam_runner_api_pb2.Pipeline:
     """The pipeline that a launch with these arguments gives to Dataflow."""
     given = PipelineOptions([*_COMMON, *arguments])
-    asked = options.check(given)
-    result = prepare.pipeline(asked, prepare.settings(asked), given).run()
+    launch = options.check(given)
+    result = prepare.pipeline(launch, prepare.settings(launch), given).run()
     return result.job.proto_pipeline

@@ -10,7 +10,7 @@ from claims_ops.main import claims
 
 def rows() -> Iterator[str]:
     """Their lines, in Markdown: a table of the commands, then a section for each."""
-    # With its settings: a command keeps the names of `--help` that it is first asked for.
+    # With its settings: a command caches the names of its `--help` option.
     root = click.Context(claims, info_name="claims", **claims.context_settings)
     found = list(_every(root))
     yield from ("| command | what it does |", "|---|---|")

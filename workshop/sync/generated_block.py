@@ -1,4 +1,4 @@
-"""The part of a document that `claims sync` writes: what stands between two comments."""
+"""The part of a document that `claims sync` writes: the lines between two comments."""
 
 from collections.abc import Iterable
 

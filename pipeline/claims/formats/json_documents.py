@@ -14,7 +14,8 @@ from typing import Any
 
 import orjson
 
-from pipeline.claims.message import Beginning
+from pipeline.claims.formats import unreadable
+from pipeline.claims.message import Unreadable
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.storable import exact_number
 
@@ -51,7 +52,7 @@ _LONG_NUMBER = re.compile(rb"[0-9.]{16}|[0-9][eE][+-]?[0-9]{3}")
 
 def rejection(code: str) -> Rejection:
     """The rejection of a message that is no claim at all."""
-    return Rejection(STAGE, code, ERRORS[code])
+    return Rejection(STAGE, code, ERRORS.get(code) or unreadable.ERRORS[code])
 
 
 def decode(
@@ -66,8 +67,8 @@ def decode(
     try:
         fields = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        if isinstance(data, Beginning):
-            return rejection("message_too_large")
+        if isinstance(data, Unreadable):
+            return rejection(data.error_code)
         if data.startswith(codecs.BOM_UTF8) and not data.startswith(2 * codecs.BOM_UTF8):
             return decode(data[len(codecs.BOM_UTF8) :], exact, doubles)
         return rejection(_diagnosis(data, error))

@@ -18,3 +18,5 @@ class Signal(NamedTuple):
     evidence: Callable[..., str] | None = None
     """Takes what `of` takes; what an auditor wants to see of a signal that is not a plain number.
     It holds values of the signal and of the reference file, and no identifier of the claim."""
+    only_with: str | None = None
+    """The field without which it is null: no claim of a batch needs it then."""

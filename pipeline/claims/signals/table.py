@@ -10,6 +10,7 @@ from pipeline.claims.signals import (
     exclusions,
     medically_unlikely,
     provider_profile,
+    quality,
     service_lines,
     stay,
 )
@@ -19,6 +20,7 @@ SIGNALS: Mapping[str, Signal] = {
     **claim.SIGNALS,
     **stay.SIGNALS,
     **service_lines.SIGNALS,
+    **quality.SIGNALS,
     **exclusions.SIGNALS,
     **medically_unlikely.SIGNALS,
     **code_pairs.SIGNALS,

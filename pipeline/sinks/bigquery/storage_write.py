@@ -81,21 +81,21 @@ class AppendRowsFn(beam.DoFn):
         self._key = key
 
     def start_bundle(self) -> None:
-        """Begin with nothing open, whatever became of the bundle before."""
+        """Begin with nothing open, however the bundle before ended."""
         self._delivery = Delivery(self._shared, self._limits, self._tally)
         self._first_owner: Any = None
         self._clear()
         self._keep_none()
 
     def process(self, element: tuple[Any, dict[str, Any]]) -> Iterable[Any] | None:
-        """Keep a row until there are some to be encoded together, or much is held for them."""
+        """Keep a row until enough rows or bytes are held to encode them together."""
         owner, row = element
         self._kept_owners.append(owner)
         self._kept_rows.append(row)
         self._kept_held += self._held_by((owner,))
-        if len(self._kept_rows) >= MAX_MESSAGES or self._kept_held >= MAX_BYTES:
-            return self._take_kept()
-        return None
+        is_enough = len(self._kept_rows) >= MAX_MESSAGES or self._kept_held >= MAX_BYTES
+        # In one line: Beam warns of a `return None` in a `process`, at each launch.
+        return self._take_kept() if is_enough else None
 
     def finish_bundle(self) -> Iterable[Any]:
         """Wait until each row of the bundle is acknowledged or refused.
@@ -282,23 +282,10 @@ class StorageWrite(beam.PTransform):
             ValueError: a column has a type that BigQuery does not have.
         """
         row_descriptor(self.columns)
-        if not isinstance(rows.windowing.windowfn, GlobalWindows):
-            kind = AppendWindowedRowsFn
-        elif _gives_batches(rows):
-            kind = AppendBatchesFn
-        else:
-            kind = AppendRowsFn
+        is_global = isinstance(rows.windowing.windowfn, GlobalWindows)
+        kind = AppendBatchesFn if is_global else AppendWindowedRowsFn
         append = kind(self.table, self.columns, self.endpoint, self.limits)
         return rows | "AppendRows" >> beam.ParDo(append)
-
-
-def _gives_batches(rows: beam.PCollection) -> bool:
-    """Whether rows come in batches.
-
-    Of single ones Beam would make batches itself, of 4,096 whatever they hold.
-    """
-    fn = getattr(rows.producer.transform, "fn", None)
-    return isinstance(fn, beam.DoFn) and bool(fn._can_yield_batches)
 
 
 def held_by(messages: Sequence[Message]) -> int:

@@ -25,7 +25,7 @@ _REASON = re.compile(r"[A-Za-z][A-Za-z ]{0,39}", re.ASCII)
 
 
 class InsertRow(dict[str, Any]):
-    """A row as insertAll takes it, that remembers its message.
+    """A row as insertAll takes it, which remembers its message.
 
     Beam hands failed rows back as the objects that it got, and through a shuffle as their
     pickles: what the row has beside its keys comes along, where a key would be sent to BigQuery.
@@ -73,7 +73,7 @@ _LOGGERS = (WriteToBigQuery.__module__, "google.api_core.retry", "google.cloud.b
 
 
 class _WithoutErrorText(logging.Filter):
-    """Cuts BigQuery's own text out of what others log of a refusal: it quotes values."""
+    """Removes BigQuery's own text, which quotes values, from what other code logs of a refusal."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = _ERROR_TEXT.sub(r"\1", record.getMessage()), ()
@@ -90,7 +90,7 @@ class ToRejectionFn(beam.DoFn):
         self._columns = frozenset(column.name for column in columns)
 
     def setup(self) -> None:
-        """Make the tally, and quieten other loggers before the first refused row comes."""
+        """Create the tally, and silence other loggers before the first refused row."""
         self._tally = Tally()
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(_WITHOUT_ERROR_TEXT)

@@ -10,16 +10,16 @@ from pipeline.claims.tables import Table, TableName
 
 DAY_MS = 24 * 60 * 60 * 1000
 ALIASES = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN", "STRUCT": "RECORD"}
-"""Types that standard SQL spells otherwise than the table API."""
+"""Types whose names differ between standard SQL and the table API."""
 
 
 class TableError(Exception):
-    """A table that cannot take the rows, and why."""
+    """A table cannot take the rows, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A table beside what it should be."""
+    """A table compared with what it should be."""
 
     table: bigquery.Table
     """As it was found."""
@@ -31,7 +31,7 @@ class Fit:
     """Whether by the column that it should be."""
 
     def keeps(self, retention_days: int | None) -> bool:
-        """Whether it keeps its partitions so long, 0 for ever; whatever it does for None."""
+        """Whether it keeps its partitions for so many days, 0 meaning forever; true for None."""
         if retention_days is None or not self.is_partitioned:
             return True
         expiration_ms = retention_days * DAY_MS if retention_days else None

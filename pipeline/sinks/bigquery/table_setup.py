@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class NoAnswer(TableError):
-    """Nothing is known of a table: BigQuery refuses to tell, or cannot be reached."""
+    """The state of a table is unknown: BigQuery refuses access, or cannot be reached."""
 
 
 class TableSetup:
@@ -64,7 +64,7 @@ class TableSetup:
             return self._evolve(fit_of(found, name, table), name, table, retention_days)
 
     def make_views(self, claims: TableName, table: Table) -> list[str]:
-        """Make the views of a claims table, or make them anew; their names.
+        """Create or replace the views of a claims table; returns their names.
 
         Raises:
             TableError: the table lacks columns that the views read, or BigQuery refuses.
@@ -83,7 +83,7 @@ class TableSetup:
 
         Raises:
             TableError: it cannot take the rows.
-            NoAnswer: BigQuery does not tell.
+            NoAnswer: BigQuery does not answer.
         """
         with _answers(name):
             found = self._get(name)
@@ -93,7 +93,7 @@ class TableSetup:
         """Whether the dataset of a table exists.
 
         Raises:
-            NoAnswer: BigQuery does not tell.
+            NoAnswer: BigQuery does not answer.
         """
         with _answers(name):
             dataset = bigquery.DatasetReference(name.project, name.dataset)

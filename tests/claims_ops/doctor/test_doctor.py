@@ -64,7 +64,7 @@ def test_login_that_has_expired(alone: None, monkeypatch, tmp_path: Path, capsys
     monkeypatch.setattr("google.oauth2.credentials.Credentials.refresh", expired)
     code, checks = doctor(capsys, "credentials")
     assert (code, checks["credentials"]["status"]) == (1, "fail")
-    assert "expired" in checks["credentials"]["told"]
+    assert "expired" in checks["credentials"]["message"]
 
 
 def test_login_of_gcloud_serves_too(alone: None, monkeypatch, tmp_path: Path, capsys):
@@ -74,7 +74,7 @@ def test_login_of_gcloud_serves_too(alone: None, monkeypatch, tmp_path: Path, ca
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     code, checks = doctor(capsys, "credentials")
     assert (code, checks["credentials"]["status"]) == (0, "pass")
-    assert "claims replay" in checks["credentials"]["told"]
+    assert "claims replay" in checks["credentials"]["message"]
 
 
 def test_no_token_of_gcloud_is_printed(alone: None, monkeypatch, tmp_path: Path, capsys):
@@ -111,17 +111,17 @@ def test_backlog_is_asked_as_google_names_it():
 
 
 @pytest.mark.parametrize(
-    "age_seconds, job, status, told",
+    "age_seconds, job, status, message",
     [
         (600, {"id": "j"}, Status.PASS, "5 messages wait, the oldest for 600 s"),
         (601, {"id": "j"}, Status.FAIL, "601 s"),
         (601, None, Status.PASS, "no job reads them yet"),
     ],
 )
-def test_backlog_that_a_job_does_not_master(age_seconds, job, status, told):
+def test_backlog_that_a_job_does_not_master(age_seconds, job, status, message):
     verdict = backlog.judged(5, age_seconds, Once(lambda: job), lambda job_id: f"more for {job_id}")
     assert verdict.status is status
-    assert told in verdict.told
+    assert message in verdict.message
     assert verdict.run == ("more for j" if status is Status.FAIL else None)
 
 
@@ -138,7 +138,7 @@ def test_what_hangs_or_breaks_is_unknown():
         "breaks": lambda: 1 / 0,
         "says nothing": lambda: (_ for _ in ()).throw(ValueError),
         "passes": lambda: passed("well"),
-        "fails": lambda: failed("ill", "mend it"),
+        "fails": lambda: failed("ill", "fix it"),
     }
     began = time.monotonic()
     checks = [Check(name, "", ask, "by hand") for name, ask in asked.items()]
@@ -149,7 +149,7 @@ def test_what_hangs_or_breaks_is_unknown():
     assert found["hangs"] == (Status.UNKNOWN, "no answer within 0.3 s", "by hand")
     assert found["breaks"] == (Status.UNKNOWN, "division by zero", "by hand")
     assert found["says nothing"] == (Status.UNKNOWN, "ValueError", "by hand")
-    assert (found["passes"], found["fails"]) == (passed("well"), failed("ill", "mend it"))
+    assert (found["passes"], found["fails"]) == (passed("well"), failed("ill", "fix it"))
 
 
 def test_a_question_is_asked_once():

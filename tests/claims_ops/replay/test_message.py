@@ -53,7 +53,7 @@ def test_first_replay_names_its_original():
         "original_message_id": "17",
         "original_publish_time": PUBLISHED,
     }
-    assert replay[2:] == ("17", "17", 1, "parse", "invalid_json")
+    assert replay[2:] == ("17", "17", 1, "parse", "invalid_json", None)
 
 
 def test_second_replay_keeps_the_original():

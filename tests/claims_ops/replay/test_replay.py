@@ -203,6 +203,8 @@ def test_filters(filters: list[str], expected: set[int], errors: Errors):
         (["--message-id", "id-1') OR ('' = '"], 1, "matches --stage, --error-code and"),
         (["--error-code", "no_such"], 1, "matches --stage, --error-code and --message-id"),
         (["--stage", "write", "--dry-run", "--quiet"], 1, "matches --stage, --error-code and"),
+        (["--error-code", "schema_violations"], 2, "did you mean schema_violation?"),
+        (["--stage", "Validate"], 2, "'Validate'; did you mean validate?"),
         (["--since", "2027-01-01"], 0, "matches --since and --until as given"),
     ],
 )
@@ -213,7 +215,7 @@ def test_filters_that_match_nothing_say_so(
     assert errors.publish(*filters) == code
     shown = capsys.readouterr()
     assert said in shown.err + shown.out
-    assert shown.err.count("\n") == code
+    assert shown.err.count("\n") == min(code, 1)
     assert errors.pulled() == []
 
 
@@ -348,6 +350,17 @@ def turn_of(labels: Any, holder: str) -> replay_turn.Turn:
     made = replay_turn.Turn(labels, RECORD, 0.5)
     made._me = holder
     return made
+
+
+def test_a_table_of_claims_is_no_error_table(
+    bigquery_client: bigquery.Client, dataset: str, capsys
+):
+    columns = [bigquery.SchemaField("claim_id", "STRING")]
+    bigquery_client.create_table(bigquery.Table(f"{dataset}.claims", columns))
+    assert cli.main(["replay", "--error-table", f"{dataset}.claims", "--dry-run"]) == 2
+    lacks = "error_code, error_timestamp, stage"
+    said = f"claims: --error-table: {dataset}.claims is no error table: it lacks {lacks}\n"
+    assert capsys.readouterr().err == said
 
 
 def test_of_two_replays_at_once_the_second_finds_nothing(errors: Errors, capsys, monkeypatch):

@@ -15,6 +15,7 @@ from claims_ops.profiles.command import NAMES as PROFILES
 from claims_ops.shared.analyst_queries import DIRECTORY, NAMES, load
 from pipeline.claims.contract import Contract
 from pipeline.claims.tables import TableName, claims_table, errors_table
+from pipeline.sinks.bigquery import views
 from pipeline.sinks.bigquery.table_setup import TableSetup
 from tests.claims_ops.shared.test_views import VIEWS
 
@@ -74,7 +75,13 @@ def tables(bigquery_client: bigquery.Client) -> Mapping[str, str]:
     setup.ensure(errors, errors_table())
     assert not bigquery_client.insert_rows_json(str(claims), case("claims"))
     assert not bigquery_client.insert_rows_json(str(errors), case("errors"))
-    return {"CLAIMS_TABLE": str(claims), "ERROR_TABLE": str(errors)}
+    for view in (f"{claims}_current", f"{claims}_current_between"):
+        bigquery_client.query_and_wait(views.statements(claims)[view])
+    return {
+        "CLAIMS_TABLE": str(claims),
+        "ERROR_TABLE": str(errors),
+        "CURRENT_CLAIMS": f"`{claims}_current`",
+    }
 
 
 def as_json(value: Any) -> Any:
@@ -90,6 +97,7 @@ def test_answer(name: str, bigquery_client: bigquery.Client, tables: Mapping[str
 def test_no_rows_are_no_error(name: str, bigquery_client: bigquery.Client, dataset: str):
     setup = TableSetup(bigquery_client, create=True)
     empty = {"CLAIMS_TABLE": f"{dataset}.claims", "ERROR_TABLE": f"{dataset}.errors"}
+    empty["CURRENT_CLAIMS"] = f"`{empty['CLAIMS_TABLE']}`"  # the report's way without the view
     setup.ensure(TableName.parse(empty["CLAIMS_TABLE"]), claims_table(Contract.default()))
     setup.ensure(TableName.parse(empty["ERROR_TABLE"]), errors_table())
     assert ask(bigquery_client, name, empty) == case("of_no_rows").get(name, [])

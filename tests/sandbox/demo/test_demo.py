@@ -41,7 +41,9 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {MARKER: self._mark, "TMPDIR": str(temporary)},
+            # Without a home, as under some schedulers.
+            env={k: v for k, v in os.environ.items() if k != "HOME"}
+            | {MARKER: self._mark, "TMPDIR": str(temporary)},
         )
 
     def running(self) -> set[int]:
@@ -63,7 +65,7 @@ class Demo:
 
     def left(self) -> list[str]:
         """Processes and files that outlived it."""
-        files = [path.name for path in self._temporary.iterdir() if "claims" in path.name]
+        files = [path.name for path in self._temporary.iterdir() if path.name != "made"]
         return files + [f"process {pid}" for pid in self.running()]
 
 

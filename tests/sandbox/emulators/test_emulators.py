@@ -78,6 +78,14 @@ def test_both_servers_leave_no_process_and_no_port():
     assert not credentials.exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end it")
+def test_a_server_ends_with_its_tether(tmp_path: Path):
+    with LocalServer("sleeper", ["sleep", "60"], tmp_path / "log") as server:
+        sleeper = server.pid()
+        server._tether.kill()
+        assert until(lambda: not running({sleeper}))
+
+
 @needs_pubsub
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_server_ends_with_its_starter(end: signal.Signals, tmp_path: Path):

@@ -27,7 +27,7 @@ THREADS = 3
 FAULT_SHARE = 0.3
 SILENT_SHARE = 0.002
 EXTRA_FIELDS = 7
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0 if ROWS <= 5_000 else 20.0
 """Of an answer. No bundle may take twice as long, whatever it meets."""
 PATIENT = replace(
     LIMITS,

@@ -70,6 +70,7 @@ class Scene:
             "BigQuery stalled": self._stall_bigquery,
             "connections cut": self._cut,
             "request cut short": self._cut_short,
+            "connections silent": self._swallow,
             "disk full": self._fill_disk,
             "BigQuery stopped": self._stop_bigquery,
         }
@@ -171,6 +172,10 @@ class Scene:
     def _cut(self) -> None:
         self._note_cut()
         self._proxy.cut()
+
+    def _swallow(self) -> None:
+        self._note_cut()
+        self._proxy.swallow()
 
     def _cut_short(self) -> None:
         self._proxy.cut_after(self._chance.randrange(100, 20_000))

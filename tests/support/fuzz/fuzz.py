@@ -1,6 +1,6 @@
 """Fuzzes one target, or all in turn, guided by the coverage of `pipeline` and of the reference.
 
-    python -m tests.support.fuzz.fuzz [--seconds 10] [--keep] [decode|claims|replay ...]
+    python -m tests.support.fuzz.fuzz [--seconds 10] [--keep] [decode|claims|replay|map|csv|x12 ...]
 
 Ends with exit code 1 at the first input that breaks what must hold, or takes longer than
 `LONGEST_SECONDS`, and leaves that input in `build/fuzz`. `--keep` puts inputs that reach something
@@ -18,7 +18,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[3]
 CORPUS = ROOT / "tests/cases/fuzz"
 FOUND = ROOT / "build/fuzz"
-TARGETS = ("decode", "claims", "replay")
+TARGETS = ("decode", "claims", "replay", "map", "csv", "x12")
 LONGEST_SECONDS = 5
 LONGEST_BYTES = 4_096
 LONGEST_KEPT = 1_024

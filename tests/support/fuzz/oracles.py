@@ -5,6 +5,7 @@
   that tells no value, and whose error row gives the message back.
 - `replay`, of attributes, a line feed, and data: an error row gives back data, attributes and
   history, replay after replay.
+- `map`, `csv`, `x12`: see `shapes.py`.
 """
 
 import ast
@@ -44,7 +45,7 @@ from pipeline.transforms.step import StepFn
 from pipeline.transforms.write_errors import ErrorRowFn
 from tests.support.bigquery.table_rules import row_dict, row_fault
 from tests.support.claims.core import CLEAN, CONTRACT, RULES
-from tests.support.fuzz import reference
+from tests.support.fuzz import reference, shapes
 from tests.support.fuzz.reference import NoOpinion, NotAClaim
 
 MOMENT = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -299,4 +300,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "decode": check_decode,
     "claims": check_claims,
     "replay": check_replay,
+    "map": shapes.check_map,
+    "csv": shapes.check_csv,
+    "x12": shapes.check_x12,
 }

@@ -98,8 +98,8 @@ def test_from_nothing_to_a_running_job_and_once_more(
     *_, go_on, why = stopped.err.splitlines()
     assert why.startswith("claims: account: `gcloud iam service-accounts create claims-workers")
     assert "Permission 'iam.serviceAccounts.create' denied." in why
-    said, claims, command, *arguments = shlex.split(go_on.replace("Go on with:", "Go-on"))
-    assert (said, claims, command) == ("Go-on", "claims", "deploy")
+    claims, command, *arguments = shlex.split(go_on.removeprefix("To continue: "))
+    assert (claims, command) == ("claims", "deploy")
     assert set(arguments) == {
         f"--project={PROJECT}",
         "--label=team=claims intake",

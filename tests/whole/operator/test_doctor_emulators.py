@@ -1,4 +1,4 @@
-"""`claims doctor` on emulators: all is well, or what is broken is named, and its mend mends it."""
+"""`claims doctor` on emulators: all is well, or what is broken is named, and its fix fixes it."""
 
 import json
 import os
@@ -177,7 +177,7 @@ Fault = Callable[[Scene], None]
             without_table: ("table", "does not exist"),
         },
         {
-            without_policy: ("dead-letter", "no dead letter policy"),
+            without_policy: ("dead-letter", "no dead-letter policy"),
             forgetful: ("retention", "0.0417 days only"),
             without_dataset: ("table", "the dataset"),
         },
@@ -188,7 +188,7 @@ Fault = Callable[[Scene], None]
     ],
     ids=lambda faults: ", ".join(fault.__name__ for fault in faults),
 )
-def test_what_is_broken_is_named_and_mended_by_what_is_shown(
+def test_what_is_broken_is_named_and_fixed_by_what_is_shown(
     faults: dict[Fault, tuple[str, str]], scene: Scene, gcloud: Gcloud
 ):
     for fault in faults:
@@ -197,8 +197,8 @@ def test_what_is_broken_is_named_and_mended_by_what_is_shown(
     failed = {check["check"]: check for check in document["checks"] if check["status"] == "fail"}
     assert (code, document["status"]) == (1, "fail")
     assert list(failed) == [name for name, _ in faults.values()]
-    for name, told in faults.values():
-        assert told in failed[name]["told"]
+    for name, message in faults.values():
+        assert message in failed[name]["message"]
         run(failed[name]["run"], gcloud)
     code, document = scene.doctor()
     assert (code, broken(document)) == (0, [])
@@ -231,7 +231,7 @@ def unpartitioned(table: bigquery.Table) -> None:
 
 
 @pytest.mark.parametrize(
-    "change, told, mend",
+    "change, message, fix",
     [
         (as_text, "claim_amount is STRING, not NUMERIC", "--parameter=output_table={0}.claims_2"),
         (
@@ -241,20 +241,20 @@ def unpartitioned(table: bigquery.Table) -> None:
         ),
     ],
 )
-def test_table_that_cannot_serve(change, told: str, mend: str, scene: Scene):
+def test_table_that_cannot_serve(change, message: str, fix: str, scene: Scene):
     scene.change_table("claims", change)
     code, document = scene.doctor("--check=table")
     (failed,) = broken(document)
     assert code == 1 and failed["of"] == f"{scene.dataset}.claims"
-    assert told in failed["told"]
-    assert mend.format(scene.dataset) in failed["run"]
+    assert message in failed["message"]
+    assert fix.format(scene.dataset) in failed["run"]
 
 
 def test_retention_of_errors_that_is_not_as_asked(scene: Scene):
     code, document = scene.doctor("--parameter=error_retention_days=30", "--check=table")
     (failed,) = broken(document)
     assert (code, failed["of"]) == (1, f"{scene.dataset}.errors")
-    assert "kept for ever, not as error_retention_days=30" in failed["told"]
+    assert "kept forever, although error_retention_days is 30" in failed["message"]
     assert main(shlex.split(failed["run"])[1:]) == 0
     assert f"{scene.dataset}.errors: set retention to 30 days" in scene.capsys.readouterr().out
     assert scene.doctor("--parameter=error_retention_days=30", "--check=table")[0] == 0
@@ -304,7 +304,7 @@ def test_who_does_not_answer_is_unknown_soon(
     assert time.monotonic() - began < 8
     assert (code, document["status"]) == (0, "unknown")
     assert {check["status"] for check in document["checks"]} == {"unknown"}
-    assert all(check["told"] and check["run"] for check in document["checks"])
+    assert all(check["message"] and check["run"] for check in document["checks"])
 
 
 def test_nobody_there_is_unknown(scene: Scene, monkeypatch: pytest.MonkeyPatch):

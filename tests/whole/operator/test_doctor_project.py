@@ -130,7 +130,7 @@ def doctor(
 def test_project_in_which_all_is_well(doctor: Doctor, apis: GoogleApis):
     code, checks = doctor()
     assert {
-        name: check["told"] for name, check in checks.items() if check["status"] != "pass"
+        name: check["message"] for name, check in checks.items() if check["status"] != "pass"
     } == {}
     assert code == 0
     assert {check["check"] for check in checks.values()} == set(ASKED)
@@ -167,40 +167,40 @@ def test_what_is_missing_is_named_with_its_mend(
     }
     assert code == 1
     assert [check["check"] for check in broken.values()] == [name.split()[0] for name in expected]
-    for check, mend in zip(broken.values(), expected.values(), strict=True):
-        assert mend in check["run"]
+    for check, fix in zip(broken.values(), expected.values(), strict=True):
+        assert fix in check["run"]
 
 
 @pytest.mark.parametrize(
-    "subnet, fails, told",
+    "subnet, fails, message",
     [
         ({"region": "r/us-central1", "privateIpGoogleAccess": True}, False, "with Private"),
         ({"region": "r/us-central1"}, True, "no Private Google Access"),
         ({"region": "r/europe-west3"}, True, "is in europe-west3"),
     ],
 )
-def test_subnetwork(subnet, fails: bool, told: str, doctor: Doctor, project: Project):
+def test_subnetwork(subnet, fails: bool, message: str, doctor: Doctor, project: Project):
     project.compute.kept["private"] = {"name": "private", **subnet}
     where = "--subnetwork=regions/us-central1/subnetworks/private"
     code, checks = doctor(where, "--no-public-ips", asked=("network",))
     (check,) = checks.values()
     assert (code, check["status"]) == ((1, "fail") if fails else (0, "pass"))
-    assert told in check["told"]
+    assert message in check["message"]
     assert bool(check["run"]) == fails
 
 
 def test_template_of_another_version(doctor: Doctor, storage: Storage, bucket: str):
     spec = {"image": IMAGE, "metadata": {"parameters": [{"name": "input_subscription"}]}}
     place = f"gs://{bucket}/templates/claims/latest.json"
-    for content, told in (
+    for content, message in (
         (json.dumps(spec), "it does not know output_table, error_table"),
-        ("{", "is no spec of a Flex Template"),
-        ("{}", "is no spec of a Flex Template"),
+        ("{", "is not the spec of a Flex Template"),
+        ("{}", "is not the spec of a Flex Template"),
     ):
         storage.write(place, content.encode())
         code, checks = doctor(asked=("template",))
         assert code == 1
-        assert told in checks[f"template {place}"]["told"]
+        assert message in checks[f"template {place}"]["message"]
     code, checks = doctor("--tag=v9", asked=("template", "image"))
     assert code == 1
     assert [(each["check"], each["status"]) for each in checks.values()] == [
@@ -217,7 +217,7 @@ def test_what_one_may_not_see_is_unknown(doctor: Doctor, project: Project, monke
     monkeypatch.setitem(project.accounts.answers, "iam.projects.serviceAccounts.get", denied)
     code, checks = doctor(asked=("apis", "account"))
     assert (code, {check["status"] for check in checks.values()}) == (0, {"unknown"})
-    assert all("Permission denied" in check["told"] for check in checks.values())
+    assert all("Permission denied" in check["message"] for check in checks.values())
     assert all(check["run"].startswith("gcloud ") for check in checks.values())
 
 

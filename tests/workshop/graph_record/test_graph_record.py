@@ -193,3 +193,15 @@ def test_renamed_step_needs_a_name_whatever_is_drained(on_record, built, tmp_pat
     monkeypatch.setattr(names, "NAMES", path_of_names)
     assert CliRunner().invoke(record.record).exit_code == 0
     assert json.loads(path.read_text()) == built
+
+
+def test_running_job_can_be_updated_to_a_claim_map(built: dict[str, Graph]):
+    comparison = compare(built["streaming"], built["streaming, claim_map"], {})
+    assert comparison.updatable
+    assert {label.partition("/")[0] for label in comparison.added} == {
+        "MapClaims",
+        "FlattenUnmapped",
+    }
+    names = {"MapClaims": "", "FlattenUnmapped": ""}
+    back = compare(built["streaming, claim_map"], built["streaming"], names)
+    assert back.updatable and not back.added

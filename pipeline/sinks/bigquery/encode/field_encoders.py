@@ -192,7 +192,7 @@ def _pairs_of_bytes() -> list[bytes]:
 
 
 def _delimited(tag: bytes, null: Null, encode_data: Callable[[Any], bytes]) -> FieldEncoder:
-    """Text, bytes and records: their size stands before them."""
+    """Text, bytes and records, each preceded by its size."""
     heads = _heads(tag)
 
     def encode(value: Any) -> bytes:
@@ -208,7 +208,7 @@ def _delimited(tag: bytes, null: Null, encode_data: Callable[[Any], bytes]) -> F
 
 
 def _heads(tag: bytes) -> list[bytes]:
-    """What stands before the data of a field, by the size of the data."""
+    """The bytes before the data of a field, by the size of the data."""
     return [tag + bytes((size,)) for size in range(_SHORT)]
 
 

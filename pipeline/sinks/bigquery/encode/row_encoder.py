@@ -147,7 +147,7 @@ class _Record:
         return tuple(map(row.get, self._names))
 
     def replace(self, place: int, encode: FieldEncoder, encode_column: ColumnEncoder) -> None:
-        """Encode one column otherwise from now on."""
+        """Encode one column in another way from now on."""
         self._encoders[place] = encode
         self._column_encoders[place] = encode_column
 
@@ -180,7 +180,7 @@ class _Fields(Memory[Any, bytes]):
         self._begun = 0
 
     def make_room(self) -> None:
-        """Forget the fields, and give up if they came to few rows."""
+        """Forget the fields, and switch off if they served few rows."""
         super().make_room()
         rows = self._record.encoded - self._begun
         self._begun += rows

@@ -1,4 +1,4 @@
-"""Why a row cannot be encoded: the slow look, column by column, at a row that was refused."""
+"""Why a row cannot be encoded: examines a refused row column by column, slowly."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple

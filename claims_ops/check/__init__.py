@@ -1,0 +1,1 @@
+"""Judge claims of files as the pipeline would, without it."""

@@ -1,0 +1,170 @@
+"""`claims check`: what would become of claims, for producers and authors of claim maps."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from claims_ops.check.judgement import Documents, Judgement, judge
+from claims_ops.check.sources import Placed, messages
+from claims_ops.shared import csv_options
+from claims_ops.shared.terminal import printable
+from pipeline.claims.contract import default_contract_text
+from pipeline.claims.document_text import DocumentError
+from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.formats.delimited import Dialect
+from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
+from pipeline.claims.score import default_rules_text
+from pipeline.claims.tables import CLAIM_OUTCOME
+
+_Made = TypeVar("_Made")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--map",
+    "map_name",
+    metavar="MAP",
+    help=f"Claim map: a file, or a packaged one: {', '.join(PACKAGED_MAPS)}.",
+)
+@click.option("--schema", metavar="FILE", help="Claim schema; else that of the package.")
+@click.option("--rules", metavar="FILE", help="Rules; else those of the package.")
+@click.option(
+    "--format",
+    "input_format",
+    type=click.Choice(list(FORMATS)),
+    help="How the files are written.  [default: what each of them seems to be]",
+)
+@csv_options.delimiter
+@csv_options.encoding
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Score above which a claim counts as high risk.",
+)
+@click.option(
+    "--show",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Print the first N claims as the map makes them, with their values.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def check(
+    files: tuple[str, ...],
+    map_name: str | None,
+    schema: str | None,
+    rules: str | None,
+    input_format: str | None,
+    csv_delimiter: str,
+    csv_encoding: str,
+    threshold: float,
+    show: int,
+    as_json: bool,
+) -> None:
+    """Say what the pipeline would make of the claims in FILES; - is stdin.
+
+    Reads JSON documents, newline-delimited JSON, CSV and X12 837, compressed or not, applies the
+    claim map, validates and scores, all as the pipeline does, and prints no value of a claim
+    without --show. Exit code 1 if anything is rejected.
+
+    \b
+    Examples:
+      claims check claims.ndjson
+      claims check --map fhir_r4_claim --show 1 claim.json
+      claims check --map my.jsonata --csv-delimiter '|' export.csv.gz
+    """
+    dialect = Dialect(csv_delimiter, csv_encoding)
+    contract = _checked(schema, default_contract_text(), _contract)
+    given_rules = _checked(rules, default_rules_text(), lambda text: check_rules(text, contract))
+    first, placed = _peek(
+        chain.from_iterable(messages(path, input_format, dialect) for path in files)
+    )
+    is_x12 = input_format == "X12" or (first is not None and " claim " in first.place)
+    claim_map = _map(map_name or (FORMATS["X12"].claim_map if is_x12 else None))
+    documents = Documents(contract, given_rules, claim_map, input_format or "JSON", threshold)
+    judgement = judge(placed, documents, show)
+    click.echo(json.dumps(_figures(judgement), indent=2) if as_json else _text(judgement))
+    if judgement.rejected:
+        click.get_current_context().exit(1)
+
+
+def _contract(text: str) -> Any:
+    return check_contract(text, [column.name for column in CLAIM_OUTCOME])
+
+
+def _map(name: str | None) -> ClaimMap | None:
+    if name is None:
+        return None
+    return ClaimMap.packaged(name) if name in PACKAGED_MAPS else _checked(name, "", ClaimMap)
+
+
+def _checked(path: str | None, default: str, make: Callable[[str], _Made]) -> _Made:
+    """What a document makes.
+
+    Raises:
+        click.UsageError: names the file, the place in it and what is wrong.
+    """
+    try:
+        return make(Path(path).read_text("utf-8-sig") if path else default)
+    except DocumentError as error:
+        raise click.UsageError(f"{path}: {error}") from None
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{path} is not UTF-8 text") from None
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror or error}") from None
+
+
+def _peek(placed: Iterator[Placed]) -> tuple[Placed | None, Iterator[Placed]]:
+    first = next(placed, None)
+    return first, placed if first is None else chain([first], placed)
+
+
+def _figures(judgement: Judgement) -> dict[str, Any]:
+    counts = judgement.counts
+
+    def fired(kind: str) -> dict[str, int]:
+        found = {name.removeprefix(kind): n for name, n in counts.items() if name.startswith(kind)}
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    return {
+        "messages": judgement.messages,
+        "claims": judgement.claims,
+        "rejected": judgement.rejected,
+        "skipped": counts["skipped"],
+        "high_risk": counts["high_risk"],
+        "causes": [
+            {**cause._asdict(), "count": count, "first": judgement.places[cause]}
+            for cause, count in judgement.causes.most_common()
+        ],
+        "risk_rules": fired("rule_"),
+        "quality_rules": fired("quality_"),
+        **({"shown": judgement.shown} if judgement.shown else {}),
+    }
+
+
+def _text(judgement: Judgement) -> str:
+    figures = _figures(judgement)
+    lines = [json.dumps(claim, indent=2, default=str) for claim in judgement.shown]
+    lines.append(
+        f"{figures['messages']:,} messages: {figures['claims']:,} claims accepted,"
+        f" {figures['rejected']:,} rejected"
+        + (f", {figures['skipped']:,} skipped by the map" if figures["skipped"] else "")
+    )
+    for cause in figures["causes"]:
+        code = f"{cause['stage']} {cause['error_code']}"
+        lines.append(f"  {cause['count']:,} {code}: {cause['error']}")
+        lines.append(f"    first at {', '.join(map(printable, cause['first']))}")
+    lines.append(f"{figures['high_risk']:,} claims are high risk")
+    for title, name in (("risk rules", "risk_rules"), ("quality rules", "quality_rules")):
+        if figures[name]:
+            lines.append(f"{title} that fired:")
+            lines += [f"  {count:,} {rule}" for rule, count in figures[name].items()]
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+"""Messages of files as the pipeline reads them, with the place of each for people."""
+
+import codecs
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import click
+import orjson
+
+from pipeline.claims.formats.compression import unpacked
+from pipeline.claims.formats.delimited import LINE, Dialect
+from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.message import Message
+
+STDIN = "-"
+_HEAD_BYTES = 1 << 16
+_DOCUMENT_BYTES = 10 << 20
+"""No message of Pub/Sub is larger."""
+_SUFFIXES = (".gz", ".gzip", ".bz2", ".xz", ".zst", ".deflate")
+
+
+class Placed(NamedTuple):
+    """A message, and where a person finds it."""
+
+    place: str
+    """`file:line`, or for X12 `file claim 3`."""
+    message: Message
+
+
+def messages(path: str, input_format: str | None, dialect: Dialect) -> Iterator[Placed]:
+    """The messages of a file, or of stdin, in this format or the one that they seem to be in.
+
+    A file that is a single JSON document over several lines is one message.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    stored: IO[bytes] = sys.stdin.buffer if path == STDIN else Path(path).open("rb")
+    with stored, unpacked(stored) as file:
+        head = file.peek(_HEAD_BYTES)[:_HEAD_BYTES]  # type: ignore[attr-defined]
+        chosen = input_format or _guess(path, head)
+        if chosen == "JSON" and _is_cut_by_lines(head):
+            data = file.read(_DOCUMENT_BYTES + 1)
+            if _is_json(data):
+                yield Placed(path, Message(data, f"{path}:0"))
+                return
+            raise click.ClickException(f"{path}: neither one JSON document nor one on each line")
+        for number, message in enumerate(FORMATS[chosen].read(file, path, dialect), 1):
+            line = message.attributes.get(LINE, str(number))
+            place = f"{path} claim {number}" if chosen == "X12" else f"{path}:{line}"
+            yield Placed(place, message)
+
+
+def _guess(path: str, head: bytes) -> str:
+    name = path.lower()
+    for suffix in _SUFFIXES:
+        name = name.removesuffix(suffix)
+    beginning = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if beginning[:3] in (b"ISA", b"GS*", b"ST*"):
+        return "X12"
+    return "CSV" if name.endswith((".csv", ".tsv", ".psv")) else "JSON"
+
+
+def _is_cut_by_lines(head: bytes) -> bool:
+    """Whether the first line begins a JSON document and does not end it."""
+    first, line_feed, rest = head.partition(b"\n")
+    begins = first.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[")
+    return bool(begins and line_feed and rest.strip()) and not _is_json(first)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        orjson.loads(data.removeprefix(codecs.BOM_UTF8))
+    except orjson.JSONDecodeError:
+        return False
+    return True

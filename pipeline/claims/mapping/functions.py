@@ -1,0 +1,145 @@
+"""What claim maps need and JSONata has not: strict dates, ages, exact money, FHIR references."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+
+_REMEMBERED = 8_192
+_LONGEST = 64
+"""Characters of a text that may be a date; a longer one is not looked at."""
+_CENT = Decimal("0.01")
+
+
+@lru_cache(_REMEMBERED)
+def _day(text: str, form: str) -> str:
+    try:
+        return datetime.strptime(text.strip(), form).date().isoformat()
+    except (ValueError, OverflowError):
+        return text
+
+
+def day(text: Any = None, form: str = "") -> Any:
+    """`$date(text, format)`: a day as `2026-02-27`, read in the declared format.
+
+    The format's elements are those of `strptime` and of BigQuery's `PARSE_DATE`: `%m/%d/%Y`.
+    What is not such a day comes back unchanged, so that the contract names the field. A number is
+    read as its digits: `20260227`.
+    """
+    if type(text) is int:
+        text = str(text)
+    if type(text) is not str or not text:
+        return text
+    return _day(text, form) if len(text) <= _LONGEST else text
+
+
+@lru_cache(_REMEMBERED)
+def _years(birth: str, at: str) -> int | None:
+    try:
+        born, then = date.fromisoformat(birth[:10]), date.fromisoformat(at[:10])
+    except ValueError:
+        return None
+    return then.year - born.year - ((then.month, then.day) < (born.month, born.day))
+
+
+def age(birth: Any = None, at: Any = None) -> int | None:
+    """`$age(birth, at)`: completed years from one ISO day or date-time to another.
+
+    Undefined where either is missing or no full date.
+    """
+    if type(birth) is not str or type(at) is not str:
+        return None
+    return _years(birth[:_LONGEST], at[:_LONGEST])
+
+
+def _decimal(value: Any) -> Decimal | None:
+    """The number, if it is one or the text of one, of a size that an amount may have."""
+    if type(value) is bool or not isinstance(value, int | float | str):
+        return None
+    text = value.strip() if isinstance(value, str) else repr(value)
+    if len(text) > _LONGEST:
+        return None
+    with suppress(InvalidOperation):
+        number = Decimal(text)
+        if number.is_finite() and abs(number.adjusted()) < 20:
+            return number
+    return None
+
+
+def money(amounts: Any = None) -> Any:
+    """`$money(amounts)`: one amount, or the sum of an array of them, exact and rounded to cents.
+
+    Numbers and numeric text count, missing ones do not; undefined where there is none. What is no
+    number comes back unchanged, so that the contract names the field.
+    """
+    cents, rest = 0, None
+    is_found = False
+    for amount in amounts if type(amounts) is list else (amounts,):
+        if amount is None or amount == "":
+            continue
+        is_found = True
+        if type(amount) is float and (its := amount * 100).is_integer() and its / 100 == amount:
+            cents += int(its)  # as most are
+            continue
+        number = _decimal(amount)
+        if number is None:
+            return amount
+        rest = number if rest is None else rest + number
+    if rest is not None:
+        return float((rest + Decimal(cents).scaleb(-2)).quantize(_CENT, ROUND_HALF_UP))
+    return cents / 100 if is_found else None
+
+
+class References:
+    """`$resolve(reference, contained)`: the FHIR resource that a reference in a document points to.
+
+    Looked for in this order: `#id` among the `contained` resources of the referring resource (of
+    the document itself where none are given), then `entry.fullUrl`, then `Type/id`, with or
+    without a server and a version around it. Undefined where there is none.
+    """
+
+    def __init__(self) -> None:
+        self.document: Any = None
+        self._found: dict[str, Any] | None = None
+
+    def enter(self, document: Any) -> None:
+        """Begin with another document."""
+        self.document, self._found = document, None
+
+    def resolve(self, reference: Any = None, contained: Any = None) -> Any:
+        """The resource, or None."""
+        if type(reference) is not str or not reference:
+            return None
+        if reference.startswith("#"):
+            if contained is None and type(self.document) is dict:
+                contained = self.document.get("contained")
+            for resource in contained if type(contained) is list else [contained]:
+                if type(resource) is dict and resource.get("id") == reference[1:]:
+                    return resource
+            return None
+        if self._found is None:
+            self._found = dict(_resources(self.document))
+        return self._found.get(reference) or self._found.get(_relative(reference))
+
+
+def _relative(reference: str) -> str:
+    """`Type/id` of `https://server/Type/id/_history/1`."""
+    return "/".join(reference.partition("/_history/")[0].rsplit("/", 2)[-2:])
+
+
+def _resources(document: Any) -> Iterator[tuple[str, Any]]:
+    entries = document.get("entry") if type(document) is dict else None
+    for entry in reversed(entries) if type(entries) is list else ():
+        resource = entry.get("resource") if type(entry) is dict else None
+        if type(resource) is not dict:
+            continue
+        yield f"{resource.get('resourceType')}/{resource.get('id')}", resource
+        if type(entry.get("fullUrl")) is str:
+            yield entry["fullUrl"], resource
+
+
+def functions(references: References) -> Mapping[str, Callable[..., Any]]:
+    """Each function by the name that maps call it by, without the `$`."""
+    return {"age": age, "date": day, "money": money, "resolve": references.resolve}

@@ -1,0 +1,83 @@
+"""Documents to claims by a map, each claim with the message that it came in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from pipeline.claims.contract import Contract, is_nullable
+from pipeline.claims.formats.json_documents import rejection
+from pipeline.claims.history import part_of
+from pipeline.claims.mapping.claim_map import ClaimMap
+from pipeline.claims.message import Message, Part
+from pipeline.claims.rejection import Rejection
+
+
+class Documents(list[Any]):
+    """The documents of a message that holds several, as an X12 interchange does."""
+
+
+class Mapper:
+    """Applies a map to the documents of messages."""
+
+    def __init__(self, claim_map: ClaimMap, contract: Contract) -> None:
+        self._map = claim_map
+        # JSONata leaves out what is undefined: of a claim that it makes, a missing field is null.
+        self._blank: dict[str, Any] = {
+            name: None
+            for name in contract.document.get("required", ())
+            if is_nullable(contract.properties.get(name, {}))
+        }
+        self.skipped = 0
+        """Documents so far in which the map says that there is no claim to have."""
+
+    def apply(
+        self, messages: Sequence[Message], documents: Sequence[Any]
+    ) -> tuple[Sequence[Message], Sequence[dict[str, Any] | Rejection]]:
+        """Claims and rejections in the order of the messages, each with its message.
+
+        Of a message that holds one claim, that is the message as it came. Of one among several it
+        is that claim alone, as JSON, so that its replay doubles none of its neighbours. A message
+        without a claim to have is left out.
+        """
+        outcomes = [self._outcome(*pair) for pair in zip(messages, documents, strict=True)]
+        if all(type(outcome) is dict or type(outcome) is Rejection for outcome in outcomes):
+            return messages, outcomes
+        own: list[Message] = []
+        every: list[dict[str, Any] | Rejection] = []
+        for message, outcome in zip(messages, outcomes, strict=True):
+            if type(outcome) is list:
+                for place, (data, claim) in enumerate(outcome):
+                    is_claim = type(claim) is dict
+                    part = Part(place, len(outcome), self._map.version if is_claim else None)
+                    own.append(message._replace(data=data, part=part))
+                    every.append(claim)
+            else:
+                own.append(message)
+                every.append(outcome)
+        return own, every
+
+    def _outcome(self, message: Message, document: Any) -> Any:
+        """A claim or rejection; or a list of several, each with the bytes that hold it alone."""
+        if type(document) is Documents:
+            found = [pair for each in document for pair in self._claims(each)]
+        else:
+            part = part_of(message)
+            if part is not None and part.map_version is not None:
+                return document if type(document) is dict else rejection("not_an_object")
+            found = self._claims(document)
+        if not found:
+            self.skipped += 1
+            return found
+        return found[0][1] if len(found) == 1 else [(_data(*pair), pair[1]) for pair in found]
+
+    def _claims(self, document: Any) -> list[tuple[Any, dict[str, Any] | Rejection]]:
+        """The claims in a document; beside a rejection, the document itself."""
+        claims = self._map.claims(document)
+        if isinstance(claims, Rejection):
+            return [(document, claims)]
+        return [(None, self._blank | claim) for claim in claims]
+
+
+def _data(document: Any, claim: Any) -> bytes:
+    return orjson.dumps(claim if document is None else document)

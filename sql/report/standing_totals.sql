@@ -1,0 +1,9 @@
+-- Claims as they stand in one row: how many, of how many providers, how much.
+-- Replaced and voided claims do not count.
+SELECT
+  COUNT(*) AS standing_claims,
+  COUNT(DISTINCT provider_id) AS providers,
+  SUM(claim_amount) AS total_amount,
+  SUM(IF(high_risk_flag, claim_amount, 0)) AS high_risk_amount
+FROM ${CURRENT_CLAIMS}
+WHERE processing_timestamp >= @since AND processing_timestamp < @until

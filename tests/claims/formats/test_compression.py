@@ -1,0 +1,83 @@
+"""Files unpacked by their first bytes, and read as far as they are whole."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import zlib
+from collections.abc import Callable
+
+import pytest
+import zstandard
+
+from pipeline.claims.formats.compression import DamagedError, is_packed, unpacked
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "zstd": zstandard.compress,
+    "deflate": zlib.compress,
+}
+TEXT = b"".join(b"line %d %b\n" % (i, os.urandom(20).hex().encode()) for i in range(20_000))
+EACH = pytest.mark.parametrize("packer", PACKERS)
+
+
+def lines(data: bytes) -> tuple[bytes, bool]:
+    """What can be read, and whether the file is damaged."""
+    whole = []
+    try:
+        for line in unpacked(io.BytesIO(data)):
+            whole.append(line)
+    except DamagedError:
+        return b"".join(whole), True
+    return b"".join(whole), False
+
+
+@EACH
+def test_whole(packer: str) -> None:
+    packed = PACKERS[packer](TEXT)
+    assert is_packed(packed)
+    assert lines(packed) == (TEXT, False)
+
+
+@EACH
+def test_several_streams(packer: str) -> None:
+    pack = PACKERS[packer]
+    assert lines(pack(TEXT[:1000]) + pack(TEXT[1000:])) == (TEXT, False)
+
+
+@EACH
+def test_cut(packer: str) -> None:
+    packed = PACKERS[packer](TEXT)
+    read, is_damaged = lines(packed[: len(packed) // 2])
+    assert is_damaged
+    assert TEXT.startswith(read)
+    assert len(read) > (-1 if packer in ("bzip2", "zstd") else len(TEXT) // 4)  # by their blocks
+
+
+@EACH
+def test_changed(packer: str) -> None:
+    packed = bytearray(PACKERS[packer](TEXT))
+    place = len(packed) // 2
+    packed[place : place + 8] = bytes(8)
+    assert lines(bytes(packed))[1] or packer in ("zstd",)  # it has no checksum by default
+
+
+@pytest.mark.parametrize("data", [b"", b"{}\n", b"x", b"xylophone\n", b"BZ", b"\x1f"])
+def test_plain(data: bytes) -> None:
+    assert not is_packed(data)
+    assert lines(data) == (data, False)
+
+
+def test_trouble_with_the_file_system_is_no_damage() -> None:
+    class Broken(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, _buffer: object) -> int:
+            raise ConnectionResetError(104, "reset")
+
+    with pytest.raises(ConnectionResetError):
+        unpacked(Broken()).read()

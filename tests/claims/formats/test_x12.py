@@ -1,0 +1,129 @@
+"""X12 837 files as they come: every claim, with what it stands under, and nothing of a cut one."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.claims.formats import x12
+from pipeline.claims.mapping.claim_map import ClaimMap
+from pipeline.claims.message import Beginning, Message, Unreadable
+from tests.claims.formats.x12_files import Style, expected, interchange
+
+MAP = ClaimMap.packaged("x12_837")
+STYLES = (
+    Style(),
+    Style("'", "|", ">"),
+    Style("\n", "*", ":", pads=False),
+    Style("~\r\n", "^", "\\"),
+    Style("\x1c", "\x1d", "\x1f"),
+)
+
+
+def read(data: bytes) -> list[Message]:
+    return list(x12.read(io.BytesIO(data), "f"))
+
+
+def codes(messages: list[Message]) -> list[Any]:
+    return [message.data.error_code for message in messages if isinstance(message.data, Unreadable)]
+
+
+def check(kind: str, number: int, message: Message) -> None:
+    assert type(message.data) is bytes, message
+    wanted = expected(kind, number)
+    (claim,) = MAP.claims(json.loads(message.data))
+    lines = claim["service_lines"]
+    assert [line["charge_amount"] for line in lines] == wanted.pop("charges")
+    assert {line["service_date"] for line in lines} == {wanted["service_date"]}
+    assert {name: claim[name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("kind", ["P", "I", "D"])
+def test_a_thousand_claims_in_two_interchanges_of_odd_separators(kind: str) -> None:
+    first, second = STYLES[1], STYLES["PID".index(kind) + 2]
+    data = interchange(kind, range(500), first) + interchange(kind, range(500, 1000), second)
+    messages = read(data)
+    assert len(messages) == 1000
+    for number, message in enumerate(messages):
+        check(kind, number, message)
+        offset = int(str(message.message_id).removeprefix("f:"))
+        assert data[offset:].startswith((b"CLM|", b"CLM" + second.element.encode()))
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_separators(style: Style) -> None:
+    for number, message in enumerate(read(interchange("P", range(3), style))):
+        check("P", number, message)
+
+
+@pytest.mark.parametrize("style", STYLES[:3])
+def test_no_interchange(style: Style) -> None:
+    data = interchange("P", range(3), style)
+    for beginning in (b"GS", b"ST"):
+        messages = read(data[data.index(beginning + style.element.encode()) :])
+        assert len(messages) == 3
+        check("P", 2, messages[2])
+
+
+def test_wrapped_at_80_columns() -> None:
+    data = interchange("P", range(3), Style("~"))
+    wrapped = b"\r\n".join(data[start : start + 80] for start in range(0, len(data), 80))
+    messages = read(wrapped)
+    assert len(messages) == 3
+    check("P", 1, messages[1])
+
+
+def test_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(x12, "CHUNK_BYTES", 700)
+    data = interchange("P", range(40)) + interchange("I", range(20), STYLES[1])
+    messages = read(data)
+    assert messages == list(x12.read(io.BytesIO(data), "f"))
+    assert len(messages) == 60
+    check("I", 19, messages[-1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 4000))
+def test_cut_anywhere(cut: int) -> None:
+    data = interchange("P", range(6))
+    messages = read(data[: min(cut, len(data))])
+    whole = [message for message in messages if type(message.data) is bytes]
+    for number, message in enumerate(whole):
+        check("P", number, message)
+    assert len(messages) - len(whole) == (0 < cut < data.rindex(b"IEA") + 3)
+
+
+def test_what_is_no_claim() -> None:
+    claims = interchange("P", range(2))
+    status = claims.replace(b"ST*837*", b"ST*277*")
+    assert codes(read(status)) == ["x12_277"]
+    assert codes(read(claims.replace(b"ST*837*", b"ST*850*"))) == ["not_837"]
+    messages = read(status + claims + status)
+    assert codes(messages) == ["x12_277", "x12_277"]
+    assert len(messages) == 4
+    for garbage in (b"garbage", b"ISA*", b"{}", b"ISA" * 50, b"\xff\xfe\x00" * 20):
+        (message,) = read(garbage)
+        assert codes([message]) == ["invalid_x12"]
+        assert isinstance(message.data, Beginning)
+    assert read(b"") == read(b" \r\n") == []
+
+
+def test_lost_end_of_a_transaction_rejects_its_last_claim_alone() -> None:
+    data = interchange("P", range(2))
+    lost = data[: data.index(b"SE*")] + data
+    messages = read(lost)
+    assert codes(messages) == ["damaged_file"]
+    assert len(messages) == 4
+    assert messages[1].data.startswith(b"CLM*P1")
+
+
+def test_a_claim_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(x12, "MAX_CLAIM_BYTES", 5_000)
+    data = interchange("P", range(2))
+    endless = data.replace(b"LX*1~\n", b"NTE*ADD*" + b"x" * 80 + b"~\n" + b"LX*1~\n")
+    assert codes(read(endless)) == []
+    endless = data.replace(b"LX*1~\n", b"NTE*ADD*x~\n" * 1_000 + b"LX*1~\n", 1)
+    assert codes(read(endless)) == ["invalid_x12"]

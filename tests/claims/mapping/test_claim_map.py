@@ -1,0 +1,89 @@
+"""What becomes of maps and documents that go wrong."""
+
+import pickle
+import resource
+import time
+from typing import Any
+
+import pytest
+
+from pipeline.claims.document_text import DocumentError
+from pipeline.claims.mapping.claim_map import ClaimMap
+from pipeline.claims.rejection import Rejection
+
+FAILED = {
+    "an endless recursion": ("($f := function($n) { 1 + $f($n) }; $f(1))", "D1011"),
+    "an endless loop": ("($f := function($n) { $f($n + 1) }; $f(1))", "U1006"),
+    "ten million items": ("[1..10000000]", "U1001"),
+    "a text that doubles": ("($f := function($s) { $f($s & $s) }; $f('abcdefgh'))", "U1001"),
+    "backtracking": ("$match($pad('', 60, 'a') & 'X', /^(a+)+$/)", "D1012"),
+    "a sum of text": ("{'claim_amount': $sum(['a', 1])}", "T0412"),
+    "an error of its own": ("$error('SECRET')", "D3137"),
+}
+
+
+@pytest.mark.parametrize("what", FAILED)
+def test_bounded(what: str) -> None:
+    text, code = FAILED[what]
+    started, held = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    outcome = ClaimMap(text).claims({"id": "SECRET"})
+    assert outcome == Rejection("map", "map_failed", f"the map fails with JSONata error {code}")
+    assert time.monotonic() - started < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < 400 << 10  # KiB
+
+
+@pytest.mark.parametrize("text", ["'text'", "7", "true", "[1, 2]", "[{'a': 1}, 'text']"])
+def test_no_claims(text: str) -> None:
+    outcome = ClaimMap(text).claims({})
+    assert isinstance(outcome, Rejection) and outcome.error_code == "map_failed"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{'claim_id': id}", [{"claim_id": 7}]),
+        ("[{'claim_id': id}, {'claim_id': 8}]", [{"claim_id": 7}, {"claim_id": 8}]),
+        ("[]", []),
+        ("[missing]", []),
+    ],
+)
+def test_claims(text: str, expected: Any) -> None:
+    assert list(ClaimMap(text).claims({"id": 7})) == expected
+
+
+@pytest.mark.parametrize(
+    ("document", "error"),
+    [
+        ({"id": 7}, "no claim: the map makes none of this document"),
+        (
+            {"resourceType": "Claim"},
+            "no claim: resembles FHIR R4 Claim; launch with claim_map=fhir_r4_claim",
+        ),
+        ([1], "no claim: the map makes none of this document"),
+    ],
+)
+def test_nothing(document: Any, error: str) -> None:
+    assert ClaimMap("missing").claims(document) == Rejection("map", "no_claim", error)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("{\n  'claim_id': id,\n  'a': }", "line 3, column 8: "),
+        ("{'claim_id': $today(id)}", "neither JSONata nor the map defines $today"),
+        ("", ""),
+    ],
+)
+def test_refused_at_launch(text: str, error: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        ClaimMap(text)
+    assert str(caught.value).startswith(error)
+    assert "\n" not in str(caught.value)
+
+
+def test_pickles_as_its_text() -> None:
+    claim_map = ClaimMap("{'claim_id': $date(id, '%Y')}")
+    assert claim_map.claims({"id": "2026"}) == ({"claim_id": "2026-01-01"},)
+    again = pickle.loads(pickle.dumps(claim_map))
+    assert again.version == claim_map.version
+    assert again.claims({"id": "2027"}) == ({"claim_id": "2027-01-01"},)

@@ -1,0 +1,89 @@
+"""Each claim beside the message that it came in; of several in one message, each alone."""
+
+import json
+from typing import Any
+
+from pipeline.claims import history as replay
+from pipeline.claims.contract import Contract
+from pipeline.claims.mapping.claim_map import ClaimMap
+from pipeline.claims.mapping.mapper import Documents, Mapper
+from pipeline.claims.message import Message, Part
+from pipeline.claims.rejection import Rejection
+
+MAP = ClaimMap("many ? many.{'claim_id': id} : skip ? [] : id ? {'claim_id': id}")
+BLANK = {"service_date": None, "submission_date": None}
+
+
+def apply(*documents: Any, **attributes: str) -> tuple[list[Message], list[Any], Mapper]:
+    mapper = Mapper(MAP, Contract.default())
+    messages = [
+        Message(json.dumps(document).encode(), str(place), None, attributes)
+        for place, document in enumerate(documents)
+    ]
+    own, outcomes = mapper.apply(messages, documents)
+    return list(own), list(outcomes), mapper
+
+
+def test_one_claim_keeps_its_message() -> None:
+    own, outcomes, _ = apply({"id": "A"}, {"id": "B"})
+    assert [(message.data, message.part) for message in own] == [
+        (b'{"id": "A"}', None),
+        (b'{"id": "B"}', None),
+    ]
+    assert outcomes == [{"claim_id": "A", **BLANK}, {"claim_id": "B", **BLANK}]
+
+
+def test_several_claims_come_alone_and_in_order() -> None:
+    own, outcomes, mapper = apply(
+        {"id": "A"}, {"many": [{"id": "B"}, {"id": "C"}]}, {"skip": 1}, {}
+    )
+    assert [
+        outcome[0] if type(outcome) is Rejection else outcome["claim_id"] for outcome in outcomes
+    ]
+    assert [(message.message_id, message.part) for message in own] == [
+        ("0", None),
+        ("1", Part(0, 2, MAP.version)),
+        ("1", Part(1, 2, MAP.version)),
+        ("3", None),
+    ]
+    assert [json.loads(message.data) for message in own[1:3]] == outcomes[1:3]
+    assert outcomes[3].error_code == "no_claim"
+    assert mapper.skipped == 1
+
+
+def test_documents_of_one_message() -> None:
+    documents = Documents([{"id": "A"}, {}, {"skip": 1}, {"id": "B"}])
+    own, outcomes, _ = apply(documents)
+    assert [message.part for message in own] == [
+        Part(0, 3, MAP.version),
+        Part(1, 3, None),  # its document, for a map that can read it
+        Part(2, 3, MAP.version),
+    ]
+    assert own[1].data == b"{}"
+    assert [type(outcome) for outcome in outcomes] == [dict, Rejection, dict]
+
+
+def test_replay_of_a_claim_is_not_mapped() -> None:
+    history = {
+        replay.REPLAY_COUNT: "1",
+        replay.ORIGINAL_MESSAGE_ID: "7",
+        replay.CLAIM_INDEX: "1",
+        replay.CLAIMS_IN_MESSAGE: "2",
+    }
+    claim = {"claim_id": "C", **BLANK, "id": "not again"}
+    own, outcomes, _ = apply(claim, **history, **{replay.MAP_VERSION: "abc"})
+    assert outcomes == [claim]
+    assert replay.part_of(own[0]) == Part(1, 2, "abc")
+    _, outcomes, _ = apply(claim, **history)
+    assert outcomes == [{"claim_id": "not again", **BLANK}]
+
+
+def test_only_a_replay_is_believed() -> None:
+    forged = {replay.CLAIM_INDEX: "1", replay.CLAIMS_IN_MESSAGE: "2", replay.MAP_VERSION: "abc"}
+    own, outcomes, _ = apply({"id": "A"}, **forged)
+    assert outcomes == [{"claim_id": "A", **BLANK}]
+    assert replay.part_of(own[0]) is None
+    history = {replay.REPLAY_COUNT: "1", replay.ORIGINAL_MESSAGE_ID: "7"}
+    for index in ("2", "-1", "x", ""):
+        own, _, _ = apply({"id": "A"}, **history, **{**forged, replay.CLAIM_INDEX: index})
+        assert replay.part_of(own[0]) is None

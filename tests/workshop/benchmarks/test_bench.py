@@ -221,7 +221,7 @@ def plan_of(*cases: Case) -> Plan:
     case = cases[0]
     return QUICK._replace(
         **dict.fromkeys(("floor", "stock", "ours_inserts", "ours"), case),
-        **dict.fromkeys(("rows", "stock_sink", "our_sink"), case),
+        **dict.fromkeys(("rows", "stock_sink", "our_sink", "signals"), case),
         **dict.fromkeys(
             ("stages", "sizes", "processes", "bad_shares", "shapes", "signals_with_lines"), cases
         ),

@@ -45,7 +45,7 @@ def sections(plan: Plan, results: Results) -> Iterator[Section]:
         ])  # fmt: skip
     if plan.shapes:
         yield Section("Claims in other shapes", ("shape", *_COSTS), [
-            (case.contestant, *_costs(results[case])) 
+            (case.contestant, *_costs(results[case]))
             for case in dict.fromkeys((plan.ours, *plan.shapes, *plan.signals_with_lines))
         ])  # fmt: skip
     yield Section("Sinks alone", ("sink", "CPU us a row", "range"), [

@@ -15,7 +15,7 @@ from pipeline.claims.error_row import error_row
 from pipeline.claims.message import Message
 from pipeline.claims.tables import Table, claims_table, errors_table
 from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
-from tests.support.claims.core import ENRICH, NOW, PARSE, VALIDATE, run
+from tests.support.claims.core import ENRICH, NOW, PARSE, VALIDATE, through
 from tests.support.docs.pages import ROOT, Page
 
 PAGE = Page(ROOT, ROOT / "docs/understand/two_claims.md")
@@ -61,7 +61,7 @@ def message(text: str) -> Message:
 
 def good(text: str, encoder: RowEncoder) -> Any:
     """The row of a claim, which can be encoded."""
-    decided = run(STAGES, [message(text)])
+    decided = through(STAGES, [message(text)])
     assert not decided.rejected
     [encoded] = encoder.encode(decided.outcomes)
     assert isinstance(encoded, bytes)
@@ -70,7 +70,7 @@ def good(text: str, encoder: RowEncoder) -> Any:
 
 def bad(text: str, encoder: RowEncoder) -> Any:
     """The row of a rejected message, but for the versions, which can be encoded."""
-    [(rejected, rejection)] = run(STAGES, [message(text)]).rejected
+    [(rejected, rejection)] = through(STAGES, [message(text)]).rejected
     row = error_row(rejected, rejection, NOW)
     [encoded] = encoder.encode([row])
     assert isinstance(encoded, bytes)

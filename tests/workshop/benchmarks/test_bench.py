@@ -19,7 +19,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from pipeline import clients
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
-from pipeline.claims.stages import run
+from pipeline.claims.stages import through
 from sandbox.synthetic.malformed import kinds
 from tests.support.bigquery.insert_server import InsertServer, insert_server
 from workshop.benchmarks import against, inputs, report, shapes, stock_contract, stock_rules
@@ -180,7 +180,7 @@ EXTREME = {
 def test_stock_takes_the_lines_that_the_product_takes(line: Any, is_accepted: bool) -> None:
     fields = {**EXTREME, "diagnosis_codes": [], "procedure_codes": [], "service_lines": [line]}
     message = Message(json.dumps(fields).encode(), "m")
-    decided = run([settings().parse(), settings().validate()], [message])
+    decided = through([settings().parse(), settings().validate()], [message])
     assert len(decided.messages) == is_accepted
     with nullcontext() if is_accepted else pytest.raises(BadClaim, match="service_lines"):
         stock_contract.validate(stock_contract.parse(message.data))
@@ -270,7 +270,7 @@ def test_both_checkouts_are_measured_in_turn(
     measured = {"before": Cost(0.02, 1, 0, 0, 1), "after": Cost(0.03, 1, 0, 0, 1)}
     rows = {"ready rows": 0.5}
 
-    def run(case: Case, files: Inputs, _servers: NullServers, who: Checkout) -> Cost:
+    def through(case: Case, files: Inputs, _servers: NullServers, who: Checkout) -> Cost:
         assert files.rows.stat().st_size > 0
         cost = measured["after" if who is THIS else "before"]
         return replace(cost, cpu_seconds=cost.cpu_seconds * rows.get(case.contestant, 1))

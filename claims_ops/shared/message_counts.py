@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 _ANSWER_SECONDS = 10
 
 
-class Balance(NamedTuple):
+class MessageCounts(NamedTuple):
     """How many messages were published, and what became of them so far."""
 
     published: int
@@ -36,7 +36,7 @@ class Balance(NamedTuple):
         return f"published {self.published} {sign} {self.claims} claims + {self.errors} errors"
 
 
-class Ledger:
+class RowCounter:
     """Counts the rows of the two tables."""
 
     def __init__(self, client: "Client", claims_table: str, error_table: str) -> None:
@@ -52,7 +52,7 @@ class Ledger:
               (SELECT COUNTIF(high_risk_flag) FROM `{claims_table}`) AS high_risk
             """  # noqa: S608 - names of our own
 
-    def balance(self, published: int) -> Balance:
+    def count(self, published: int) -> MessageCounts:
         """The rows now, against the messages published.
 
         Raises:
@@ -68,5 +68,5 @@ class Ledger:
         except (GoogleAPIError, RequestException) as error:
             raise click.ClickException(f"BigQuery does not answer: {error}") from None
         if not rows:  # the emulator's way to say that a table is not there
-            return Balance(published, 0, 0)
-        return Balance(published, *rows[0].values())
+            return MessageCounts(published, 0, 0)
+        return MessageCounts(published, *rows[0].values())

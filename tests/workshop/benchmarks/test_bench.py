@@ -270,12 +270,12 @@ def test_both_checkouts_are_measured_in_turn(
     measured = {"before": Cost(0.02, 1, 0, 0, 1), "after": Cost(0.03, 1, 0, 0, 1)}
     rows = {"ready rows": 0.5}
 
-    def through(case: Case, files: Inputs, _servers: NullServers, who: Checkout) -> Cost:
+    def run_case(case: Case, files: Inputs, _servers: NullServers, who: Checkout) -> Cost:
         assert files.rows.stat().st_size > 0
         cost = measured["after" if who is THIS else "before"]
         return replace(cost, cpu_seconds=cost.cpu_seconds * rows.get(case.contestant, 1))
 
-    monkeypatch.setattr(against, "run_case", run)
+    monkeypatch.setattr(against, "run_case", run_case)
     other = Checkout(THIS.directory, sys.executable, THIS.package)
     whole, sink = against.compare(plan, other, tmp_path, servers, ran.append)
     assert whole.ratio == sink.ratio == pytest.approx((1.5, 1.5, 1.5))

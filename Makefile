@@ -28,12 +28,12 @@ demo: setup ## claims through Pub/Sub, Beam and BigQuery on this machine (DEMO_C
 test: setup ## run the tests (ARGS="-k name" and the like go to pytest)
 	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
 
-bench: setup ## measure what a claim costs, 7 minutes (QUICK=1: within 2)
-	@$(BIN)/python -m workshop.benchmarks $(if $(QUICK),--quick)
+bench: setup ## measure what a claim costs, 10 minutes (QUICK=1: within 2; AGAINST=a checkout)
+	@$(BIN)/python -m workshop.benchmarks $(if $(QUICK),--quick) $(if $(AGAINST),--against $(AGAINST))
 
 detect: setup ## measure what rules and signals find (CLAIMS=file LABELS=file: on labels of yours)
 	@$(BIN)/python -m workshop.benchmarks.detection $(if $(CLAIMS),--claims $(CLAIMS)) \
-		$(if $(LABELS),--labels $(LABELS)) $(ARGS)
+		$(if $(LABELS),--labels $(LABELS)) $(if $(MAP),--map $(MAP)) $(ARGS)
 
 image: ## build the container image of launcher and workers (IMAGE=name)
 	@tests/whole/image/build.sh $(IMAGE)
@@ -77,7 +77,7 @@ graph: setup ## put the steps of this code on record, which running jobs are upd
 setup: $(VENV)/.installed ## install what is locked into .venv (the others do it when a lock changed)
 
 # Only when the locks or the package's own metadata are newer.
-$(VENV)/.installed: $(LOCKS) pyproject.toml | $(BIN)/uv
+$(VENV)/.installed: $(LOCKS) pyproject.toml claims_ops/entry_points.txt | $(BIN)/uv
 	@echo "Installing the locked packages into $(VENV) ..."
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .

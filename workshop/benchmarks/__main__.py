@@ -11,10 +11,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from workshop.benchmarks import machine, report
-from workshop.benchmarks.measure import Inputs, Wrong, measure
+from workshop.benchmarks import against, machine, report
+from workshop.benchmarks.measure import Checkout, Inputs, Wrong, measure
 from workshop.benchmarks.null_servers import null_servers
-from workshop.benchmarks.plan import FULL, QUICK, Plan
+from workshop.benchmarks.plan import FULL, QUICK, Plan, largest
 from workshop.benchmarks.results import Result, Results
 
 HERE = Path(__file__).parent
@@ -40,7 +40,7 @@ class _Bar:
 
     def __init__(self, progress: Progress, plan: Plan) -> None:
         self._progress = progress
-        self._make = progress.add_task("claims made", total=sum(plan.largest().values()))
+        self._make = progress.add_task("claims made", total=sum(largest(plan.cases()).values()))
         self._runs = progress.add_task("runs", total=sum(plan.cases().values()))
         self._began = time.monotonic()
 
@@ -61,39 +61,79 @@ def _results(plan: Plan) -> Results:
         _progress(plan) as bar,
     ):
         files = Inputs(Path(directory))
-        files.make(plan, bar.made)
+        files.make(plan.cases(), bar.made)
         for case, cost in measure(plan, files, servers):
             results[case].costs.append(cost)
             bar.ran(f"{case.contestant}, {case.claims:,} claims")
     return results
 
 
+def _checkout(_context: object, _option: object, directory: Path | None) -> Checkout | None:
+    try:
+        return against.checkout(directory) if directory else None
+    except ValueError as unfit:
+        raise click.BadParameter(str(unfit)) from None
+
+
+def _compare(plan: Plan, other: Checkout, output: Path, console: Console) -> None:
+    described = machine.describe()
+    began = time.monotonic()
+
+    def ran(what: str) -> None:
+        click.echo(f"{time.monotonic() - began:5.0f} s  {what}", err=True)
+
+    with tempfile.TemporaryDirectory(prefix="claims-bench-") as files, null_servers() as servers:
+        compared = against.compare(plan, other, Path(files), servers, ran)
+    report.show([report.comparison(compared)], console)
+    page = report.comparison_markdown(compared, other.directory.name, described)
+    _write(output, {"against.md": page}, console)
+
+
+def _write(output: Path, pages: dict[str, str], console: Console) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    for name, page in pages.items():
+        (output / name).write_text(page)
+        console.print(f"written: {output / name}", highlight=False, soft_wrap=True)
+
+
 @click.command()
 @click.option("--quick", is_flag=True, help="Within two minutes: fewer rounds, fewer claims.")
 @click.option(
+    "--against",
+    "other",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    callback=_checkout,
+    help="A checkout of another version, set up there: measure only whole pipeline and sink of"
+    " both, alternately, and write their ratio to against.md.",
+)
+@click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for results.md and results.json."
-    "  [default: workshop/benchmarks; build/bench if quick]",
+    help="Directory for results.md and results.json, or against.md."
+    "  [default: workshop/benchmarks; build/bench if quick or against]",
 )
-def main(quick: bool, output: Path | None) -> None:
+def main(quick: bool, other: Checkout | None, output: Path | None) -> None:
     """Measure what a claim costs, against the stock pipeline and the floor.
 
-    A promise that is not kept is said, and does not fail the run; a run that loses a row does.
+    The report says when a promise is not kept; only a run that loses a row fails.
     """
     plan = QUICK if quick else FULL
-    output = output or (HERE.parent / "build/bench" if quick else HERE)
+    output = output or (HERE.parents[1] / "build/bench" if quick or other else HERE)
     console = Console(width=None if sys.stdout.isatty() else _PAGE_WIDTH)
-    described = machine.describe()
     try:
+        if other:
+            _compare(plan, other, output, console)
+            return
+        described = machine.describe()
         results = _results(plan)
     except Wrong as wrong:
         raise click.ClickException(str(wrong)) from None
-    report.show(plan, results, console)
-    output.mkdir(parents=True, exist_ok=True)
-    for name, write in (("results.md", report.markdown), ("results.json", report.document)):
-        (output / name).write_text(write(plan, results, described))
-        console.print(f"written: {output / name}", highlight=False, soft_wrap=True)
+    report.show(report.sections(plan, results), console)
+    pages = {
+        "results.md": report.markdown(plan, results, described),
+        "results.json": report.document(plan, results, described),
+    }
+    _write(output, pages, console)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from pipeline.transforms.sources import ReadFiles, ToMessageFn
 from pipeline.transforms.step import Decide
 from workshop.benchmarks import reference, stock
 from workshop.benchmarks.inputs import Input, Row, read_rows
-from workshop.benchmarks.shapes import SHAPES, Shape
+from workshop.benchmarks.shapes import LINES, SHAPES, Shape
 
 CLAIMS = TableName("bench-project", "bench", "claims")
 ERRORS = TableName("bench-project", "bench", "errors")
@@ -65,29 +65,30 @@ def _stock(pipeline: beam.Pipeline, source: Input) -> None:
 
 
 def _ours(
-    pipeline: beam.Pipeline, source: Input, sinks: graph.Sinks, shape: Shape | None = None
+    pipeline: beam.Pipeline,
+    source: Input,
+    sinks: graph.Sinks,
+    shape: Shape | None = None,
+    with_lists: bool = False,
 ) -> None:
     given, input_format = settings(), "JSON"
     if shape is not None:
         input_format = shape.input_format
         claim_map = ClaimMap.packaged(shape.claim_map) if shape.claim_map else None
         given = replace(given, input_format=input_format, claim_map=claim_map)
+    if with_lists:
+        files = reference.files(Path(source.rows).parent / REFERENCE)
+        given = replace(given, reference_files=files)
     messages = pipeline | "ReadMessages" >> ReadFiles(source.pattern, input_format)
     graph.build(messages, given, sinks)
 
 
-def _ours_storage_write(pipeline: beam.Pipeline, source: Input, shape: Shape | None = None) -> None:
+def _ours_storage_write(
+    pipeline: beam.Pipeline, source: Input, shape: Shape | None = None, with_lists: bool = False
+) -> None:
     claims = StorageWrite(CLAIMS, claims_table(settings().contract).columns)
     errors = StorageWrite(ERRORS, errors_table().columns)
-    _ours(pipeline, source, graph.Sinks(claims, errors), shape)
-
-
-def _ours_with_signals(pipeline: beam.Pipeline, source: Input) -> None:
-    files = reference.files(Path(source.rows).parent / REFERENCE)
-    messages = pipeline | "ReadMessages" >> ReadFiles(source.pattern)
-    claims = StorageWrite(CLAIMS, claims_table(settings().contract).columns)
-    sinks = graph.Sinks(claims, StorageWrite(ERRORS, errors_table().columns))
-    graph.build(messages, replace(settings(), reference_files=files), sinks)
+    _ours(pipeline, source, graph.Sinks(claims, errors), shape, with_lists)
 
 
 def _ours_streaming_inserts(pipeline: beam.Pipeline, source: Input) -> None:
@@ -208,7 +209,9 @@ CONTESTANTS = {
     "stock": Contestant(_stock, True),
     "ours, STREAMING_INSERTS": Contestant(_ours_streaming_inserts, True),
     "ours, STORAGE_WRITE_API": Contestant(_ours_storage_write, True),
-    "ours, with lists and profiles": Contestant(_ours_with_signals, True),
+    "ours, with lists and profiles": Contestant(
+        partial(_ours_storage_write, with_lists=True), True
+    ),
     "ready messages of Pub/Sub": Contestant(_published, False),
     "ready messages of Pub/Sub, ours": Contestant(_ours_streaming, True),
     "read": Contestant(_read, False),
@@ -222,4 +225,7 @@ CONTESTANTS = {
         name: Contestant(partial(_ours_storage_write, shape=shape), True)
         for name, shape in SHAPES.items()
     },
+    f"{LINES}, lists and profiles": Contestant(
+        partial(_ours_storage_write, shape=SHAPES[LINES], with_lists=True), True
+    ),
 }

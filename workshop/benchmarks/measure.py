@@ -5,14 +5,15 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from workshop.benchmarks import inputs, reference, shapes
 from workshop.benchmarks.contestants import CLAIMS, CONTESTANTS, ERRORS, REFERENCE, settings
 from workshop.benchmarks.inputs import Input
 from workshop.benchmarks.null_servers import NullServers
-from workshop.benchmarks.plan import Case, Plan
+from workshop.benchmarks.plan import Case, Plan, largest
 from workshop.benchmarks.run import Cost, Specification
 
 
@@ -20,34 +21,47 @@ class Wrong(RuntimeError):
     """A run failed, or not every claim came to the servers: its figures mean nothing."""
 
 
+class Checkout(NamedTuple):
+    """A version of this project whose pipelines can be run."""
+
+    directory: Path
+    python: str
+    """The interpreter of its environment."""
+    package: str
+    """The one of its benchmark."""
+
+
+THIS = Checkout(Path(__file__).parents[2], sys.executable, "workshop.benchmarks")
+
+
 class Inputs:
-    """The files that the cases of a plan read, below a directory."""
+    """The files that cases read, below a directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, rows: str = "rows.pickle") -> None:
         self._directory = directory
-        self._rows = directory / "rows.pickle"
+        self.rows = directory / rows
+        """The file with ready rows."""
 
-    def make(self, plan: Plan, told: Callable[[int], None]) -> None:
+    def make(self, cases: Collection[Case], told: Callable[[int], None]) -> None:
         """Write all; `told` hears how many claims are written."""
-        inputs.write_rows(self._rows, settings())
+        inputs.write_rows(self.rows, settings())
         reference.write(self._directory / REFERENCE)
-        largest = plan.largest()
         done = 0
-        for share, count in largest.items():
+        for share, count in largest(cases).items():
             source = self._directory / f"bad-{share}"
             for part in inputs.write_claims(source, count, share):
                 told(done + part)
             done += count
             sizes = {
                 size
-                for case in plan.cases()
+                for case in cases
                 if case.bad_share == share
                 for size in (case.claims, case.small_claims)
             }
             for size in sizes:
                 inputs.cut(source, self._at(share, size), size)
-        for case in plan.shapes:
-            for size in (case.claims, case.small_claims):
+        for case in cases:
+            for size in (case.claims, case.small_claims) if case.shape else ():
                 shapes.write(
                     case.shape, self._at(case.bad_share, size), self._in_shape(case.shape, size)
                 )
@@ -56,7 +70,7 @@ class Inputs:
         """The input of a case with so many claims."""
         folder = self._in_shape(case.shape, claims) if case.shape else None
         pattern = (folder or self._at(case.bad_share, claims)) / "*.ndjson"
-        return Input(str(pattern), str(self._rows), claims)
+        return Input(str(pattern), str(self.rows), claims)
 
     def _at(self, share: float, claims: int) -> Path:
         return self._directory / f"bad-{share}-{claims}"
@@ -75,8 +89,8 @@ def environment(servers: NullServers) -> dict[str, str]:
     }
 
 
-def run_case(case: Case, files: Inputs, servers: NullServers) -> Cost:
-    """Measure a case once.
+def run_case(case: Case, files: Inputs, servers: NullServers, checkout: Checkout = THIS) -> Cost:
+    """Measure a case of a checkout once.
 
     Raises:
         Wrong: the run failed, or lost or doubled a row.
@@ -85,7 +99,8 @@ def run_case(case: Case, files: Inputs, servers: NullServers) -> Cost:
     specification = Specification(case.contestant, small, large, case.processes)
     before = servers.rows()
     ended = subprocess.run(
-        [sys.executable, "-m", "workshop.benchmarks.run", specification.to_json()],
+        [checkout.python, "-m", f"{checkout.package}.run", specification.to_json()],
+        cwd=checkout.directory,
         env=environment(servers),
         capture_output=True,
         text=True,

@@ -1,9 +1,10 @@
 """What the benchmark measures, on how many claims, and how often."""
 
+from collections.abc import Iterable
 from itertools import chain
 from typing import NamedTuple
 
-from workshop.benchmarks.shapes import SHAPES
+from workshop.benchmarks.shapes import LINES, SHAPES
 
 
 class Case(NamedTuple):
@@ -46,6 +47,8 @@ class Plan(NamedTuple):
     """Ours with every list and profile."""
     shapes: tuple[Case, ...]
     """Ours with claims in other shapes."""
+    signals_with_lines: tuple[Case, ...]
+    """Ours with claims of several lines: as they are, and with every list and profile."""
     rounds: int
     """How often each comparison is measured."""
     rounds_of_rest: int
@@ -60,15 +63,17 @@ class Plan(NamedTuple):
             *self.stages,
             self.signals,
             *self.shapes,
+            *self.signals_with_lines,
         )
         return dict.fromkeys(rest, self.rounds_of_rest) | dict.fromkeys(compared, self.rounds)
 
-    def largest(self) -> dict[float, int]:
-        """The most claims that a case needs, by share of bad ones."""
-        counts: dict[float, int] = {}
-        for case in self.cases():
-            counts[case.bad_share] = max(case.claims, counts.get(case.bad_share, 0))
-        return counts
+
+def largest(cases: Iterable[Case]) -> dict[float, int]:
+    """The most claims that a case needs, by share of bad ones."""
+    counts: dict[float, int] = {}
+    for case in cases:
+        counts[case.bad_share] = max(case.claims, counts.get(case.bad_share, 0))
+    return counts
 
 
 OURS = "ours, STORAGE_WRITE_API"
@@ -92,6 +97,9 @@ FULL = Plan(
     bad_shares=tuple(Case(OURS, 50_000, bad_share=share) for share in (0.0, 0.05, 1.0)),
     signals=Case(SIGNALS, 100_000),
     shapes=tuple(Case(name, 20_000, shape=name) for name in SHAPES),
+    signals_with_lines=tuple(
+        Case(name, 20_000, shape=LINES) for name in (LINES, f"{LINES}, lists and profiles")
+    ),
     rounds=5,
     rounds_of_rest=1,
 )
@@ -111,6 +119,7 @@ QUICK = Plan(
     bad_shares=(),
     signals=Case(SIGNALS, 25_000),
     shapes=(),
+    signals_with_lines=(),
     rounds=2,
     rounds_of_rest=1,
 )

@@ -1,13 +1,14 @@
 """Results as tables: on the terminal, as Markdown and as JSON."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
+from workshop.benchmarks.against import Comparison
 from workshop.benchmarks.plan import Case, Plan
 from workshop.benchmarks.results import Result, Results, Spread, Verdict, sink_cpu_us, verdicts
 
@@ -44,14 +45,14 @@ def sections(plan: Plan, results: Results) -> Iterator[Section]:
         ])  # fmt: skip
     if plan.shapes:
         yield Section("Claims in other shapes", ("shape", *_COSTS), [
-            (case.contestant, *_costs(results[case])) for case in (plan.ours, *plan.shapes)
+            (case.contestant, *_costs(results[case]))
+            for case in dict.fromkeys((plan.ours, *plan.shapes, *plan.signals_with_lines))
         ])  # fmt: skip
     yield Section("Sinks alone", ("sink", "CPU us a row", "range"), [
-        (name, *_spread(Spread.of(values)))
-        for name, values in zip(
-            ("WriteToBigQuery, streaming inserts", "ours, StorageWrite"),
-            sink_cpu_us(plan, results),
-            strict=True,
+        (name, *_spread(Spread.of(sink_cpu_us(plan, results, sink))))
+        for name, sink in (
+            ("WriteToBigQuery, streaming inserts", plan.stock_sink),
+            ("ours, StorageWrite", plan.our_sink),
         )
     ])  # fmt: skip
     groups: tuple[tuple[str, str, tuple[Case, ...]], ...] = (
@@ -65,9 +66,9 @@ def sections(plan: Plan, results: Results) -> Iterator[Section]:
             yield Section(title, (field.replace("_", " "), *_COSTS), rows)
 
 
-def show(plan: Plan, results: Results, console: Console) -> None:
-    """Print the tables."""
-    for section in sections(plan, results):
+def show(sections: Iterable[Section], console: Console) -> None:
+    """Print tables."""
+    for section in sections:
         table = Table(title=section.title, title_justify="left", title_style="bold")
         for place, column in enumerate(section.columns):
             table.add_column(column, justify="right" if place else "left")
@@ -84,11 +85,32 @@ def markdown(plan: Plan, results: Results, machine: dict[str, str]) -> str:
             form=plan.name, machine=told, rounds=plan.rounds, rest=plan.rounds_of_rest
         )
     ]
-    for section in sections(plan, results):
-        rule = ("---", *("---:" for _ in section.columns[1:]))
-        lines = [_line(row) for row in (section.columns, rule, *section.rows)]
-        parts.append("\n".join([f"## {section.title}", "", *lines]))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *map(_markdown, sections(plan, results))]) + "\n"
+
+
+def comparison(comparisons: Iterable[Comparison]) -> Section:
+    """The table of another checkout (before) and this one (after)."""
+    columns = ("CPU us a claim or row", "before", "range", "after", "range", "ratio", "range")
+    return Section("Against the other checkout", columns, [
+        (each.name, *_spread(Spread.of(each.before)), *_spread(Spread.of(each.after)),
+         *_spread(each.ratio, 3))
+        for each in comparisons
+    ])  # fmt: skip
+
+
+def comparison_markdown(
+    comparisons: Iterable[Comparison], directory: str, machine: dict[str, str]
+) -> str:
+    """The same as a page."""
+    told = ", ".join(f"{name} {value}" for name, value in machine.items())
+    introduction = f"# Benchmark against {directory}\n\n{told}. A ratio is taken within a round."
+    return f"{introduction}\n\n{_markdown(comparison(comparisons))}\n"
+
+
+def _markdown(section: Section) -> str:
+    rule = ("---", *("---:" for _ in section.columns[1:]))
+    lines = [_line(row) for row in (section.columns, rule, *section.rows)]
+    return "\n".join([f"## {section.title}", "", *lines])
 
 
 def document(plan: Plan, results: Results, machine: dict[str, str]) -> str:
@@ -144,8 +166,9 @@ def _costs(result: Result) -> tuple[str, ...]:
     return (*_spread(Spread.of(result.cpu_us)), f"{wall:.1f}", f"{peak:.0f}")
 
 
-def _spread(spread: Spread) -> tuple[str, str]:
-    return f"{spread.median:.1f}", f"{spread.least:.1f} to {spread.most:.1f}"
+def _spread(spread: Spread, digits: int = 1) -> tuple[str, str]:
+    median, least, most = (f"{value:.{digits}f}" for value in spread)
+    return median, f"{least} to {most}"
 
 
 def _median(result: Result) -> float:

@@ -79,19 +79,21 @@ class Verdict(NamedTuple):
 def verdicts(plan: Plan, results: Results) -> Iterator[Verdict]:
     """Every promise of which the plan measures enough."""
     stock, ours, floor = (results[c].cpu_us for c in (plan.stock, plan.ours, plan.floor))
-    yield Verdict(
-        "whole pipeline: times less CPU a claim than stock", _ratio(stock, ours), 25, True
-    )
-    sinks = sink_cpu_us(plan, results)
+    yield Verdict("whole pipeline: times less CPU a claim than stock", ratio(stock, ours), 25, True)
+    sinks = [sink_cpu_us(plan, results, sink) for sink in (plan.stock_sink, plan.our_sink)]
     promise = "the sink alone: times less CPU a row than WriteToBigQuery"
-    yield Verdict(promise, _ratio(*sinks), 80, True)
-    yield Verdict("whole pipeline: times the CPU of the floor", _ratio(ours, floor), 3, False)
+    yield Verdict(promise, ratio(*sinks), 80, True)
+    yield Verdict("whole pipeline: times the CPU of the floor", ratio(ours, floor), 3, False)
     promise = "all lists and profiles: times the CPU of ours without"
-    yield Verdict(promise, _ratio(results[plan.signals].cpu_us, ours), 2, False)
+    yield Verdict(promise, ratio(results[plan.signals].cpu_us, ours), 2, False)
+    if plan.signals_with_lines:
+        without, signals = (results[case].cpu_us for case in plan.signals_with_lines)
+        promise = "the same of claims with lines"
+        yield Verdict(promise, ratio(signals, without), 2, False)
     fewer, most = plan.sizes[-2:]
     yield Verdict(
         f"peak memory of {most.claims:,} claims: times that of {fewer.claims:,}",
-        _ratio(results[most].peak_mb, results[fewer].peak_mb),
+        ratio(results[most].peak_mb, results[fewer].peak_mb),
         1.1,
         False,
     )
@@ -103,20 +105,16 @@ def verdicts(plan: Plan, results: Results) -> Iterator[Verdict]:
     if plan.processes:
         one, two = (results[case].cpu_us for case in plan.processes)
         promise = "CPU a claim with two worker processes: times that with one"
-        yield Verdict(promise, _ratio(two, one), 1.1, False)
+        yield Verdict(promise, ratio(two, one), 1.1, False)
 
 
-def sink_cpu_us(plan: Plan, results: Results) -> tuple[list[float], list[float]]:
-    """CPU microseconds a row of WriteToBigQuery and of ours, without what the rows cost."""
-    rows = results[plan.rows].cpu_us
-    stock, ours = (
-        [cpu - before for cpu, before in zip(results[sink].cpu_us, rows, strict=True)]
-        for sink in (plan.stock_sink, plan.our_sink)
-    )
-    return stock, ours
+def sink_cpu_us(plan: Plan, results: Results, sink: Case) -> list[float]:
+    """CPU microseconds a row of a sink, without what the rows cost."""
+    pairs = zip(results[sink].cpu_us, results[plan.rows].cpu_us, strict=True)
+    return [cpu - before for cpu, before in pairs]
 
 
-def _ratio(dividends: list[float], divisors: list[float]) -> Spread:
-    """Round by round, since what slows the machine for a while slows both."""
+def ratio(dividends: list[float], divisors: list[float]) -> Spread:
+    """The ratios round by round, since what slows the machine for a while slows both."""
     pairs = zip(dividends, divisors, strict=False)  # some cases have fewer rounds
     return Spread.of([dividend / divisor for dividend, divisor in pairs])

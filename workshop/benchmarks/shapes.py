@@ -106,6 +106,33 @@ def _fhir(claims: Iterable[Claim]) -> Iterator[bytes]:
         )
 
 
+_LINES = 4
+LINES = f"claims with {_LINES} lines"
+"""The name of this shape."""
+
+
+def _with_lines(claims: Iterable[Claim]) -> Iterator[bytes]:
+    for claim in claims:
+        codes = _codes(claim, "procedure_codes") or ["99213"]
+        cents = round(100 * float(claim["claim_amount"]))
+        parts = [cents // _LINES] * (_LINES - 1)
+        lines = [
+            {
+                "line_number": number,
+                "procedure_code": codes[number % len(codes)],
+                "modifiers": ["25"],
+                "units": 1,
+                "charge_amount": part / 100,
+                "service_date": claim["service_date"],
+                "place_of_service": claim.get("place_of_service"),
+                "diagnosis_pointers": [1],
+            }
+            for number, part in enumerate([*parts, cents - sum(parts)], 1)
+        ]
+        kind = {"claim_type": "professional", "claim_frequency_code": "1"}
+        yield orjson.dumps(claim | kind | {"service_lines": lines}) + b"\n"
+
+
 _COLUMNS = (
     *("claim_id", "patient_id", "provider_id", "billing_npi", "claim_amount", "claim_status"),
     *("diagnosis_codes", "procedure_codes", "service_date", "submission_date", "provider_region"),
@@ -151,6 +178,7 @@ def _x12(claims: Iterable[Claim]) -> Iterator[bytes]:
 
 
 SHAPES: Mapping[str, Shape] = {
+    LINES: Shape(_with_lines),
     "flat JSON with a map": Shape(_flat, claim_map="flat_json_example"),
     "FHIR Claim with a map": Shape(_fhir, claim_map="fhir_r4_claim"),
     "CSV": Shape(_csv, "CSV"),

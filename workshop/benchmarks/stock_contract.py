@@ -122,7 +122,7 @@ def _fields(parent: Mapping[str, Any], prefix: str) -> list[Field]:
     for name, asked in parent["properties"].items():
         types = asked["type"]
         is_nullable = "null" in types
-        blank = [] if "array" in types else None
+        blank: list[Any] | None = [] if "array" in types else None
         known.append(
             Field(name, _check(prefix + name, asked), name in required, is_nullable, blank)
         )
@@ -228,14 +228,14 @@ def _date(name: str, _asked: Mapping[str, Any]) -> Check:
         try:
             if _PLAIN_DAY(value):
                 return date.fromisoformat(value).isoformat()
-            if len(value) > 10:
-                value = _DAY_WITH_TIME(value)[1]
-            if value[7:8] != "-":  # Python reads days of a week, too
+            match = _DAY_WITH_TIME(value)
+            day: str = match[1] if match else value
+            if day[7:8] != "-":  # Python reads days of a week, too
                 raise ValueError
-            date.fromisoformat(value)
+            date.fromisoformat(day)
         except (TypeError, ValueError):
             raise _violation(name, "a date is needed") from None
-        return value
+        return day
 
     return check
 

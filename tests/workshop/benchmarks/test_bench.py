@@ -2,8 +2,11 @@
 
 import json
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,21 +18,35 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from pipeline import clients
 from pipeline.claims.contract import Contract
+from pipeline.claims.message import Message
+from pipeline.claims.stages import through
 from sandbox.synthetic.malformed import kinds
 from tests.support.bigquery.insert_server import InsertServer, insert_server
-from workshop.benchmarks import inputs, report, stock_contract, stock_rules
+from workshop.benchmarks import against, inputs, report, shapes, stock_contract, stock_rules
 from workshop.benchmarks.contestants import CLAIMS, CONTESTANTS, ERRORS, settings
 from workshop.benchmarks.inputs import Input
-from workshop.benchmarks.measure import Inputs, Wrong, environment, measure, run_case
+from workshop.benchmarks.measure import (
+    THIS,
+    Checkout,
+    Inputs,
+    Wrong,
+    environment,
+    measure,
+    run_case,
+)
 from workshop.benchmarks.null_servers import NullServers, null_servers
 from workshop.benchmarks.plan import FULL, QUICK, Case, Plan
 from workshop.benchmarks.results import Result, verdicts
 from workshop.benchmarks.run import Cost, run_pipeline
+from workshop.benchmarks.shapes import SHAPES
+from workshop.benchmarks.stock_contract import BadClaim
 
 COUNT = 400
 """Enough for every kind of bad message."""
 PIPELINES = ("stock", "ours, STREAMING_INSERTS", "ours, STORAGE_WRITE_API")
 MADE_ELSEWHERE = {"message_id", "publish_time", "processing_timestamp", "pipeline_version"}
+LEFT_OUT = {"risk_evidence"}
+"""Of what ours makes, what the stock pipeline does without."""
 
 
 def made(directory: Path, bad_share: float) -> Input:
@@ -92,7 +109,11 @@ def rows_of(contestant: str, source: Input, server: InsertServer) -> tuple[Any, 
 
 
 def comparable(row: dict[str, Any]) -> str:
-    values = {key: value for key, value in row.items() if key not in MADE_ELSEWHERE}
+    row = row | {
+        name: [rule for rule in row[name] if rule in stock_rules.KNOWN]
+        for name in ("risk_reasons", "quality_issues")
+    }
+    values = {key: value for key, value in row.items() if key not in MADE_ELSEWHERE | LEFT_OUT}
     values = {key: value for key, value in values.items() if value not in (None, [])}
     values["claim_amount"] = str(Decimal(values["claim_amount"]).normalize())
     values["additional_fields"] = json.loads(values.get("additional_fields", "null"))
@@ -139,9 +160,41 @@ EXTREME = {
 """Fires most of the rules."""
 
 
+@pytest.mark.parametrize(
+    ("line", "is_accepted"),
+    [
+        ({"units": "2", "modifiers": "25, 59", "diagnosis_pointers": [1, "2"], "other": 1}, True),
+        ({"charge_amount": -1.5, "service_date": "20260301", "line_number": 1.0, "ndc": 7}, True),
+        ({"units": -1}, False),
+        ({"line_number": 0}, False),
+        ({"modifiers": ["25"] * 5}, False),
+        ({"diagnosis_pointers": [0]}, False),
+        ({"service_date": "2026-02-30"}, False),
+        ({"service_end_date": "2026-W10-1"}, False),
+        ({"paid_amount": 0.12345678901}, False),
+        ({"allowed_amount": "NaN"}, False),
+        ({"procedure_code": True}, False),
+        ("99213", False),
+    ],
+)
+def test_stock_takes_the_lines_that_the_product_takes(line: Any, is_accepted: bool) -> None:
+    fields = {**EXTREME, "diagnosis_codes": [], "procedure_codes": [], "service_lines": [line]}
+    message = Message(json.dumps(fields).encode(), "m")
+    decided = through([settings().parse(), settings().validate()], [message])
+    assert len(decided.messages) == is_accepted
+    with nullcontext() if is_accepted else pytest.raises(BadClaim, match="service_lines"):
+        stock_contract.validate(stock_contract.parse(message.data))
+
+
 @pytest.mark.parametrize("contestant", sorted(set(CONTESTANTS) - set(PIPELINES)))
 @pytest.mark.usefixtures("servers_in_use")
-def test_parts_let_every_claim_through(contestant: str, good: Input, servers: NullServers) -> None:
+def test_parts_let_every_claim_through(
+    contestant: str, good: Input, servers: NullServers, tmp_path: Path
+) -> None:
+    shape = next(case.shape for case in FULL.cases() if case.contestant == contestant)
+    if shape:
+        shapes.write(shape, Path(good.pattern).parent, tmp_path)
+        good = good._replace(pattern=str(tmp_path / "*.ndjson"))
     before = servers.rows()
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         out = CONTESTANTS[contestant].build(pipeline, good)
@@ -149,8 +202,20 @@ def test_parts_let_every_claim_through(contestant: str, good: Input, servers: Nu
             claims = getattr(out, "accepted", out)
             number = claims | "CountAll" >> beam.combiners.Count.Globally()
             assert_that(number, equal_to([good.claims]))
-    written = (servers.rows() - before).total()
-    assert written == good.claims * CONTESTANTS[contestant].writes
+    written = servers.rows() - before
+    claims_written = good.claims * CONTESTANTS[contestant].writes
+    assert written == Counter({CLAIMS.table: claims_written})
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.usefixtures("servers_in_use")
+def test_claims_in_other_shapes_are_all_written(
+    name: str, good: Input, servers: NullServers, tmp_path: Path
+) -> None:
+    shapes.write(name, Path(good.pattern).parent, tmp_path)
+    before = servers.rows()
+    run_pipeline(name, good._replace(pattern=str(tmp_path / "*.ndjson")))
+    assert servers.rows() - before == Counter({CLAIMS.table: good.claims})
 
 
 def plan_of(*cases: Case) -> Plan:
@@ -158,8 +223,10 @@ def plan_of(*cases: Case) -> Plan:
     case = cases[0]
     return QUICK._replace(
         **dict.fromkeys(("floor", "stock", "ours_inserts", "ours"), case),
-        **dict.fromkeys(("rows", "stock_sink", "our_sink"), case),
-        **dict.fromkeys(("stages", "sizes", "processes", "bad_shares"), cases),
+        **dict.fromkeys(("rows", "stock_sink", "our_sink", "signals"), case),
+        **dict.fromkeys(
+            ("stages", "sizes", "processes", "bad_shares", "shapes", "signals_with_lines"), cases
+        ),
         rounds=1,
         rounds_of_rest=1,
     )
@@ -169,12 +236,54 @@ def test_measured_run(tmp_path: Path, servers: NullServers) -> None:
     plan = plan_of(Case("ours, STORAGE_WRITE_API", 60, 20, bad_share=0.5))
     files = Inputs(tmp_path)
     told: list[int] = []
-    files.make(plan, told.append)
+    files.make(plan.cases(), told.append)
     assert told == [60]
     [(case, cost)] = measure(plan, files, servers)
     assert case == plan.ours
     assert cost.peak_bytes > 10_000_000
     assert min(cost.cpu_seconds, cost.fixed_cpu_seconds, cost.wall_seconds) > 0
+
+
+@pytest.mark.parametrize("package", ["benchmarks", "workshop.benchmarks"])
+def test_checkout_of_another_version(tmp_path: Path, package: str) -> None:
+    with pytest.raises(ValueError, match="make setup"):
+        against.checkout(tmp_path)
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    with pytest.raises(ValueError, match="no checkout"):
+        against.checkout(tmp_path)
+    run = tmp_path / package.replace(".", "/") / "run.py"
+    run.parent.mkdir(parents=True)
+    run.touch()
+    assert against.checkout(tmp_path) == (tmp_path, str(python), package)
+
+
+def test_both_checkouts_are_measured_in_turn(
+    tmp_path: Path, servers: NullServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(against.ROUNDS, "quick", 2)
+    plan = plan_of(Case("ours, STORAGE_WRITE_API", 60, 20))
+    case = plan.rows._replace(contestant="ready rows")
+    plan = plan._replace(rows=case, our_sink=case._replace(contestant="ready rows, StorageWrite"))
+    ran: list[str] = []
+    measured = {"before": Cost(0.02, 1, 0, 0, 1), "after": Cost(0.03, 1, 0, 0, 1)}
+    rows = {"ready rows": 0.5}
+
+    def run_case(case: Case, files: Inputs, _servers: NullServers, who: Checkout) -> Cost:
+        assert files.rows.stat().st_size > 0
+        cost = measured["after" if who is THIS else "before"]
+        return replace(cost, cpu_seconds=cost.cpu_seconds * rows.get(case.contestant, 1))
+
+    monkeypatch.setattr(against, "run_case", run_case)
+    other = Checkout(THIS.directory, sys.executable, THIS.package)
+    whole, sink = against.compare(plan, other, tmp_path, servers, ran.append)
+    assert whole.ratio == sink.ratio == pytest.approx((1.5, 1.5, 1.5))
+    assert (whole.before, sink.before) == (pytest.approx([500, 500]), pytest.approx([250, 250]))
+    assert [name.partition(":")[0] for name in ran[::2]] == ["before"] * 3 + ["after"] * 3
+    page = report.comparison_markdown([whole, sink], "earlier", {"cpu": "a model"})
+    assert "| whole pipeline | 500.0 |" in page
+    assert page.count("| 1.500 |") == 2
 
 
 def test_a_run_that_loses_rows_is_no_measurement(
@@ -196,7 +305,7 @@ def test_report(plan: Plan) -> None:
         cpu = 0.5 + us * (case.claims - case.small_claims) / 1e6
         results[case] = Result(case, [Cost(cpu, cpu, 0.5, 0.5, 10**8)] * rounds)
     kept = {verdict.promise: verdict.is_kept for verdict in verdicts(plan, results)}
-    assert len(kept) == (8 if plan.processes else 5)
+    assert len(kept) == (9 if plan.processes else 5)
     assert all(kept.values())
 
     page = report.markdown(plan, results, {"cpu": "a model"})

@@ -22,7 +22,7 @@ class ErrorRowFn(beam.DoFn):
         pipeline_version: str,
         clock: Clock,
         shown: frozenset[str] | None,
-        map_version: str | None,
+        map_version: str | None = None,
     ) -> None:
         self._same_for_all = {
             "contract_version": contract_version,

@@ -8,7 +8,14 @@ import pytest
 
 from tests.support.docs.pages import ROOT, Page, pages
 
-HOSTS = {"console.cloud.google.com", "keepachangelog.com", "oig.hhs.gov", "semver.org"}
+HOSTS = {
+    "console.cloud.google.com",
+    "docs.jsonata.org",
+    "keepachangelog.com",
+    "oig.hhs.gov",
+    "semver.org",
+    "try.jsonata.org",
+}
 """Other sites that may be linked to. No test calls them: keep them few, and likely to stay."""
 
 

@@ -112,8 +112,6 @@ class ClaimMap:
             )
         except jlens.JlensError as error:
             return Rejection(STAGE, "map_failed", f"the map fails with JSONata error {error.code}")
-        finally:
-            self._references.enter(None)
         if type(result) is dict:
             return (result,)
         if result is None:

@@ -62,10 +62,15 @@ class Mapper:
         if type(document) is Documents:
             found = [pair for each in document for pair in self._claims(each)]
         else:
-            part = part_of(message)
+            part = part_of(message) if message.attributes else message.part
             if part is not None and part.map_version is not None:
                 return document if type(document) is dict else rejection("not_an_object")
-            found = self._claims(document)
+            claims = self._map.claims(document)
+            if type(claims) is tuple:  # one claim, as most are
+                return self._blank | claims[0]
+            if isinstance(claims, Rejection):
+                return claims
+            found = [(None, self._blank | claim) for claim in claims]
         if not found:
             self.skipped += 1
             return found

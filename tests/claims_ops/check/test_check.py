@@ -24,7 +24,6 @@ from tests.claims.formats.x12_files import interchange
 from tests.claims.mapping.map_cases import examples
 from tests.support import hostile_corpus
 from tests.support.claims.core import CLEAN
-from tests.support.hostile_corpus import ACCEPTED
 
 CONTRACT, RULES = Contract.default(), Rules.default()
 PIPELINE = Settings(CONTRACT, RULES, 0.5, "0.0.0")
@@ -37,23 +36,17 @@ def figures(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple
 
 
 def test_it_judges_as_the_pipeline_does(tmp_path: Path):
-    """The whole hostile corpus; a plain JSON Schema validator disagrees on 2% of messages."""
+    """The whole hostile corpus, of which tests/whole/hostile says what must become of each."""
     path, entries = tmp_path / "corpus.ndjson", hostile_corpus.entries()
     path.write_bytes(b"".join(entry.data + b"\n" for entry in entries))
     placed = list(messages(str(path), "JSON", Dialect()))
     judgement = judge(placed, Documents(CONTRACT, RULES, None, "JSON"))
-    # A row that is too large for BigQuery is refused by the sink, which is not here.
-    outcomes = [ACCEPTED if each.outcome[0] == "write" else each.outcome for each in entries]
-    expected = Counter(outcomes)
-    found: Counter[Any] = Counter({ACCEPTED: judgement.claims})
     stages = list(PIPELINE.stages(lambda: "2026-11-23T12:00:00.000+00:00"))
     ours = run(stages, [each.message for each in placed])
     assert (judgement.claims, judgement.rejected) == (len(ours.outcomes), len(ours.rejected))
     assert judgement.causes == Counter(
         cause for _, why in ours.rejected for cause in causes_of(why)
     )
-    found.update((why.stage, why.error_code) for _, why in ours.rejected)
-    assert found == expected
 
 
 @pytest.mark.parametrize("name", sorted({each.map_name for each in examples()}))

@@ -181,7 +181,7 @@ def test_an_odd_row_that_still_gives_its_message_is_replayed(change: dict[str, A
     replay = replay_of(row_of(Message(b"{", "17")) | change)
     assert isinstance(replay, Replay)
     assert (replay.data, replay.replay_count) == (b"{", count)
-    assert None not in replay
+    assert None not in replay[:-1]  # but for the claim index of a whole message
 
 
 def test_a_row_of_an_early_version_has_fewer_columns():

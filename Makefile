@@ -33,7 +33,7 @@ bench: setup ## measure what a claim costs, 10 minutes (QUICK=1: within 2; AGAIN
 
 detect: setup ## measure what rules and signals find (CLAIMS=file LABELS=file: on labels of yours)
 	@$(BIN)/python -m workshop.benchmarks.detection $(if $(CLAIMS),--claims $(CLAIMS)) \
-		$(if $(LABELS),--labels $(LABELS)) $(ARGS)
+		$(if $(LABELS),--labels $(LABELS)) $(if $(MAP),--map $(MAP)) $(ARGS)
 
 image: ## build the container image of launcher and workers (IMAGE=name)
 	@tests/whole/image/build.sh $(IMAGE)

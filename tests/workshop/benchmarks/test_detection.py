@@ -137,6 +137,27 @@ def test_labelled_files(tmp_path: Path) -> None:
     assert results["notes"]["lines that are no claim"] == "1"
 
 
+def test_claims_of_another_shape_take_a_map(tmp_path: Path) -> None:
+    """As the CSV of inpatient claims that public labels of providers belong to."""
+    claims, claim_map = tmp_path / "inpatient.csv", tmp_path / "inpatient.jsonata"
+    claims.write_text(
+        "ClaimID,BeneID,Provider,InscClaimAmtReimbursed,ClaimStartDt,ClaimEndDt,AdmissionDt\n"
+        "CLM1,BENE1,PRV1,26000,2009-04-12,2009-04-18,2009-04-12\n"
+    )
+    claim_map.write_text(
+        '{"claim_id": ClaimID, "patient_id": BeneID, "provider_id": Provider,'
+        ' "claim_amount": InscClaimAmtReimbursed, "service_date": ClaimStartDt,'
+        ' "service_end_date": ClaimEndDt, "admission_date": AdmissionDt,'
+        ' "submission_date": ClaimEndDt, "claim_status": "SUBMITTED"}'
+    )
+    [claim] = read_claims(claims, claim_map).valid
+    assert (claim["provider_id"], claim["service_end_date"]) == ("PRV1", "2009-04-18")
+    assert float(claim["claim_amount"]) == 26000
+    claim_map.write_text("{")
+    with pytest.raises(Unusable):
+        read_claims(claims, claim_map)
+
+
 @pytest.mark.parametrize(
     ("text", "labels"),
     [

@@ -25,6 +25,7 @@ _path = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--claims", type=_path, help="Claims as NDJSON, or as CSV with the contract's names.")
+@click.option("--map", "claim_map", type=_path, help="A claim map, for claims of another shape.")
 @click.option("--labels", type=_path, help="CSV: provider, and yes, no, 1 or 0.")
 @click.option(
     "--list",
@@ -42,6 +43,7 @@ _path = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 def main(
     claims: Path | None,
+    claim_map: Path | None,
     labels: Path | None,
     lists: tuple[tuple[str, str], ...],
     seed: int,
@@ -55,7 +57,7 @@ def main(
         raise click.UsageError("--claims and --labels go together.")
     try:
         if claims and labels:
-            read = read_claims(claims)
+            read = read_claims(claims, claim_map)
             lookups = {name: _read(name, Path(path)) for name, path in lists}
             results = measure(read.valid, read_labels(labels), lookups, _FILES)
             results.notes["lines that are no claim"] = f"{read.rejected:,}"

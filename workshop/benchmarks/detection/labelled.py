@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.claims.contract import Contract
+from pipeline.claims.document_text import DocumentError
+from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Message
-from pipeline.claims.stages import Parse, Stage, Validate, run
+from pipeline.claims.stages import Map, Parse, ParseDocuments, Stage, Validate, run
 from workshop.benchmarks.detection.judging import came
 
 _BATCH = 1_000
@@ -28,18 +31,25 @@ class Claims(NamedTuple):
     rejected: int
 
 
-def read_claims(path: Path) -> Claims:
+def read_claims(path: Path, claim_map: Path | None = None) -> Claims:
     """The claims of a file: newline-delimited JSON, or CSV whose header has the contract's names.
 
+    With a claim map, documents of any shape, as JSON or CSV.
+
     Raises:
-        Unusable: not one of them is a claim.
+        Unusable: not one of them is a claim, or the map is none.
     """
     contract = Contract.default()
     stages: list[Stage] = [Parse(contract), Validate(contract)]
-    messages = (_csv_rows(path) if path.suffix == ".csv" else path.open("rb")) if path else ()
+    if claim_map is not None:
+        try:
+            mapping = Map(ClaimMap(claim_map.read_text("utf-8")), contract)
+        except DocumentError as error:
+            raise Unusable(f"{claim_map}: {error}") from None
+        stages = [ParseDocuments(FORMATS["JSON"].decode), mapping, Validate(contract)]
     valid: list[dict[str, Any]] = []
     rejected = 0
-    lines = iter(messages)
+    lines = _csv_rows(path) if path.suffix == ".csv" else _lines(path)
     while batch := [Message(line) for line in islice(lines, _BATCH)]:
         decided = run(stages, batch)
         valid += decided.outcomes
@@ -47,6 +57,11 @@ def read_claims(path: Path) -> Claims:
     if not valid:
         raise Unusable(f"{path}: none of {rejected:,} lines is a claim")
     return Claims(sorted(valid, key=lambda claim: (came(claim), claim["claim_id"])), rejected)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from file
 
 
 def _csv_rows(path: Path) -> Iterator[bytes]:

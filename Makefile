@@ -77,7 +77,7 @@ graph: setup ## put the steps of this code on record, which running jobs are upd
 setup: $(VENV)/.installed ## install what is locked into .venv (the others do it when a lock changed)
 
 # Only when the locks or the package's own metadata are newer.
-$(VENV)/.installed: $(LOCKS) pyproject.toml | $(BIN)/uv
+$(VENV)/.installed: $(LOCKS) pyproject.toml claims_ops/entry_points.txt | $(BIN)/uv
 	@echo "Installing the locked packages into $(VENV) ..."
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-from claims_ops.shared.balance import Balance
+from claims_ops.shared.message_counts import MessageCounts
 from claims_ops.shared.queries import EARLIEST, Parameters, Queries
 from pipeline.claims.tables import TableName, replays_name
 
@@ -59,7 +59,7 @@ class Figures(NamedTuple):
 class Reconciliation:
     """The outcome."""
 
-    balance: Balance
+    balance: MessageCounts
     figures: Figures
     missing: tuple[str, ...] = ()
     """The first ids without a row, where ids were given."""
@@ -92,7 +92,7 @@ class Books:
     def by_count(self, published: int) -> Reconciliation:
         """All messages of Pub/Sub, against how many were published."""
         figures = self._figures("publish_time IS NOT NULL", self._parameters)
-        return Reconciliation(Balance(published, figures.claims, figures.errors), figures)
+        return Reconciliation(MessageCounts(published, figures.claims, figures.errors), figures)
 
     def by_ids(self, ids: Iterable[str]) -> Reconciliation:
         """The messages of these ids, each of them once."""
@@ -103,7 +103,7 @@ class Books:
             if len(missing) < MISSING_SHOWN and found.claims + found.errors < len(some):
                 missing += self._missing(some, parameters)
             figures, published = figures.plus(found), published + len(some)
-        balance = Balance(published, figures.claims, figures.errors)
+        balance = MessageCounts(published, figures.claims, figures.errors)
         return Reconciliation(balance, figures, tuple(missing[:MISSING_SHOWN]))
 
     def _figures(self, condition: str, parameters: Parameters) -> Figures:

@@ -220,7 +220,7 @@ def _decide_alone(stage: Stage, message: Message, subject: Any) -> Decided:
         return Decided((), (), [(message, Rejection(stage.name, "internal_error", text))])
 
 
-def run(stages: Iterable[Stage], messages: Sequence[Message]) -> Decided:
+def through(stages: Iterable[Stage], messages: Sequence[Message]) -> Decided:
     """Messages through several stages, one after the other, without Beam."""
     decided = Decided(messages, messages)
     rejected: list[tuple[Message, Rejection]] = []

@@ -14,8 +14,8 @@ from threading import Thread
 import click
 
 from claims_ops.shared import analyst_queries
-from claims_ops.shared.balance import Balance, Ledger
 from claims_ops.shared.interruption import unwinding
+from claims_ops.shared.message_counts import MessageCounts, RowCounter
 from claims_ops.shared.option_types import MAX_COUNT, Number
 from claims_ops.shared.queries import Queries
 from claims_ops.shared.terminal import console
@@ -142,7 +142,7 @@ def demo(
         pipeline = running.enter_context(LocalPipeline(given, log))
         imports.join()
         client = running.enter_context(servers.bigquery.client())
-        ledger = Ledger(client, route.claims_table, route.error_table)
+        ledger = RowCounter(client, route.claims_table, route.error_table)
         samples = messages(count, bad_share, seed, datetime.now(UTC))
         publication = Publication(profiles.paused(samples), route.topic)
         publication.start()
@@ -190,12 +190,12 @@ def _check(parameters: Sequence[str]) -> None:
 
 
 def _watch(
-    ledger: Ledger,
+    ledger: RowCounter,
     publication: Publication,
     pipeline: LocalPipeline,
     progress: DemoProgress,
     look: Callable[[int], None],
-) -> Balance:
+) -> MessageCounts:
     """Wait until there is a row for every message; `look` hears how many there are.
 
     Raises:
@@ -206,7 +206,7 @@ def _watch(
         pipeline.check()
         publication.check()
         complete = publication.complete
-        balance = ledger.balance(publication.sent.total())
+        balance = ledger.count(publication.sent.total())
         progress.show(balance)
         look(balance.rows)
         if complete and balance.closes:

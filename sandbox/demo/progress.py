@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from claims_ops.shared.balance import Balance
+from claims_ops.shared.message_counts import MessageCounts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,7 @@ class DemoProgress(AbstractContextManager["DemoProgress"]):
         )
         self._task = self._bar.add_task("", total=expected)
 
-    def show(self, balance: Balance) -> None:
+    def show(self, balance: MessageCounts) -> None:
         """Show it, or not if a line was written just now."""
         text = (
             f"published {balance.published:,}  claims {balance.claims:,}"

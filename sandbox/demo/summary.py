@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from claims_ops.report.command import write
 from claims_ops.report.measures import Scope
-from claims_ops.shared.balance import Balance
+from claims_ops.shared.message_counts import MessageCounts
 from claims_ops.shared.queries import Queries
 from pipeline.claims.tables import TableName
 from sandbox.demo.local_pipeline import Route
@@ -35,7 +35,7 @@ def next_steps() -> str:
     return _NEXT if shutil.which("claims") else _ACTIVATE + _NEXT
 
 
-def summary(balance: Balance, expected: Mapping[str, int], seconds: float) -> str:
+def summary(balance: MessageCounts, expected: Mapping[str, int], seconds: float) -> str:
     """The balance, beside what the generator meant its messages to become."""
     if (balance.claims, balance.errors) == (expected["accepted"], expected["rejected"]):
         split = "as generated"

@@ -9,7 +9,7 @@ import pytest
 from pipeline.claims.basis import Unchanging
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.message import Message
-from pipeline.claims.stages import Enrich, Parse, Validate, run
+from pipeline.claims.stages import Enrich, Parse, Validate, through
 from pipeline.claims.tables import claims_table
 from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
 from tests.support.claims.core import CLEAN, CONTRACT, clock
@@ -55,7 +55,7 @@ def test_a_large_value_is_forgotten(field: str) -> None:
 
     def lead(number: int) -> None:
         data = f'{{"{field}": {LARGE[field].format(number)}, {rest[1:]}'.encode()
-        made = run(stages, [Message(data)])
+        made = through(stages, [Message(data)])
         assert not made.rejected
         if field != "total":  # more digits than its column holds
             encoder.encode(made.outcomes)

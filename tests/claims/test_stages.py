@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
-from pipeline.claims.stages import Decided, Stage, decide, run
+from pipeline.claims.stages import Decided, Stage, decide, through
 from tests.support.claims.core import CLEAN, ENRICH, PARSE, VALIDATE
 
 
@@ -21,7 +21,7 @@ GOOD, BAD = message(claim_id="1"), message(claim_id="2", patient_age=151)
 
 def test_messages_go_on_or_are_rejected_in_their_order() -> None:
     broken, last = Message(b"{"), message(claim_id="3")
-    decided = run([PARSE, VALIDATE, ENRICH], [GOOD, BAD, broken, last])
+    decided = through([PARSE, VALIDATE, ENRICH], [GOOD, BAD, broken, last])
     assert [row["claim_id"] for row in decided.outcomes] == ["1", "3"]
     assert list(decided.messages) == [GOOD, last]
     assert [(each, why.stage) for each, why in decided.rejected] == [
@@ -31,8 +31,10 @@ def test_messages_go_on_or_are_rejected_in_their_order() -> None:
 
 
 def test_nothing_goes_through_all_stages() -> None:
-    assert run([PARSE, VALIDATE, ENRICH], []) == ([], [], [])
-    assert [why.stage for _, why in run([PARSE, VALIDATE, ENRICH], [BAD]).rejected] == ["validate"]
+    assert through([PARSE, VALIDATE, ENRICH], []) == ([], [], [])
+    assert [why.stage for _, why in through([PARSE, VALIDATE, ENRICH], [BAD]).rejected] == [
+        "validate"
+    ]
 
 
 class _Copies(Stage):
@@ -51,7 +53,7 @@ class _Copies(Stage):
 
 def test_a_stage_may_give_several_claims_for_a_message_or_none() -> None:
     none, two = message(claim_id="0", copies=0), message(claim_id="2", copies=2)
-    decided = run([PARSE, _Copies(), VALIDATE, ENRICH], [none, two])
+    decided = through([PARSE, _Copies(), VALIDATE, ENRICH], [none, two])
     assert [row["claim_id"] for row in decided.outcomes] == ["2-0", "2-1"]
     assert decided.messages == [two, two]
 

@@ -15,7 +15,7 @@ from pipeline.claims.error_row import error_row
 from pipeline.claims.message import Message
 from pipeline.claims.tables import Table, claims_table, errors_table
 from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
-from tests.support.claims.core import ENRICH, NOW, PARSE, VALIDATE, run
+from tests.support.claims.core import ENRICH, NOW, PARSE, VALIDATE, through
 from tests.support.docs.pages import ROOT, Page
 
 PAGE = Page(ROOT, ROOT / "docs/understand/two_claims.md")
@@ -24,6 +24,7 @@ STAGES = (PARSE, VALIDATE, ENRICH)
 SHARED = {f"pipeline/claims/{name}.py" for name in ("columns", "memory", "message")}
 """Types that the page names in its text: they are passed around, and decide nothing."""
 PACKAGE = Path(pipeline.__file__).parent
+SIGNALS = "pipeline/claims/signals/"
 
 
 def listed(heading: str) -> list[str]:
@@ -33,13 +34,17 @@ def listed(heading: str) -> list[str]:
 
 
 def passed(process: Callable[[], Any]) -> list[str]:
-    """The files of the pipeline in which code ran, in the order of their first call."""
+    """The files of the pipeline in which code ran, in the order of their first call.
+
+    The signals count as one: which of them run depends on the rules.
+    """
     files: dict[str, None] = {}
 
     def note(frame: FrameType, event: str, _argument: Any) -> None:
         path = Path(frame.f_code.co_filename)
         if event == "call" and path.is_relative_to(PACKAGE):
-            files[path.relative_to(PACKAGE.parent).as_posix()] = None
+            name = path.relative_to(PACKAGE.parent).as_posix()
+            files[SIGNALS if name.startswith(SIGNALS) else name] = None
 
     before = sys.getprofile()
     sys.setprofile(note)
@@ -56,7 +61,7 @@ def message(text: str) -> Message:
 
 def good(text: str, encoder: RowEncoder) -> Any:
     """The row of a claim, which can be encoded."""
-    decided = run(STAGES, [message(text)])
+    decided = through(STAGES, [message(text)])
     assert not decided.rejected
     [encoded] = encoder.encode(decided.outcomes)
     assert isinstance(encoded, bytes)
@@ -65,7 +70,7 @@ def good(text: str, encoder: RowEncoder) -> Any:
 
 def bad(text: str, encoder: RowEncoder) -> Any:
     """The row of a rejected message, but for the versions, which can be encoded."""
-    [(rejected, rejection)] = run(STAGES, [message(text)]).rejected
+    [(rejected, rejection)] = through(STAGES, [message(text)]).rejected
     row = error_row(rejected, rejection, NOW)
     [encoded] = encoder.encode([row])
     assert isinstance(encoded, bytes)

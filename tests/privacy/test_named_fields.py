@@ -16,7 +16,7 @@ from pipeline.claims.document_text import DocumentError
 from pipeline.claims.error_row import error_row, message_columns, message_data
 from pipeline.claims.message import Beginning, Message, StructureOnly
 from pipeline.claims.rejection import Rejection, Violation
-from pipeline.claims.stages import Validate, run
+from pipeline.claims.stages import Validate, through
 from pipeline.privacy import resembling_keys
 from pipeline.privacy.named_fields import NamedFields, check_names
 from pipeline.privacy.pseudonyms import Pseudonyms
@@ -62,7 +62,7 @@ def replaced(**changes: Any) -> dict[str, Any]:
 
 def outcome(data: bytes) -> dict[str, Any] | Rejection:
     """Claim row or rejection, of a job with pseudonyms."""
-    decided = run(STAGES, [Message(data)])
+    decided = through(STAGES, [Message(data)])
     [found] = [*decided.outcomes, *(rejection for _, rejection in decided.rejected)]
     return found
 

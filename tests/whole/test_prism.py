@@ -144,7 +144,6 @@ def test_write_faults_show_no_value(prism: list[str], tmp_path: Path, capfd):
 FAILURES = {
     "appends failed": ("a.ndjson", ACCEPTED[0], [Fault(code_pb2.UNAVAILABLE, ends_call=True)]),
     "error table refuses": ("b.ndjson", UNPARSABLE["invalid_json"], []),
-    "end-of-stream": ("c.ndjson.gz", gzip.compress(b"\n".join(ACCEPTED * 20))[:-20], []),
 }
 
 

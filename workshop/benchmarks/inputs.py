@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from pipeline.claims.message import Message
-from pipeline.claims.stages import run
+from pipeline.claims.stages import through
 from pipeline.settings import Settings
 from sandbox.synthetic.samples import messages
 
@@ -74,5 +74,5 @@ def _rows(settings: Settings) -> Iterator[Row]:
     now = NOW.isoformat(timespec="milliseconds")
     stages = [settings.parse(), settings.validate(), settings.enrich(lambda: now)]
     for number, sample in enumerate(messages(None, 0.0, SEED, NOW, detailed=0.0)):
-        decided = run(stages, [Message(sample.data, f"claims-0000.ndjson:{number * 540}")])
+        decided = through(stages, [Message(sample.data, f"claims-0000.ndjson:{number * 540}")])
         yield from zip(decided.messages, decided.outcomes, strict=True)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import click
 from google.cloud.bigquery import Client
 
-from claims_ops.shared.balance import Balance, Ledger
+from claims_ops.shared.message_counts import MessageCounts, RowCounter
 from sandbox.demo.local_pipeline import LocalPipeline, Route
 from sandbox.emulators.emulators import PROJECT, create_topic_and_subscription, local_servers
 from sandbox.generate.publication import Publication
@@ -84,7 +84,7 @@ def soak(
     rate: float,
     every: float,
     told: Callable[[Look], None],
-) -> tuple[list[Look], Balance]:
+) -> tuple[list[Look], MessageCounts]:
     """Run the job for so long, and look at it `every` few seconds; the balance at its end.
 
     The environment is to name the servers.
@@ -93,7 +93,7 @@ def soak(
         click.ClickException: the job has ended, or lost something.
     """
     looks: list[Look] = []
-    ledger = Ledger(client, route.claims_table, route.error_table)
+    ledger = RowCounter(client, route.claims_table, route.error_table)
     now = datetime.now(UTC)
     with (
         tempfile.TemporaryDirectory(prefix="claims-soak-") as directory,
@@ -131,9 +131,9 @@ def _look(pid: int, seconds: float, published: int) -> Look:
     )
 
 
-def _wait(ledger: Ledger, job: LocalPipeline, published: int) -> Balance:
+def _wait(ledger: RowCounter, job: LocalPipeline, published: int) -> MessageCounts:
     deadline = time.monotonic() + _DRAIN_SECONDS
-    while not (balance := ledger.balance(published)).closes:
+    while not (balance := ledger.count(published)).closes:
         job.check()
         if time.monotonic() > deadline:
             raise click.ClickException(f"messages are missing: {balance}")
@@ -141,7 +141,9 @@ def _wait(ledger: Ledger, job: LocalPipeline, published: int) -> Balance:
     return balance
 
 
-def page(looks: Sequence[Look], judged: Verdict, balance: Balance, about: dict[str, str]) -> str:
+def page(
+    looks: Sequence[Look], judged: Verdict, balance: MessageCounts, about: dict[str, str]
+) -> str:
     """The outcome as Markdown."""
     step = max(1, len(looks) // _LINES)
     shown = [*looks[:-1:step], looks[-1]]

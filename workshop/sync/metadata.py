@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.launch import options
 from pipeline.launch.parameter import Parameter
 
-# How the console treats the template; docs/decisions/0020 says why so.
+# How the console treats the template; docs/decisions/0009 says why so.
 _TEMPLATE = {
     "name": "Healthcare claims from Pub/Sub to BigQuery",
     "description": options.DESCRIPTION,

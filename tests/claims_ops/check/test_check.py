@@ -18,7 +18,7 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.score import Rules
-from pipeline.claims.stages import run
+from pipeline.claims.stages import through
 from pipeline.settings import Settings
 from tests.claims.formats.x12_files import interchange
 from tests.claims.mapping.map_cases import examples
@@ -42,7 +42,7 @@ def test_it_judges_as_the_pipeline_does(tmp_path: Path):
     placed = list(messages(str(path), "JSON", Dialect()))
     judgement = judge(placed, Documents(CONTRACT, RULES, None, "JSON"))
     stages = list(PIPELINE.stages(lambda: "2026-11-23T12:00:00.000+00:00"))
-    ours = run(stages, [each.message for each in placed])
+    ours = through(stages, [each.message for each in placed])
     assert (judgement.claims, judgement.rejected) == (len(ours.outcomes), len(ours.rejected))
     assert judgement.causes == Counter(
         cause for _, why in ours.rejected for cause in causes_of(why)
@@ -61,7 +61,7 @@ def test_it_maps_as_the_pipeline_does(name: str):
     placed = [Placed(str(message.message_id), message) for message in found]
     judgement = judge(placed, Documents(CONTRACT, RULES, claim_map, "JSON"))
     settings = replace(PIPELINE, claim_map=claim_map)
-    ours = run(list(settings.stages(lambda: "2026-11-23T12:00:00.000+00:00")), found)
+    ours = through(list(settings.stages(lambda: "2026-11-23T12:00:00.000+00:00")), found)
     assert (judgement.claims, judgement.rejected) == (len(ours.outcomes), len(ours.rejected))
 
 

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from claims_ops.main import claims
 from claims_ops.shared import analyst_queries
-from claims_ops.shared.balance import Balance
+from claims_ops.shared.message_counts import MessageCounts
 from sandbox.demo import command as demo_module
 from sandbox.demo import summary
 from tests.support.report_rows import tiles
@@ -193,12 +193,12 @@ def test_outside_a_checkout_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_a_balance_that_is_none_is_not_written_as_one():
-    assert str(Balance(10, 8, 2, 1)) == "published 10 = 8 claims + 2 errors"
-    assert str(Balance(10, 8, 1, 1)) == "published 10 ≠ 8 claims + 1 errors"
+    assert str(MessageCounts(10, 8, 2, 1)) == "published 10 = 8 claims + 2 errors"
+    assert str(MessageCounts(10, 8, 1, 1)) == "published 10 ≠ 8 claims + 1 errors"
 
 
 def test_a_split_other_than_generated_is_told():
-    told = summary.summary(Balance(10, 8, 2, 1), {"accepted": 9, "rejected": 1}, 1.0)
+    told = summary.summary(MessageCounts(10, 8, 2, 1), {"accepted": 9, "rejected": 1}, 1.0)
     assert "but generated 9 good and 1 malformed" in told
 
 
@@ -217,6 +217,6 @@ def test_what_does_not_balance_is_given_up(
     monkeypatch.setattr(demo_module, "STALL_SECONDS", 0.05)
     nothing = SimpleNamespace(check=lambda: None, show=lambda balance: None)
     publication = SimpleNamespace(check=lambda: None, sent=Counter(good=8), complete=complete)
-    ledger = SimpleNamespace(balance=lambda published: Balance(published, claims, 0, 0))
+    ledger = SimpleNamespace(count=lambda published: MessageCounts(published, claims, 0, 0))
     with pytest.raises(click.ClickException, match=error):
         demo_module._watch(ledger, publication, nothing, nothing, lambda rows: None)

@@ -9,7 +9,7 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.message import Beginning, Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Rules
-from pipeline.claims.stages import Enrich, Parse, Stage, Validate, run
+from pipeline.claims.stages import Enrich, Parse, Stage, Validate, through
 from tests.support.claims.case_files import Case, clean_claim, text_of
 
 CONTRACT = Contract.default()
@@ -40,7 +40,7 @@ def fields_of(data: bytes) -> dict[str, Any] | Rejection:
 
 def outcome(data: bytes) -> dict[str, Any] | Rejection:
     """The claim row of a message, or its rejection."""
-    decided = run([PARSE, VALIDATE, ENRICH], [Message(data)])
+    decided = through([PARSE, VALIDATE, ENRICH], [Message(data)])
     [outcome] = [*decided.outcomes, *(rejection for _, rejection in decided.rejected)]
     if isinstance(outcome, Rejection):
         assert outcome.error_code != "internal_error", outcome.error

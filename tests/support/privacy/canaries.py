@@ -62,7 +62,11 @@ def _value(name: str, schema: dict[str, Any]) -> Any:
     if name in _SHORT:
         return _SHORT[name]
     if "array" in types:
-        return [f"{MARK}-{name}"]
+        return [_value(name, schema["items"])]
+    if "object" in types:
+        return {field: _value(field, part) for field, part in schema["properties"].items()}
+    if "integer" in types:
+        return INTEGER
     if "number" in types:
         return AMOUNT
     assert "string" in types, f"{name}: no canary for {types}"
@@ -109,7 +113,7 @@ SURPRISES = {
 REFUSED = {kind: line(claim_id=f"{MARK}-{kind}") for kind in ("bad", "poison")}
 """Messages whose rows the table refuses."""
 TOO_LARGE = line(more=MARK * 1_000_000)
-"""A message whose row no request can hold."""
+"""A message whose row no request of streaming inserts can hold."""
 MESSAGES = (
     *ACCEPTED,
     *UNPARSABLE.values(),

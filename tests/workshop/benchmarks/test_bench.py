@@ -19,7 +19,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from pipeline import clients
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
-from pipeline.claims.stages import run
+from pipeline.claims.stages import through
 from sandbox.synthetic.malformed import kinds
 from tests.support.bigquery.insert_server import InsertServer, insert_server
 from workshop.benchmarks import against, inputs, report, shapes, stock_contract, stock_rules
@@ -38,6 +38,7 @@ from workshop.benchmarks.null_servers import NullServers, null_servers
 from workshop.benchmarks.plan import FULL, QUICK, Case, Plan
 from workshop.benchmarks.results import Result, verdicts
 from workshop.benchmarks.run import Cost, run_pipeline
+from workshop.benchmarks.shapes import SHAPES
 from workshop.benchmarks.stock_contract import BadClaim
 
 COUNT = 400
@@ -179,7 +180,7 @@ EXTREME = {
 def test_stock_takes_the_lines_that_the_product_takes(line: Any, is_accepted: bool) -> None:
     fields = {**EXTREME, "diagnosis_codes": [], "procedure_codes": [], "service_lines": [line]}
     message = Message(json.dumps(fields).encode(), "m")
-    decided = run([settings().parse(), settings().validate()], [message])
+    decided = through([settings().parse(), settings().validate()], [message])
     assert len(decided.messages) == is_accepted
     with nullcontext() if is_accepted else pytest.raises(BadClaim, match="service_lines"):
         stock_contract.validate(stock_contract.parse(message.data))
@@ -204,6 +205,17 @@ def test_parts_let_every_claim_through(
     written = servers.rows() - before
     claims_written = good.claims * CONTESTANTS[contestant].writes
     assert written == Counter({CLAIMS.table: claims_written})
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.usefixtures("servers_in_use")
+def test_claims_in_other_shapes_are_all_written(
+    name: str, good: Input, servers: NullServers, tmp_path: Path
+) -> None:
+    shapes.write(name, Path(good.pattern).parent, tmp_path)
+    before = servers.rows()
+    run_pipeline(name, good._replace(pattern=str(tmp_path / "*.ndjson")))
+    assert servers.rows() - before == Counter({CLAIMS.table: good.claims})
 
 
 def plan_of(*cases: Case) -> Plan:
@@ -258,12 +270,12 @@ def test_both_checkouts_are_measured_in_turn(
     measured = {"before": Cost(0.02, 1, 0, 0, 1), "after": Cost(0.03, 1, 0, 0, 1)}
     rows = {"ready rows": 0.5}
 
-    def run(case: Case, files: Inputs, _servers: NullServers, who: Checkout) -> Cost:
+    def run_case(case: Case, files: Inputs, _servers: NullServers, who: Checkout) -> Cost:
         assert files.rows.stat().st_size > 0
         cost = measured["after" if who is THIS else "before"]
         return replace(cost, cpu_seconds=cost.cpu_seconds * rows.get(case.contestant, 1))
 
-    monkeypatch.setattr(against, "run_case", run)
+    monkeypatch.setattr(against, "run_case", run_case)
     other = Checkout(THIS.directory, sys.executable, THIS.package)
     whole, sink = against.compare(plan, other, tmp_path, servers, ran.append)
     assert whole.ratio == sink.ratio == pytest.approx((1.5, 1.5, 1.5))

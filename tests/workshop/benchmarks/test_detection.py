@@ -13,7 +13,7 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
 from pipeline.claims.score import Rules
 from pipeline.claims.signals.table import SOURCES
-from pipeline.claims.stages import Parse, Validate, run
+from pipeline.claims.stages import Parse, Validate, through
 from sandbox.synthetic import synthetic
 from workshop.benchmarks.detection import __main__ as program
 from workshop.benchmarks.detection.figures import auc, average_precision, figures, hits, residuals
@@ -95,7 +95,7 @@ def test_few_ordinary_claims_are_flagged() -> None:
         Message(json.dumps(claim, default=str).encode())
         for claim in islice(synthetic.claims(1, now), 6_000)
     ]
-    claims = run([Parse(contract), Validate(contract)], messages).outcomes
+    claims = through([Parse(contract), Validate(contract)], messages).outcomes
     table = ClaimTable({claim["claim_id"]: claim for claim in claims}.values())
     day = now.date()
     profiles = {

@@ -3,7 +3,7 @@
 import pytest
 from google.cloud import bigquery
 
-from claims_ops.shared.balance import Balance
+from claims_ops.shared.message_counts import MessageCounts
 from sandbox.demo.local_pipeline import Route
 from tests.conftest import Feed
 from workshop.benchmarks.soak import Look, page, soak, verdict
@@ -37,7 +37,7 @@ def test_what_grows_while_it_gets_warm_is_flat():
 def test_what_grows_on_is_not(grown: list[Look]):
     judged = verdict(grown)
     assert not judged.is_flat
-    assert "NOT FLAT" in page(grown, judged, Balance(1, 1, 0), {"date": "today"})
+    assert "NOT FLAT" in page(grown, judged, MessageCounts(1, 1, 0), {"date": "today"})
 
 
 @pytest.mark.usefixtures("emulated")

@@ -12,7 +12,7 @@ from pipeline.claims.document_text import DocumentError
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Message
-from pipeline.claims.stages import Map, Parse, ParseDocuments, Stage, Validate, run
+from pipeline.claims.stages import Map, Parse, ParseDocuments, Stage, Validate, through
 from workshop.benchmarks.detection.judging import came
 
 _BATCH = 1_000
@@ -51,7 +51,7 @@ def read_claims(path: Path, claim_map: Path | None = None) -> Claims:
     rejected = 0
     lines = _csv_rows(path) if path.suffix == ".csv" else _lines(path)
     while batch := [Message(line) for line in islice(lines, _BATCH)]:
-        decided = run(stages, batch)
+        decided = through(stages, batch)
         valid += decided.outcomes
         rejected += len(decided.rejected)
     if not valid:

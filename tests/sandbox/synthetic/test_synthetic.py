@@ -135,7 +135,7 @@ def test_fraud_can_be_learned(sample: list[Claim]) -> None:
     honest = [claim for claim in sample if not _is_fraud(claim)]
 
     def ratio(holds: Any) -> float:
-        return _share(guilty, holds) / _share(honest, holds)
+        return _share(guilty, holds) / max(_share(honest, holds), 1 / len(honest))
 
     fraud_by_provider = Counter(claim["provider_id"] for claim in guilty)
     worst = {provider for provider, _ in fraud_by_provider.most_common(20)}

@@ -92,7 +92,7 @@ class Launch:
         "Source",
         default=",",
         example="|",
-        regex=r'^(?:tab|[^"\s])$',
+        regex=r"^(tab|[!#-~])$",
         parent="input_format",
         parent_value="CSV",
     )
@@ -323,7 +323,7 @@ class Launch:
         "NUMBER",
         example="5",
         default=10.0,
-        regex=r"^[0-9]{1,4}(?:\.[0-9]{1,3})?$",
+        regex=r"^[0-9]{1,4}([.][0-9]{1,3})?$",
     )
     bigquery_storage_endpoint: str | None = _parameter(
         "BigQuery Storage endpoint",

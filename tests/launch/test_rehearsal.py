@@ -53,7 +53,7 @@ def test_more_fields_than_a_message_of_protobuf_takes():
 
 
 def test_a_name_that_leaves_no_room_in_a_request(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pipeline.launch.prepare.rehearsal.SERVICE_MAX_REQUEST_BYTES", 5_000)
+    monkeypatch.setattr("pipeline.launch.rehearsal.SERVICE_MAX_REQUEST_BYTES", 5_000)
     with pytest.raises(RehearsalFailed, match="^a request of one row needs [0-9,]+ bytes$"):
         rehearse(settings())
 

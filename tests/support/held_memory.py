@@ -8,7 +8,7 @@ another process. Prints the highest resident size so far after each, in MB.
 import gzip
 import json
 import os
-import resource
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,7 +86,9 @@ def backfill(pipeline: beam.Pipeline, directory: Path) -> None:
 def run(build: Callable[[beam.Pipeline], None]) -> None:
     with beam.Pipeline("FnApiRunner") as pipeline:
         build(pipeline)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1_000
+    # Not `ru_maxrss`, which begins with the peak of the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    peak = int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) // 1_000
     print(json.dumps({"peak_mb": peak}), flush=True)
 
 

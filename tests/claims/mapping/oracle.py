@@ -1,6 +1,7 @@
 """The second JSONata engine, which tells what a map should give."""
 
 import json
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,10 +17,14 @@ def evaluate(claim_map: ClaimMap, document: Any) -> Any:
     """What jsonata-python makes of a document."""
     references = References()
     references.enter(document)
-    expression = Jsonata(claim_map.text)
-    for name, function in functions(references).items():
-        expression.register_lambda(name, partial(_call, function))
-    return _plain(expression.evaluate(document))
+    limit = sys.getrecursionlimit()
+    try:
+        expression = Jsonata(claim_map.text)  # raises the limit of the whole process
+        for name, function in functions(references).items():
+            expression.register_lambda(name, partial(_call, function))
+        return _plain(expression.evaluate(document))
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:

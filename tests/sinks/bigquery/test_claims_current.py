@@ -191,7 +191,7 @@ def test_tuva_of_a_claim_without_lines(bigquery_client: bigquery.Client, table: 
         "diagnosis_codes": ["J45.909", "I10"],
         "procedure_codes": ["99213"],
         "service_date": "2026-03-02",
-        "message_id": "claims.ndjson:17",
+        "message_id": "claims.ndjson#1764000000:17",
         "processing_timestamp": "2026-11-01T00:00:00Z",
     }
     # Amounts of the claim alone stand on its first line; a pharmacy's claim is none of these.

@@ -12,6 +12,7 @@ import re2
 import regress
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS
 from pipeline.launch.options import PARAMETERS, check
 from pipeline.launch.parameter import Parameter
 from tests.support.google.discovery import api
@@ -105,7 +106,8 @@ def test_console_takes_what_the_pipeline_takes(name: str, engine: str):
         assert regex.startswith("^") and regex.endswith("$")
     for text in CASES[name]["accepted"]:
         spelled_alike = DECLARED[name]["paramType"] != "BOOLEAN" or text.islower()
-        on_workers = not BY_NAME[name].or_local or text.startswith(("gs://", "projects/"))
+        is_remote = text.startswith(("gs://", "projects/")) or text in PACKAGED_MAPS
+        on_workers = not BY_NAME[name].or_local or is_remote
         assert takes(name, text, engine) == (spelled_alike and on_workers), text
     for text in CASES[name]["rejected"]:
         assert not takes(name, text, engine), text
@@ -159,8 +161,8 @@ def test_help_for_the_console_speaks_of_no_local_file():
 
 def test_sections_stand_in_their_order_and_together():
     sections = [each["groupName"] for each in METADATA["parameters"]]
-    assert list(dict.fromkeys(sections)) == ["Source", "Output", "Scoring", "Advanced"]
-    assert sections == sorted(sections, key=["Source", "Output", "Scoring", "Advanced"].index)
+    assert list(dict.fromkeys(sections)) == ["Source", "Output", "Scoring", "Signals", "Advanced"]
+    assert sections == sorted(sections, key=list(dict.fromkeys(sections)).index)
 
 
 def test_dependent_parameters_name_another_and_a_value_of_it():

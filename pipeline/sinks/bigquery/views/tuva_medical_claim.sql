@@ -173,7 +173,7 @@ SELECT
   CAST(NULL AS DATE) AS procedure_date_25,
   CAST(NULL AS BOOL) AS in_network_flag,
   IFNULL(payer_id, 'claims') AS data_source,
-  REGEXP_EXTRACT(message_id, r'^(.+):[0-9]+\z') AS file_name,
+  NULLIF(REGEXP_REPLACE(message_id, r'#[^#]*:[0-9]+\z', ''), message_id) AS file_name,
   CAST(NULL AS DATE) AS file_date,
   processing_timestamp AS ingest_datetime
 FROM numbered

@@ -1,6 +1,7 @@
 """Jobs with `pseudonymise=patient_id,claim_id`: no clear value, joins that work, two jobs alike."""
 
 import base64
+import functools
 import gzip
 import json
 from collections.abc import Iterator
@@ -16,8 +17,11 @@ from pipeline import main
 from pipeline.claims.contract import default_contract_text
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
+from pipeline.launch import prepare
 from pipeline.privacy.pseudonymisation import Pseudonymisation
 from pipeline.privacy.pseudonyms import PREFIX, Pseudonyms
+from pipeline.sinks.bigquery.append.limits import AppendLimits
+from pipeline.sinks.bigquery.storage_write import StorageWrite
 from tests.support.claims.core import CLEAN
 from tests.support.memory_table import MemoryTable
 from tests.support.secret_manager import secret_manager
@@ -73,8 +77,15 @@ def in_full(row: dict[str, Any]) -> str:
 
 @pytest.mark.usefixtures("emulated")
 def test_two_jobs_and_a_replay(
-    bigquery_client: bigquery.Client, dataset: str, key: str, secret: str, tmp_path: Path
+    bigquery_client: bigquery.Client,
+    dataset: str,
+    key: str,
+    secret: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    small = functools.partial(StorageWrite, limits=AppendLimits(max_request_bytes=10_000_000))
+    monkeypatch.setattr(prepare, "StorageWrite", small)  # so that a row can be too large
     ann, bob = f"{CLEAR}-ann", 7351924735192
     first = [
         line(1, ann),

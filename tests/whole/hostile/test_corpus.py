@@ -12,8 +12,8 @@ from claims_ops.reconcile.command import line_ids
 from claims_ops.replay.message import COLUMNS, ROOM_BYTES, Replay, replay_of
 from pipeline.claims.contract import Contract
 from pipeline.claims.error_row import RAW_LIMIT, message_data
+from pipeline.claims.formats.json_lines import MAX_LINE_BYTES
 from pipeline.launch import options, prepare
-from pipeline.transforms.lines import MAX_LINE_BYTES
 from tests.support import hostile_corpus as corpus
 from tests.support.hostile_corpus import ACCEPTED, Bomb, Entry, Outcome
 from tests.support.privacy import job

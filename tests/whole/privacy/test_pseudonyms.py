@@ -5,6 +5,7 @@ same claims without the parameter show that the search finds what it is to find.
 """
 
 import base64
+import functools
 import gzip
 import json
 from collections.abc import Callable, Iterator
@@ -16,7 +17,10 @@ import pytest
 from pipeline import clients
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
+from pipeline.launch import prepare
 from pipeline.privacy.pseudonyms import PREFIX, PSEUDONYM_LENGTH
+from pipeline.sinks.bigquery.append.limits import AppendLimits
+from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.transforms import sources
 from tests.support.bigquery.insert_server import RowError, insert_server
 from tests.support.claims.core import CLEAN, CONTRACT
@@ -141,7 +145,9 @@ def check(
 
 
 @pytest.mark.usefixtures("surprises")
-def test_storage_write(claims: Path, arguments: list[str], capfd):
+def test_storage_write(claims: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd):
+    small = functools.partial(StorageWrite, limits=AppendLimits(max_request_bytes=10_000_000))
+    monkeypatch.setattr(prepare, "StorageWrite", small)  # so that a row can be too large
     with job.server(Contract.default()) as server, observing(capfd) as observation:
         server.is_bad, server.is_poison = age_is(BAD), age_is(POISON)
         endpoint = f"--bigquery_storage_endpoint={server.address}"

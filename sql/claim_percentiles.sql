@@ -1,6 +1,6 @@
 -- Amounts at the percentiles 0 to 100 of claims of 180 days as of a day (${AS_OF}, a DATE): by claim
 -- type, specialty and region where these have at least 5 providers; by type; and of all claims.
-WITH claims AS (
+WITH recent_claims AS (
   SELECT
     COALESCE(claim_type, '') AS claim_type,
     COALESCE(provider_specialty, '') AS provider_specialty,
@@ -9,7 +9,8 @@ WITH claims AS (
     CAST(claim_amount AS FLOAT64) AS amount
   FROM ${CURRENT_CLAIMS}
   WHERE
-    service_date <= ${AS_OF}
+    processing_timestamp >= '1970-01-01'  -- all; for tables that require a partition filter
+    AND service_date <= ${AS_OF}
     AND service_date > DATE_SUB(${AS_OF}, INTERVAL 180 DAY)
 ),
 grouped AS (
@@ -19,17 +20,17 @@ grouped AS (
     provider_region,
     COUNT(DISTINCT provider_id) AS providers,
     APPROX_QUANTILES(amount, 100) AS amounts
-  FROM claims
+  FROM recent_claims
   WHERE provider_specialty != '' OR provider_region != ''
   GROUP BY claim_type, provider_specialty, provider_region
   UNION ALL
   SELECT claim_type, '', '', 5, APPROX_QUANTILES(amount, 100)
-  FROM claims
+  FROM recent_claims
   WHERE claim_type != ''
   GROUP BY claim_type
   UNION ALL
   SELECT '', '', '', 5, APPROX_QUANTILES(amount, 100)
-  FROM claims
+  FROM recent_claims
 )
 SELECT
   claim_type,

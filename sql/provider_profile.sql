@@ -2,7 +2,7 @@
 -- Windows are days of service before ${AS_OF}, which is a DATE. A percentile is (rank - 0.5) / n
 -- among the n providers of the same specialty and region, or among all where these are fewer than 5:
 -- 0.99 takes 50 peers, so that somebody who leads a small group does not stand out by that alone.
-WITH claims AS (
+WITH recent_claims AS (
   SELECT
     provider_id,
     COALESCE(provider_specialty, '') AS specialty,
@@ -16,7 +16,8 @@ WITH claims AS (
     DATE_DIFF(${AS_OF}, service_date, DAY) AS age
   FROM ${CURRENT_CLAIMS}
   WHERE
-    service_date <= ${AS_OF}
+    processing_timestamp >= '1970-01-01'  -- all; for tables that require a partition filter
+    AND service_date <= ${AS_OF}
     AND service_date > DATE_SUB(${AS_OF}, INTERVAL 180 DAY)
 ),
 providers AS (
@@ -37,7 +38,7 @@ providers AS (
     1 - COUNT(DISTINCT IF(
       age < 90, CONCAT(patient_id, '|', CAST(service_date AS STRING), '|', codes), NULL
     )) / NULLIF(COUNT(DISTINCT IF(age < 90, claim_id, NULL)), 0) AS duplicate_share
-  FROM claims
+  FROM recent_claims
   GROUP BY provider_id
 ),
 measures AS (

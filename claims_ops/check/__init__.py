@@ -1,1 +1,1 @@
-"""Judge claims of files as the pipeline would, without it."""
+"""Say what the pipeline would make of the claims in FILES; - is stdin."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import wraps
+from functools import reduce, wraps
 from typing import Any, TypeVar
 
 import click
@@ -161,17 +161,13 @@ def _gathered(command: Command, kind: type[Any], name: str) -> Command:
 
 def option_names(*groups: Callable[[Any], Any]) -> set[str]:
     """The names of the options that `names`, `tables` or `workers` give a command."""
-    probe = click.command()(_all_of(groups))
-    return {option.name or "" for option in probe.params}
 
-
-def _all_of(groups: tuple[Callable[[Any], Any], ...]) -> Callable[..., None]:
     def probe(**_: Any) -> None:
         """Is never called."""
 
-    for group in groups:
-        group(probe)
-    return probe
+    # Each group wraps the command, and the outermost one holds the options of all.
+    whole = reduce(lambda command, group: group(command), groups, probe)
+    return {option.name or "" for option in click.command()(whole).params}
 
 
 def _with(command: Command, *options: Callable[[Command], Command]) -> Command:

@@ -249,10 +249,10 @@ def test_damage_of_a_file_is_a_message_too(content, lines: int, tables, tmp_path
 def test_rows_of_csv_and_claims_of_x12(tables: Tables, tmp_path: Path):
     csv, x12 = tmp_path / "a.csv", tmp_path / "a.x12"
     csv.write_bytes(b'a|b\n1|"2\n3"\n4\n')
-    x12.write_bytes(b"ST*837*1~CLM*A~CLM*B~SE*3*1~")
+    x12.write_bytes(b"ST*837*1~BHT*0019~CLM*A~CLM*B~SE*5*1~")
     for path, given in ((csv, ["CSV", "--csv-delimiter", "|"]), (x12, ["X12"])):
         [file] = match(str(path))
-        offsets = (4, 12) if path == csv else (9, 15)
+        offsets = (4, 12) if path == csv else (18, 24)
         tables.claims(*(f"{file.path}#{file.version}:{each}" for each in offsets))
         files = ("--input-files", str(path), "--input-format")
         assert tables.reconcile(*files, *given) == 0

@@ -134,7 +134,7 @@ def test_a_pipeline_that_ends_is_told_in_one_line(tmp_path: Path):
 
 @needs_pubsub
 def test_kept_it_serves_until_interrupted(tmp_path: Path):
-    report = f"--report={tmp_path}/report.html"
+    report = f"--report={tmp_path}/made/report.html"
     with run("--claims", "10", "--keep", report, temporary=tmp_path) as started:
         shown = ""
         for line in started.process.stdout:

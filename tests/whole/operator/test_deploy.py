@@ -164,15 +164,15 @@ def check_project(project: Project) -> None:
     }
 
 
-AWKWARD = """a,b=c 'd' "e" ~ ^:^ é"""
+AWKWARD = """gs://my-bucket/a,b=c 'd' "e" ~ ^:^ é"""
 
 
 def test_what_was_asked_for_reaches_dataflow(deploy, apis: GoogleApis, tmp_path: Path):
     file = tmp_path / "parameters.json"
-    file.write_text(json.dumps({"high_risk_threshold": 0.7, "message_id_attribute": "file's"}))
+    file.write_text(json.dumps({"high_risk_threshold": 0.7, "rules": "gs://my-bucket/file's"}))
     options = {
         "--parameters-file": str(file),
-        "--parameter": f"message_id_attribute={AWKWARD}",
+        "--parameter": f"rules={AWKWARD}",
         "--max-workers": "3",
         "--num-workers": "2",
         "--machine-type": "n2-standard-2",
@@ -198,7 +198,7 @@ def test_what_was_asked_for_reaches_dataflow(deploy, apis: GoogleApis, tmp_path:
         "parameters": {
             **ours,
             "high_risk_threshold": "0.7",
-            "message_id_attribute": AWKWARD,
+            "rules": AWKWARD,
         },
         "environment": {
             "serviceAccountEmail": f"claims-eu-workers@{PROJECT}.iam.gserviceaccount.com",
@@ -338,10 +338,10 @@ def test_quiet_tells_only_what_changed(capsys):
 
 
 def test_token_is_that_of_gcloud(deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "token").write_text("made-up")
+    (tmp_path / "token").write_text("made-up-token")
     monkeypatch.delenv("CLOUDSDK_AUTH_DISABLE_CREDENTIALS")
     monkeypatch.setenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", str(tmp_path / "token"))
-    assert access_token() == "made-up"
+    assert access_token() == "made-up-token"
 
 
 def test_direct(

@@ -26,6 +26,7 @@ from tests.support.google.gcloud import Gcloud
 from tests.support.google.storage import Storage
 
 HERE = {"bucket", "subscription", "dead-letter", "retention", "table"}
+VIEWS = ("current", "current_between", "lines", "tuva_medical_claim")
 
 
 @dataclass
@@ -89,6 +90,7 @@ def scene(
     assert main(["tables", *scene.words, "--location=US"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{scene.dataset}.claims: created",
+        *(f"{scene.dataset}.claims_{view}: made" for view in VIEWS),
         f"{scene.dataset}.errors: created",
     ]
     return scene
@@ -112,7 +114,7 @@ def test_all_is_well(scene: Scene):
     assert main(["doctor", *scene.words, f"--bucket={scene.bucket}"]) == 0
     lines = scene.capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[:-1]] == ["pass"] * 6
-    assert lines[-1].startswith("6 pass, 0 fail, 0 unknown; not asked")
+    assert lines[-1].startswith("6 pass, 0 fail, 0 unknown; skipped on emulators")
     assert main(["doctor", *scene.words, f"--bucket={scene.bucket}", "--quiet"]) == 0
     assert scene.capsys.readouterr().out.splitlines() == lines[-1:]
 
@@ -178,7 +180,7 @@ Fault = Callable[[Scene], None]
         },
         {
             without_policy: ("dead-letter", "no dead-letter policy"),
-            forgetful: ("retention", "0.0417 days only"),
+            forgetful: ("retention", "kept for only 0.0417 days"),
             without_dataset: ("table", "the dataset"),
         },
         {

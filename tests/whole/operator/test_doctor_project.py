@@ -193,7 +193,7 @@ def test_template_of_another_version(doctor: Doctor, storage: Storage, bucket: s
     spec = {"image": IMAGE, "metadata": {"parameters": [{"name": "input_subscription"}]}}
     place = f"gs://{bucket}/templates/claims/latest.json"
     for content, message in (
-        (json.dumps(spec), "it does not know output_table, error_table"),
+        (json.dumps(spec), "which does not know output_table, error_table"),
         ("{", "is not the spec of a Flex Template"),
         ("{}", "is not the spec of a Flex Template"),
     ):

@@ -74,7 +74,9 @@ class ClaimTable:
 
     def _file(self, query: str, as_of: date, all_claims: bool) -> Sequence[str]:
         came = "" if all_claims else f" WHERE submission_date <= DATE '{as_of}'"
-        given = {"AS_OF": f"DATE '{as_of}'", "CURRENT_CLAIMS": f"(SELECT * FROM claims{came})"}
+        day = f"DATE '{as_of}'"
+        claims = f"(SELECT *, {day} AS processing_timestamp FROM claims{came})"
+        given = {"AS_OF": day, "CURRENT_CLAIMS": claims}
         text = Template((SQL / f"{query}.sql").read_text("utf-8")).substitute(given)
         [translated] = sqlglot.transpile(text, read="bigquery", write="duckdb")
         result = self._database.execute(translated)

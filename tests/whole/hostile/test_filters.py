@@ -83,7 +83,7 @@ def tables(bigquery_client: bigquery.Client, dataset: str) -> Tables:
 
 FILTERS = {"stages": "--stage", "error_codes": "--error-code", "message_ids": "--message-id"}
 RESEMBLING = {"stages": {"FALSE", "parse/* */", "parse\\", "par\u200bse", "\ufeffparse"}}
-"""Texts so similar to `parse`, the stage of the message, that the command asks whether it is meant."""
+"""Texts so similar to `parse`, the stage of the message, that the command asks if it is meant."""
 
 
 @pytest.mark.parametrize("name, option", FILTERS.items())

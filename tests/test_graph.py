@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
@@ -15,6 +16,7 @@ from pipeline import graph
 from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats import json_documents
+from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.score import Rules
@@ -75,6 +77,7 @@ COUNTED = {
     "rejected_parse_invalid_utf8": 1,
     "event_lag_ms": 1,
 }
+SKIPPED = {"received": 2, "skipped": 1, "accepted": 1}
 
 
 class InMemory(graph.Sinks):
@@ -148,9 +151,18 @@ def test_every_metric_is_declared():
         for metric in STEP_METRICS
         if not metric.name.startswith("reference_")  # tests/reference/test_watch.py has those
     ]
-    for name in COUNTED:
+    counted = COUNTED | SKIPPED
+    for name in counted:
         assert any(re.fullmatch(pattern, name) for pattern in declared), name
-    assert all(any(re.fullmatch(pattern, name) for name in COUNTED) for pattern in declared)
+    assert all(any(re.fullmatch(pattern, name) for name in counted) for pattern in declared)
+
+
+def test_document_without_a_claim_is_counted(monkeypatch: pytest.MonkeyPatch):
+    settings = replace(SETTINGS, claim_map=ClaimMap("claim_id = '1' ? [] : $"))
+    monkeypatch.setattr("tests.test_graph.SETTINGS", settings)
+    sinks = InMemory()
+    assert batch(sinks, [message(0), message(1)]) == SKIPPED
+    assert [row["claim_id"] for row in sinks.claims.rows] == ["0"]
 
 
 @pytest.mark.parametrize(

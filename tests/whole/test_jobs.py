@@ -182,7 +182,7 @@ def test_streaming_job(
 ):
     for name, value in pubsub_server.environment.items():
         monkeypatch.setenv(name, value)
-    bad = CASES.read_bytes().splitlines()[-16:]
+    bad = CASES.read_bytes().splitlines()[21:37]
     sent = publish(pubsub_server, feed.topic, [*claims[:200], *filter(None, bad)])
     source = f"--input_subscription={feed.subscription}"
     with job("--runner=DirectRunner", trap, source, *tables(dataset)) as process:

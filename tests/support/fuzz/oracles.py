@@ -247,7 +247,11 @@ def _replayed(message: Message) -> Replay | None:
         else:
             assert replay == "too_large"
             values = [message.message_id or "", *message.attributes.values()]
-            assert len(values) > 96 or max(len(each.encode()) for each in values) > 1_024
+            assert (
+                len(values) > 96
+                or max(len(each.encode()) for each in values) > 1_024
+                or max(len(each.encode()) for each in ("", *message.attributes)) > 256
+            )
         assert read["raw_size"] == len(message.data)
         return None
     assert replay.data == message.data, "an error row loses the message"

@@ -82,13 +82,22 @@ def tables(bigquery_client: bigquery.Client, dataset: str) -> Tables:
 
 
 FILTERS = {"stages": "--stage", "error_codes": "--error-code", "message_ids": "--message-id"}
+RESEMBLING = {"stages": {"FALSE", "parse/* */", "parse\\", "par\u200bse", "\ufeffparse"}}
+"""Texts so similar to `parse`, the stage of the message, that the command asks if it is meant."""
 
 
 @pytest.mark.parametrize("name, option", FILTERS.items())
 def test_replay_selects_nothing_by_them(name: str, option: str, tables: Tables, capsys):
-    given = [f"{option}={text}" for text in TEXTS]
-    assert cli.main(["replay", "--error-table", tables.errors, "--dry-run", *given]) == 1
+    replay = ["replay", "--error-table", tables.errors, "--dry-run"]
+    resembling = RESEMBLING.get(name, set())
+    given = [f"{option}={text}" for text in TEXTS if text not in resembling]
+    assert len(given) == len(TEXTS) - len(resembling)
+    assert cli.main([*replay, *given]) == 1
     assert f"no message of {tables.errors} matches" in capsys.readouterr().err
+    for text in resembling:
+        assert cli.main([*replay, *given, f"{option}={text}"]) == 2
+        expected = f"claims: {option}: no message has {text!r}; did you mean parse?\n"
+        assert capsys.readouterr() == ("", expected)
     assert tables.selected(**{name: (*TEXTS, "parse", "invalid_json", "innocent")}) == ["innocent"]
 
 

@@ -31,7 +31,7 @@ def checks(setup: Setup, launches: Once[bool]) -> Iterator[Check]:
 
 def _document(setup: Setup, path: str, made: "Once[Settings]") -> Check:
     cat = setup.shown("storage", ("storage", "cat", path))
-    upload = setup.shown("storage", ("storage", "cp", "MENDED_FILE", path))
+    upload = setup.shown("storage", ("storage", "cp", "FIXED_FILE", path))
     return Check("documents", path, lambda: _documents(made, cat, upload), cat)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.claims.age import with_ages
 from pipeline.claims.basis import BasisSource
-from pipeline.claims.columns import Rows
+from pipeline.claims.columns import Rows, are_empty
 from pipeline.claims.contract import Contract
 from pipeline.claims.history import histories, parts
 from pipeline.claims.judgement import Judgement, RuleColumns
@@ -77,7 +77,8 @@ class ClaimRows:
         for name, value in self._same_for_all.items():
             columns[name] = [value] * len(claims)
         for name in self._numerics:
-            columns[name] = list(map(decimal_text, columns[name]))
+            if not are_empty(columns[name]):
+                columns[name] = list(map(decimal_text, columns[name]))
         for name, numerics in self._records.items():
             if any(columns[name]):
                 columns[name] = [as_columns_take_them(each, numerics) for each in columns[name]]

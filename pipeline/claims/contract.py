@@ -221,10 +221,15 @@ class Contract(Fields):
         """Of each claim, whether it is canonical: normalised, and without a violation."""
         accepted = list(map(self._is_valid, claims))
         for name in self._numerics:
-            fit = fit_numeric([claim.get(name) for claim in claims])
+            values = [claim.get(name) for claim in claims]
+            if values.count(None) == len(values):
+                continue  # as most amounts of claims that no payer has judged yet
+            fit = fit_numeric(values)
             if False in fit:
                 accepted = list(map(and_, accepted, fit))
         for name, fields in self.records.items():
+            if not any([claim.get(name) for claim in claims]):
+                continue
             for place, claim in enumerate(claims):
                 records = claim.get(name)
                 if records and accepted[place]:

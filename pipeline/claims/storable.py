@@ -91,7 +91,8 @@ def fit_numeric(values: Iterable[Any]) -> list[bool]:
     """True for each value that fits a NUMERIC column exactly, or is not a number."""
     return [
         # Dollars and cents, as most are; 39.999999999999997 becomes 40 times 100, and 0.4 again.
-        (
+        value is None
+        or (
             type(value) is float
             and -_CENTS_LIMIT < value < _CENTS_LIMIT
             and (cents := value * 100).is_integer()

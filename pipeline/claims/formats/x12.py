@@ -97,9 +97,9 @@ def separators(head: bytes) -> Separators | None:
 
 def _of_interchange(head: bytes) -> Separators | None:
     element = head[3:4]
-    parts = head.split(element, 16)
+    parts = head.split(element, 16) if element else []
     # ISA16 is one byte, the component separator, and the next one ends the segment.
-    if len(parts) < 17 or len(parts[16]) < 2 or not element or element.isalnum():
+    if len(parts) < 17 or len(parts[16]) < 2 or element.isalnum():
         return None
     component, ending = parts[16][:1], parts[16][1:2]
     if ending == b"\r":

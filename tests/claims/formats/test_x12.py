@@ -104,7 +104,7 @@ def test_what_is_no_claim() -> None:
     messages = read(status + claims + status)
     assert codes(messages) == ["x12_277", "x12_277"]
     assert len(messages) == 4
-    for garbage in (b"garbage", b"ISA*", b"{}", b"ISA" * 50, b"\xff\xfe\x00" * 20):
+    for garbage in (b"garbage", b"ISA", b"ISA*", b"{}", b"ISA" * 50, b"\xff\xfe\x00" * 20):
         (message,) = read(garbage)
         assert codes([message]) == ["invalid_x12"]
         assert isinstance(message.data, Beginning)

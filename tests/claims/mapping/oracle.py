@@ -6,20 +6,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from jsonata import Jsonata
-from jsonata.utils import Utils
-
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.mapping.functions import References, functions
 
 
 def evaluate(claim_map: ClaimMap, document: Any) -> Any:
     """What jsonata-python makes of a document."""
-    references = References()
-    references.enter(document)
     limit = sys.getrecursionlimit()
     try:
-        expression = Jsonata(claim_map.text)  # raises the limit of the whole process
+        from jsonata import Jsonata  # its import raises the limit of the whole process
+
+        references = References()
+        references.enter(document)
+        expression = Jsonata(claim_map.text)
         for name, function in functions(references).items():
             expression.register_lambda(name, partial(_call, function))
         return _plain(expression.evaluate(document))
@@ -37,5 +36,7 @@ def _plain(value: Any) -> Any:
 
 
 def _null(value: Any) -> None:
+    from jsonata.utils import Utils
+
     if value is not Utils.NULL_VALUE:
         raise TypeError(type(value))

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import NamedTuple, NoReturn, TypeVar
 
 import pytest
+from apache_beam.runners.direct.direct_runner import SwitchingDirectRunner
 from google.cloud import bigquery
 
 from sandbox.emulators import emulators
@@ -72,6 +73,18 @@ def _servers() -> ModuleType:
     if IN_CONTAINERS:
         return importlib.import_module("tests.whole.image.servers")
     return emulators
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_download() -> Iterator[None]:
+    """No test runs on Beam's default runner, which downloads Prism and keeps it for the process."""
+
+    def refuse(*_: object) -> NoReturn:
+        pytest.fail('name the runner: beam.Pipeline("FnApiRunner")')
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SwitchingDirectRunner, "run_pipeline", refuse)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,7 @@ class _InBatchesFn(beam.DoFn):
 
 
 def test_a_step_takes_batches_and_gives_both_outputs_in_batches() -> None:
-    with beam.Pipeline() as pipeline:
+    with beam.Pipeline("FnApiRunner") as pipeline:
         messages = pipeline | beam.Create([250]) | "InBatches" >> beam.ParDo(_InBatchesFn())
         parsed = messages | "ParseJson" >> Decide("Decode", partial(Parse, Contract.default()))
         ids = parsed.accepted | "Ids" >> beam.Map(lambda element: element[0].message_id)

@@ -76,8 +76,8 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None:
             meant = nearest(args[0], COMMANDS)
-            hint = f"did you mean {meant}?" if meant else f"there are {', '.join(COMMANDS)}."
-            ctx.fail(f"no command {args[0]!r}; {hint}")
+            hint = f"did you mean {meant}?" if meant else f"the commands are {', '.join(COMMANDS)}."
+            ctx.fail(f"unknown command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -192,7 +192,7 @@ def _hint(error: click.ClickException) -> str:
         return ""
     options = [word for option in error.ctx.command.params for word in option.opts]
     meant = nearest(extra[1].partition("=")[0], [word.lstrip("-") for word in options])
-    return f"; did you mean --{meant}?" if meant else "; options begin with --, see --help"
+    return f"; did you mean --{meant}?" if meant else "; options start with --, see --help"
 
 
 def _silence_stdout() -> None:

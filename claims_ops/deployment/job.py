@@ -47,7 +47,7 @@ def drained(job: Job) -> str:
     """
     running = job.active()
     if running is None:
-        return f"no job {job.deployment.name} is running: nothing to drain"
+        return f"the job {job.deployment.name} is not running, so there is nothing to drain"
     if running["state"] != DRAINING:
         job.gcloud.run(job.drain(running["id"]))
     return f"{running['id']} is draining: it finishes what it has read, then stops"

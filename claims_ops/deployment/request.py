@@ -200,7 +200,10 @@ def parameters(request: TablesRequest, project: str) -> dict[str, str]:
         click.UsageError: names what is wrong.
     """
     if not re.fullmatch(_NAME, request.name):
-        raise click.UsageError("--name: 4 to 22 of a-z, 0-9 and -; first a letter, last no -.")
+        raise click.UsageError(
+            "--name: use 4 to 22 characters from a-z, 0-9 and -; start with a"
+            " letter and do not end with -."
+        )
     ours = settings.defaults(project, request.name, _subscription(project, request.name))
     return settings.parameters(ours, request.given, request.parameters_file)
 

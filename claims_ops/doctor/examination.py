@@ -33,7 +33,7 @@ def examine(checks: Sequence[Check], seconds: float) -> Iterator[Finding]:
         try:
             verdict = answer.get(timeout=max(0.0, deadline - time.monotonic()))
         except Empty:
-            message = f"no answer within {seconds:g} s"
+            message = f"no response within {seconds:g} s"
             verdict = Verdict(Status.UNKNOWN, message, check.by_hand)
         yield Finding(check, verdict)
 

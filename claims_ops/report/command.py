@@ -11,7 +11,7 @@ from claims_ops.shared import table_options
 from claims_ops.shared.queries import Queries, connect
 from pipeline.claims.tables import TableName
 
-NEEDED = "a report needs {}, which the image leaves out: run make setup in a checkout"
+NEEDED = "a report needs {}, which is not installed; run make setup in a checkout"
 
 
 @click.command()
@@ -61,7 +61,7 @@ def report(
                 raise click.ClickException(f"table {table} does not exist")
         write(queries, scope, output, include_claims)
     if output != "-":
-        click.echo(f"The report: {output}")
+        click.echo(f"Report written to {output}")
 
 
 def write(queries: Queries, scope: Scope, output: str | Path, include_claims: bool = False) -> None:

@@ -154,7 +154,7 @@ def _sql(name: str) -> str:
         return path.read_text()
     except FileNotFoundError:
         raise click.ClickException(
-            f"{path} is missing: a report is made in a checkout of the repository"
+            f"{path} is missing; run the command in a checkout of the repository"
         ) from None
 
 

@@ -66,7 +66,7 @@ class RowCounter:
         except NotFound:
             rows = []
         except (GoogleAPIError, RequestException) as error:
-            raise click.ClickException(f"BigQuery does not answer: {error}") from None
+            raise click.ClickException(f"BigQuery does not respond: {error}") from None
         if not rows:  # the emulator's way to say that a table is not there
             return MessageCounts(published, 0, 0)
         return MessageCounts(published, *rows[0].values())

@@ -73,7 +73,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             repeating.key = key
             return repeating
         seen.add(key)
-    raise AssertionError("no key stands twice")
+    raise AssertionError("no duplicate key")
 
 
 def _check(document: Any) -> None:
@@ -81,12 +81,12 @@ def _check(document: Any) -> None:
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), document)]
     for path, value in waiting:
         if isinstance(value, _Repeating):
-            raise DocumentError(place_of((*path, value.key)), "the key stands twice")
+            raise DocumentError(place_of((*path, value.key)), "duplicate key")
         if isinstance(value, float | Decimal) and not isfinite(float(value)):
-            raise DocumentError(place_of(path), "not a number that JSON and a double can hold")
+            raise DocumentError(place_of(path), "not a finite number that a double can hold")
         for text in (value, *path[-1:]):
             if isinstance(text, str) and _SURROGATE.search(text):
-                raise DocumentError(place_of(path[:-1]), "half of a surrogate pair is no text")
+                raise DocumentError(place_of(path[:-1]), "contains a lone surrogate")
         inner: Iterable[tuple[str | int, Any]] = ()
         if isinstance(value, dict):
             inner = value.items()

@@ -20,9 +20,9 @@ _TEXTS = {
     "multipleOf": "not a multiple of {multiple_of}",
     "enum": "not one of the allowed values",
     "const": "not the allowed value",
-    "uniqueItems": "has an item twice",
+    "uniqueItems": "contains a duplicate item",
     "pattern": "does not match the pattern",
-    "additionalProperties": "has a field that is not allowed",
+    "additionalProperties": "contains a field that is not allowed",
 }
 
 
@@ -73,7 +73,7 @@ def describe(error: ValidationError, properties: Mapping[str, Any]) -> Violation
         return Violation(field, rule, f"not a valid {schema.get('format', 'text')}")
     if rule == "type":
         return Violation(field, rule, f"must be {' or '.join(_declared_types(told))}")
-    text = _TEXTS.get(rule, f"breaks the rule {rule}")
+    text = _TEXTS.get(rule, f"violates the rule {rule}")
     return Violation(field, rule, text.format_map(_Limits(told)))
 
 

@@ -77,10 +77,10 @@ def load(parts: tuple[Part, ...], source: Source, before: Loaded | None = None) 
     content = source.read(reading.lines())
     size = getattr(content, "size", 1)
     if size == 0 and not source.may_shrink:  # there are no profiles before there are claims
-        raise InvalidReference("has no entries")
+        raise InvalidReference("is empty")
     if before is not None and not source.may_shrink and 2 * size < before.size:
         raise InvalidReference(
-            f"{size:,} entries are fewer than half of the {before.size:,} in use"
+            f"has {size:,} entries, fewer than half of the {before.size:,} in use"
         )
     return Loaded(content, reading.version, size)
 
@@ -164,7 +164,9 @@ class Watch:
                 self._count(f"reference_read_{file.parameter}")
             if file.fault is not None:
                 self._count(f"reference_unusable_{file.parameter}")
-                kept = "the one before stays in use" if file.loaded else "none is in use"
+                kept = (
+                    "the previous version stays in use" if file.loaded else "no version is in use"
+                )
                 self._unlogged[file.parameter] = f"{file.fault}; {kept}"
             elif file.loaded and self._unlogged.get(file.parameter):
                 del self._unlogged[file.parameter]

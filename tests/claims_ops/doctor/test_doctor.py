@@ -95,7 +95,7 @@ def series(value: int) -> list[monitoring_v3.TimeSeries]:
 
 def test_backlog_is_the_newest_point():
     assert backlog.latest(series(7), "num_undelivered_messages") == 7
-    with pytest.raises(Unknown, match="no num_undelivered_messages"):
+    with pytest.raises(Unknown, match="no recent num_undelivered_messages"):
         backlog.latest([], "num_undelivered_messages")
 
 
@@ -113,9 +113,9 @@ def test_backlog_is_asked_as_google_names_it():
 @pytest.mark.parametrize(
     "age_seconds, job, status, message",
     [
-        (600, {"id": "j"}, Status.PASS, "5 messages wait, the oldest for 600 s"),
+        (600, {"id": "j"}, Status.PASS, "5 messages are waiting, the oldest for 600 s"),
         (601, {"id": "j"}, Status.FAIL, "601 s"),
-        (601, None, Status.PASS, "no job reads them yet"),
+        (601, None, Status.PASS, "no job is reading them yet"),
     ],
 )
 def test_backlog_that_a_job_does_not_master(age_seconds, job, status, message):
@@ -146,7 +146,7 @@ def test_what_hangs_or_breaks_is_unknown():
     hang.set()
     assert time.monotonic() - began < 5
     assert list(found) == list(asked)
-    assert found["hangs"] == (Status.UNKNOWN, "no answer within 0.3 s", "by hand")
+    assert found["hangs"] == (Status.UNKNOWN, "no response within 0.3 s", "by hand")
     assert found["breaks"] == (Status.UNKNOWN, "division by zero", "by hand")
     assert found["says nothing"] == (Status.UNKNOWN, "ValueError", "by hand")
     assert (found["passes"], found["fails"]) == (passed("well"), failed("ill", "fix it"))

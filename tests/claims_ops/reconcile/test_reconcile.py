@@ -155,7 +155,7 @@ def test_a_replay_that_is_not_on_record_is_told(tables: Tables, capsys):
     assert tables.reconcile("--published", "5") == 0
     out = capsys.readouterr().out
     assert "replays: 1 of 1 have a row, 1 besides that are not on record" in out
-    assert "1 claims through replays" in out
+    assert "1 claims accepted again by replays" in out
 
 
 def test_a_range_of_time_takes_later_replays_along(tables: Tables, capsys):
@@ -267,7 +267,7 @@ def test_rows_of_csv_and_claims_of_x12(tables: Tables, tmp_path: Path):
         (["--message-ids", "/no/such/file"], 2, "--message-ids"),
         (["--input-files", "/no/such/file"], 1, "no file matches /no/such/file"),
         (["--input-files", "/etc"], 1, "no file matches /etc"),
-        (["--input-files", "{a,b}" * 20], 1, "its braces stand for more than"),
+        (["--input-files", "{a,b}" * 20], 1, "its braces expand to more than"),
         (
             ["--published", "1", "--error-table", "local-project.x.errors"],
             1,

@@ -20,7 +20,7 @@ def test_the_sums_are_those_of_the_tables(tables: Tables, tmp_path: Path, capsys
     risky = [tables.claim(n, provider_id="RISKY") for n in range(40, 43)]
     tables.add([*good, *risky], [tables.error(n) for n in range(5)])
     assert tables.report(path) == 0
-    assert capsys.readouterr() == (f"The report: {path}\n", "")
+    assert capsys.readouterr() == (f"Report written to {path}\n", "")
     page = path.read_text()
     shown = tiles(page)
     assert shown["Messages"] == "48"
@@ -150,6 +150,5 @@ def test_a_missing_package_is_one_line_with_the_remedy(
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == (
-        f"claims: a report needs {package}, which the image leaves out: run make setup in a"
-        " checkout\n"
+        f"claims: a report needs {package}, which is not installed; run make setup in a checkout\n"
     )

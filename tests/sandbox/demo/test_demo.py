@@ -189,7 +189,7 @@ def test_outside_a_checkout_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(analyst_queries, "DIRECTORY", tmp_path)
     shown = CliRunner().invoke(claims, ["demo"])
     assert shown.exit_code == 1
-    assert "the demo runs in a checkout" in shown.output
+    assert "run the command in a checkout" in shown.output
 
 
 def test_a_balance_that_is_none_is_not_written_as_one():

@@ -82,17 +82,17 @@ _LAGGING_TEXT: Final = re.compile(
 """What the service writes of a column that it does not know yet, often without a storage error."""
 
 ADVICE: Final = {
-    "TABLE_NOT_FOUND": "the table is missing: create it again, and the rows will follow",
-    "NOT_FOUND": "the table is missing: create it again, and the rows will follow",
-    "PERMISSION_DENIED": "the worker's account may not append (roles/bigquery.dataEditor)",
+    "TABLE_NOT_FOUND": "the table is missing; recreate it, and the rows will be written",
+    "NOT_FOUND": "the table is missing; recreate it, and the rows will be written",
+    "PERMISSION_DENIED": "the worker's service account lacks roles/bigquery.dataEditor",
     "UNAUTHENTICATED": "the worker has no valid credentials",
     "RESOURCE_EXHAUSTED": "a quota is exhausted",
-    "KMS_PERMISSION_DENIED": "BigQuery's account may not use the table's key",
-    LACKING: "the table lacks columns that the rows have",
-    SCHEMA_LAGS: "the write path does not know a new column yet, which takes minutes",
-    UNREADABLE: "an answer of the service could not be read",
-    IN_EXCESS: "the service answered more requests than it was sent",
-    SILENT: "the connection was silent for too long, and another is opened",
+    "KMS_PERMISSION_DENIED": "BigQuery's service account may not use the table's KMS key",
+    LACKING: "the table is missing columns that the rows have",
+    SCHEMA_LAGS: "the write path does not know a new column yet; this can take minutes",
+    UNREADABLE: "a response from the service could not be read",
+    IN_EXCESS: "the service sent more responses than it received requests",
+    SILENT: "the connection was silent for too long and is being reopened",
 }
 """Reason to what an operator should know; of other reasons the name says it all."""
 

@@ -217,7 +217,7 @@ class Delivery:
 
     def _refuse_for_schema(self, batch: _Batch, places: Collection[int]) -> None:
         lacking = ", ".join(batch.fit.left_out) if batch.fit else ""
-        text = f"{lacking}: the table lacks the column" if lacking else "the table lacks columns"
+        text = f"{lacking}: missing from the table" if lacking else "the table is missing columns"
         for place in places:
             self._refuse(batch, place, "schema_mismatch", text)
 

@@ -28,9 +28,9 @@ class StallLog:
             self._logged_at[reason] = now
         advice = ADVICE.get(reason)
         _LOGGER.warning(
-            "appends to %s fail, and are tried again: %s%s; for %.0f s so far",
+            "appends to %s have been failing for %.0f s and are being retried: %s%s",
             self._table,
+            failing_seconds,
             reason,
             f" ({advice})" if advice else "",
-            failing_seconds,
         )

@@ -15,6 +15,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.launch.nearest import nearest
 from pipeline.launch.options import DESCRIPTION, EXAMPLES, PARAMETERS, ParameterError, add_argument
+from pipeline.launch.outcome import OutputOptions
 
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
 """Dashes that text processors put in place of a hyphen."""
@@ -106,6 +107,7 @@ def help_text() -> str:
         for each in PARAMETERS:
             if each.group == section and not each.hidden:
                 add_argument(group, each)
+    OutputOptions._add_argparse_args(parser.add_argument_group("Output of the launch"))
     return parser.format_help()
 
 

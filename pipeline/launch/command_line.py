@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.launch.nearest import nearest
+from pipeline.launch.nearest import meant
 from pipeline.launch.options import DESCRIPTION, EXAMPLES, PARAMETERS, ParameterError, add_argument
 from pipeline.launch.outcome import OutputOptions
 
@@ -80,11 +80,10 @@ def _unknown(word: str, flags: Sequence[str]) -> ParameterError:
     name = word.partition("=")[0].lstrip(_DASHES)
     if not _SHOWN.fullmatch(name):  # a part of some value, which nobody else needs to see
         return ParameterError("command line", "a value stands alone; quote values with blanks")
-    near = nearest(name, flags)
-    meant = f"; did you mean --{near}?" if near else "; --help lists what there is"
+    near = meant(name, flags, "--") or "; --help lists what there is"
     if word.startswith("--"):
-        return ParameterError(name, f"is not a parameter{meant}")
-    return ParameterError(name, f"has no -- before it{meant}")
+        return ParameterError(name, f"is not a parameter{near}")
+    return ParameterError(name, f"has no -- before it{near}")
 
 
 def _every(kind: type[Any]) -> Iterator[type[Any]]:

@@ -20,6 +20,7 @@ from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
 from pipeline.claims.score import default_rules_text
 from pipeline.claims.tables import CLAIM_OUTCOME
+from pipeline.launch.nearest import meant
 
 _Made = TypeVar("_Made")
 
@@ -105,7 +106,11 @@ def _contract(text: str) -> Any:
 def _map(name: str | None) -> ClaimMap | None:
     if name is None:
         return None
-    return ClaimMap.packaged(name) if name in PACKAGED_MAPS else _checked(name, "", ClaimMap)
+    if name in PACKAGED_MAPS:
+        return ClaimMap.packaged(name)
+    if not Path(name).exists() and (near := meant(name, PACKAGED_MAPS)):
+        raise click.UsageError(f"{name} is neither a packaged map nor a file{near}")
+    return _checked(name, "", ClaimMap)
 
 
 def _checked(path: str | None, default: str, make: Callable[[str], _Made]) -> _Made:

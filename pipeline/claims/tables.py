@@ -119,6 +119,26 @@ REPLAY_COLUMNS = (
     Column("claim_index", "INTEGER", description="Position in a message with several claims."),
 )
 
+DISPOSITION_COLUMNS = (
+    Column("claim_id", "STRING", "REQUIRED", "Claim ID, as in the claims table."),
+    Column(
+        "outcome",
+        "STRING",
+        "REQUIRED",
+        "confirmed_fraud, improper_payment, proper, undetermined or under_review.",
+    ),
+    Column("amount_recovered", "NUMERIC", description="Money recovered or not paid out."),
+    Column("reviewer", "STRING", description="Pseudonym or team of the reviewer."),
+    Column(
+        "reviewed_at",
+        "TIMESTAMP",
+        "REQUIRED",
+        "When the reviewer decided; the newest decision counts.",
+    ),
+    Column("recorded_at", "TIMESTAMP", description="When the row was written."),
+    Column("note", "STRING", description="Free text; may contain health data."),
+)
+
 
 class TableName(NamedTuple):
     """A table by its full name; as text `project.dataset.table`."""
@@ -186,4 +206,19 @@ def replays_table() -> Table:
         "replay_timestamp",
         ("original_message_id",),
         "Messages replayed from the error table. Contains no PHI.",
+    )
+
+
+def dispositions_name(claims: TableName) -> TableName:
+    """The name of the table of dispositions that lies beside a claims table."""
+    return claims._replace(table=f"{claims.table}_dispositions")
+
+
+def dispositions_table() -> Table:
+    """What reviewers decided about claims."""
+    return Table(
+        DISPOSITION_COLUMNS,
+        "reviewed_at",
+        ("claim_id",),
+        "Reviewers' decisions about claims; append-only, the newest decision on a claim counts.",
     )

@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.launch.nearest import nearest
+from pipeline.launch.nearest import meant
 from pipeline.launch.options import DESCRIPTION, EXAMPLES, PARAMETERS, ParameterError, add_argument
+from pipeline.launch.outcome import OutputOptions
 
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
 """Dashes that text processors put in place of a hyphen."""
@@ -81,11 +82,10 @@ def _unknown(word: str, flags: Sequence[str]) -> ParameterError:
         return ParameterError(
             "command line", "a value has no flag; quote values that contain spaces"
         )
-    near = nearest(name, flags)
-    meant = f"; did you mean --{near}?" if near else "; --help lists all parameters"
+    near = meant(name, flags, "--") or "; --help lists all parameters"
     if word.startswith("--"):
-        return ParameterError(name, f"is not a parameter{meant}")
-    return ParameterError(name, f"must start with --{meant}")
+        return ParameterError(name, f"is not a parameter{near}")
+    return ParameterError(name, f"must start with --{near}")
 
 
 def _every(kind: type[Any]) -> Iterator[type[Any]]:
@@ -108,6 +108,7 @@ def help_text() -> str:
         for each in PARAMETERS:
             if each.group == section and not each.hidden:
                 add_argument(group, each)
+    OutputOptions._add_argparse_args(parser.add_argument_group("Output of the launch"))
     return parser.format_help()
 
 

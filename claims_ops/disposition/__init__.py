@@ -1,0 +1,1 @@
+"""Record reviewers' decisions about claims."""

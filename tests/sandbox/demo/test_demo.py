@@ -96,13 +96,13 @@ def test_every_message_becomes_a_row(tmp_path: Path):
     with run(*shape, temporary=tmp_path) as started:
         code, out, err = started.end()
     assert (code, err) == (0, "")
-    assert f"\nThe report, for a browser: {report}\n" in out
+    assert f"\nOpen the report in a browser: {report}\n" in out
     shown = tiles(report.read_text())
     assert (shown["Messages"], shown["Claims scored"], shown["Rejected"]) == ("60", "54", "6")
     assert "\npublished 60 = 54 claims + 6 errors, as generated, in " in out
     assert all(f"(sql/{name}.sql)" in out for name in analyst_queries.NAMES)
     assert "5 of 54 rows" in out
-    [providers] = re.findall(r"judged with profiles of (\d+) providers", out)
+    [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)
     assert int(providers) > 0
     assert "make test" in out and "claims demo --keep" in out
     assert started.left() == []
@@ -120,7 +120,7 @@ def test_with_python_only(tmp_path: Path):
     assert time.monotonic() - began < 180
     assert out.count("Claims come from files: no Pub/Sub emulator: no Docker answers; install") == 1
     assert "\nread 60 = 54 claims + 6 errors, as generated, in " in out
-    [providers] = re.findall(r"judged with profiles of (\d+) providers", out)
+    [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)
     assert int(providers) > 0
     assert "\nLeft out: Pub/Sub and the streaming job." in out
     assert tiles(report.read_text())["Messages"] == "60"
@@ -162,7 +162,7 @@ def test_kept_it_serves_until_interrupted(tmp_path: Path):
         shown = ""
         for line in started.process.stdout:
             shown += line
-            if line.startswith("A query"):
+            if line.startswith("Run a query"):
                 break
         exports = dict(re.findall(r"export (\w+)=(\S+)", shown))
         hosts = [value for name, value in exports.items() if name.endswith("_HOST")]

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -62,9 +61,9 @@ class Demo:
                 pass  # ended meanwhile, or not ours
         return found
 
-    def end(self) -> tuple[int, str, str]:
+    def end(self, seconds: float = 90) -> tuple[int, str, str]:
         """Exit code, stdout and stderr, once it has ended."""
-        out, err = self.process.communicate(timeout=90)
+        out, err = self.process.communicate(timeout=seconds)
         return self.process.returncode, out, err
 
     def left(self) -> list[str]:
@@ -108,16 +107,15 @@ def test_every_message_becomes_a_row(tmp_path: Path):
     assert started.left() == []
 
 
+@pytest.mark.timeout(200)
 def test_with_python_only(tmp_path: Path):
-    """No Java, no Docker, no gcloud: an empty PATH."""
+    """No Java, no Docker, no gcloud: an empty PATH. Within three minutes, also on a busy machine."""
     (tmp_path / "made").mkdir()
     report = tmp_path / "made" / "report.html"
-    began = time.monotonic()
     shape = ("--claims", "60", "--bad-share", "0.1", "--report", str(report))
     with run(*shape, temporary=tmp_path, PATH=str(tmp_path / "made")) as started:
-        code, out, err = started.end()
+        code, out, err = started.end(180)
     assert (code, err) == (0, "")
-    assert time.monotonic() - began < 180
     assert out.count("Claims come from files: no Pub/Sub emulator: no Docker answers; install") == 1
     assert "\nread 60 = 54 claims + 6 errors, as generated, in " in out
     [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)

@@ -109,7 +109,7 @@ def test_every_message_becomes_a_row(tmp_path: Path):
 
 @pytest.mark.timeout(200)
 def test_with_python_only(tmp_path: Path):
-    """No Java, no Docker, no gcloud: an empty PATH. Within three minutes, also on a busy machine."""
+    """No Java, no Docker, no gcloud: an empty PATH. Within three minutes."""
     (tmp_path / "made").mkdir()
     report = tmp_path / "made" / "report.html"
     shape = ("--claims", "60", "--bad-share", "0.1", "--report", str(report))

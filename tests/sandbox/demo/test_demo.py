@@ -116,7 +116,7 @@ def test_with_python_only(tmp_path: Path):
     with run(*shape, temporary=tmp_path, PATH=str(tmp_path / "made")) as started:
         code, out, err = started.end(180)
     assert (code, err) == (0, "")
-    assert out.count("Claims come from files: no Pub/Sub emulator: no Docker answers; install") == 1
+    assert out.count("Claims come from files: the Pub/Sub emulator cannot start, and Docker") == 1
     assert "\nread 60 = 54 claims + 6 errors, as generated, in " in out
     [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)
     assert int(providers) > 0

@@ -9,7 +9,8 @@ locals {
   datasets = {
     for each in distinct([for table in values(local.tables) : { project = table.project, dataset = table.dataset }]) :
     "${each.project}:${each.dataset}" => each
-  }}
+  }
+}
 
 resource "google_bigquery_dataset" "claims" {
   for_each = { for name, each in local.datasets : name => each if var.create_datasets }

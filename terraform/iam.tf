@@ -63,7 +63,7 @@ resource "google_bigquery_dataset_iam_member" "workers" {
 }
 
 resource "google_secret_manager_secret_iam_member" "workers" {
-  for_each = local.secret == null ? {} : local.roles.secret
+  for_each = local.secret == "" ? {} : local.roles.secret
 
   project   = split("/", local.secret)[1]
   secret_id = split("/", local.secret)[3]
@@ -72,7 +72,7 @@ resource "google_secret_manager_secret_iam_member" "workers" {
 }
 
 resource "google_pubsub_subscription_iam_member" "workers" {
-  for_each = local.subscription == null ? {} : local.roles.subscription
+  for_each = local.subscription == "" ? {} : local.roles.subscription
 
   project      = split("/", local.subscription)[1]
   subscription = split("/", local.subscription)[3]

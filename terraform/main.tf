@@ -19,11 +19,11 @@ locals {
   }
 
   streaming    = var.input_files == null
-  subscription = try(local.parameters["input_subscription"], null)
+  subscription = try(local.parameters["input_subscription"], "")
   own_source   = local.subscription == local.own_subscription
 
-  # The Secret Manager secret of the pseudonyms' key: its name alone; nothing here reads it.
-  secret = try(regex("^(projects/.+)/versions/", local.parameters["pseudonym_key"])[0], null)
+  # The Secret Manager secret of the pseudonyms' key, or "": its name alone; nothing here reads it.
+  secret = try(regex("^(projects/.+)/versions/", local.parameters["pseudonym_key"])[0], "")
   foreign_buckets = distinct([
     for value in values(local.parameters) : split("/", value)[2]
     if startswith(value, "gs://") && try(split("/", value)[2], local.bucket) != local.bucket
@@ -33,7 +33,7 @@ locals {
 resource "google_project_service" "claims" {
   for_each = toset(concat(
     local.services,
-    local.secret == null ? [] : [local.secret_service],
+    local.secret == "" ? [] : [local.secret_service],
     var.profiles_schedule == null ? [] : ["bigquerydatatransfer.googleapis.com"],
   ))
 

@@ -15,7 +15,7 @@ output "topic" {
 
 output "subscription" {
   description = "What the job reads; null where it reads files or a topic."
-  value       = local.subscription
+  value       = local.subscription == "" ? null : local.subscription
 }
 
 output "dead_letter_subscription" {

@@ -1,24 +1,23 @@
-# The scheduled query of `claims profiles`, with an account of its own: only it may run queries.
+# The scheduled query of `claims profiles`, with an account of its own: workers need not run queries.
 
 locals {
-  profiled = { for name, table in local.tables : name => table if name == "claims" && var.profiles_schedule != null }
-  profiles_query = {
-    for key, table in local.profiled : key => join("", [
-      for name in ["provider_profile", "claim_percentiles"] : join("\n", [
-        "EXPORT DATA OPTIONS (",
-        "  uri = 'gs://${local.bucket}/reference/${name}-*.csv', format = 'CSV', header = TRUE, overwrite = TRUE",
-        ") AS",
-        "${trimspace(replace(
-          replace(file("${path.module}/../sql/${name}.sql"), "$${AS_OF}", "@run_date"),
-          "$${CURRENT_CLAIMS}", "`${table.project}.${table.dataset}.${table.table}_current`",
-        ))};\n",
-      ])
+  has_profiles = var.profiles_schedule != null
+  profiles_query = join("", [
+    for name in ["provider_profile", "claim_percentiles"] : join("\n", [
+      "EXPORT DATA OPTIONS (",
+      "  uri = 'gs://${local.bucket}/reference/${name}-*.csv', format = 'CSV', header = TRUE, overwrite = TRUE",
+      ") AS",
+      "${trimspace(replace(
+        replace(file("${path.module}/../sql/${name}.sql"), "$${AS_OF}", "@run_date"),
+        "$${CURRENT_CLAIMS}",
+        "`${local.tables.claims.project}.${local.tables.claims.dataset}.${local.tables.claims.table}_current`",
+      ))};\n",
     ])
-  }
+  ])
 }
 
 resource "google_service_account" "profiles" {
-  for_each = local.profiled
+  count = local.has_profiles ? 1 : 0
 
   project      = var.project
   account_id   = "${var.name}-profile"
@@ -28,44 +27,44 @@ resource "google_service_account" "profiles" {
 }
 
 resource "google_project_iam_member" "profiles" {
-  for_each = local.profiled
+  count = local.has_profiles ? 1 : 0
 
   project = var.project
   role    = "roles/bigquery.jobUser"
-  member  = google_service_account.profiles[each.key].member
+  member  = google_service_account.profiles[0].member
 }
 
 resource "google_bigquery_dataset_iam_member" "profiles" {
-  for_each = local.profiled
+  count = local.has_profiles ? 1 : 0
 
-  project    = each.value.project
-  dataset_id = each.value.dataset
+  project    = local.tables.claims.project
+  dataset_id = local.tables.claims.dataset
   role       = "roles/bigquery.dataViewer"
-  member     = google_service_account.profiles[each.key].member
+  member     = google_service_account.profiles[0].member
 
   depends_on = [google_bigquery_dataset.claims]
 }
 
 resource "google_storage_bucket_iam_member" "profiles" {
-  for_each = local.profiled
+  count = local.has_profiles ? 1 : 0
 
   bucket = local.bucket
   role   = "roles/storage.objectAdmin"
-  member = google_service_account.profiles[each.key].member
+  member = google_service_account.profiles[0].member
 
   depends_on = [google_storage_bucket.claims]
 }
 
 resource "google_bigquery_data_transfer_config" "profiles" {
-  for_each = local.profiled
+  count = local.has_profiles ? 1 : 0
 
   project              = var.project
   display_name         = "${var.name} profiles"
   location             = coalesce(var.location, var.region)
   data_source_id       = "scheduled_query"
   schedule             = var.profiles_schedule
-  service_account_name = google_service_account.profiles[each.key].email
-  params               = { query = local.profiles_query[each.key] }
+  service_account_name = google_service_account.profiles[0].email
+  params               = { query = local.profiles_query }
 
   lifecycle {
     precondition {

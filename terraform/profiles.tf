@@ -2,7 +2,7 @@
 
 locals {
   has_profiles = var.profiles_schedule != null
-  profiles_query = join("", [
+  profiles_query = join("\n", [
     for name in ["provider_profile", "claim_percentiles"] : join("\n", [
       "EXPORT DATA OPTIONS (",
       "  uri = 'gs://${local.bucket}/reference/${name}-*.csv', format = 'CSV', header = TRUE, overwrite = TRUE",

@@ -11,8 +11,6 @@ locals {
     input_subscription = local.is_source_given ? null : local.own_subscription
     output_table       = "${var.project}:${replace(var.name, "-", "_")}.claims"
     error_table        = "${var.project}:${replace(var.name, "-", "_")}.errors"
-    provider_profile   = var.profiles_schedule == null ? null : "gs://${local.bucket}/reference/provider_profile-*.csv"
-    claim_percentiles  = var.profiles_schedule == null ? null : "gs://${local.bucket}/reference/claim_percentiles-*.csv"
   }
   parameters = {
     for name, value in merge(local.own_parameters, local.launch_parameters) : name => value if value != null

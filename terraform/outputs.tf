@@ -42,3 +42,8 @@ output "worker_account" {
   description = "Service account of launcher and workers."
   value       = google_service_account.workers.email
 }
+
+output "profile_files" {
+  description = "What the scheduled query exports: values of the parameters of these names, once it has run; null without it."
+  value       = local.has_profiles ? local.profile_files : null
+}

@@ -1,7 +1,7 @@
 # Written by `claims sync` from pipeline/launch/options.py; edit that.
 
 variable "input_subscription" {
-  description = "Subscription to read claims from. Exactly one of input_subscription, input_topic and input_files is needed. Example: projects/my-project/subscriptions/claims"
+  description = "Subscription to read claims from. Pass exactly one of input_subscription, input_topic and input_files. Example: projects/my-project/subscriptions/claims"
   type        = string
   default     = null
 
@@ -12,7 +12,7 @@ variable "input_subscription" {
 }
 
 variable "input_topic" {
-  description = "Topic to read claims from. Dataflow creates a subscription for it, which is deleted with the job. Example: projects/my-project/topics/claims"
+  description = "Topic to read claims from. Dataflow creates a subscription for the job and deletes it when the job ends. Example: projects/my-project/topics/claims"
   type        = string
   default     = null
 
@@ -23,7 +23,7 @@ variable "input_topic" {
 }
 
 variable "input_files" {
-  description = "Files in the input_format, compressed ones too, read once as a batch job: a gs:// path or glob. Example: gs://my-bucket/claims/2026-*.ndjson.gz"
+  description = "Files to read once, as a batch job: a gs:// path or glob. They may be compressed. Example: gs://my-bucket/claims/2026-*.ndjson.gz"
   type        = string
   default     = null
 
@@ -34,7 +34,7 @@ variable "input_files" {
 }
 
 variable "input_format" {
-  description = "How the input is written. CSV is for files only: JSON (one document a message, or a line of a file) or CSV (one row a claim, below a header) or X12 (professional, institutional and dental claims)."
+  description = "Format of the input: JSON (one document per message, or per line of a file), CSV (a header and one row per claim; needs input_files) or X12 (837 professional, institutional and dental claims in one format)."
   type        = string
   default     = "JSON"
   nullable    = false
@@ -46,7 +46,7 @@ variable "input_format" {
 }
 
 variable "csv_delimiter" {
-  description = "What separates the fields of a row: one character, or tab. Only with input_format=CSV. Example: |"
+  description = "Field delimiter of CSV files: one character, or the word tab. Applies only with input_format=CSV. Example: |"
   type        = string
   default     = ","
   nullable    = false
@@ -58,7 +58,7 @@ variable "csv_delimiter" {
 }
 
 variable "csv_encoding" {
-  description = "How the characters of CSV files are encoded: UTF-8 (with or without a byte order mark) or ISO-8859-1 (Western European, latin-1) or WINDOWS-1252 (Western European, of Windows). Only with input_format=CSV."
+  description = "Character encoding of CSV files: UTF-8 (with or without a byte order mark), ISO-8859-1 (Western European, also called Latin-1) or WINDOWS-1252 (Western European on Windows). Applies only with input_format=CSV."
   type        = string
   default     = "UTF-8"
   nullable    = false
@@ -70,7 +70,7 @@ variable "csv_encoding" {
 }
 
 variable "claim_map" {
-  description = "JSONata expression that makes claims of documents of another shape: a packaged one (csv_example, fhir_r4_bundle, fhir_r4_claim, fhir_r4_eob, flat_json_example, x12_837), or a file. Without it messages are claims as they come; X12 has a map of its own. Example: fhir_r4_claim"
+  description = "JSONata expression that turns documents of another shape into claims: a packaged map (csv_example, fhir_r4_bundle, fhir_r4_claim, fhir_r4_eob, flat_json_example, x12_837) or a file. Without one, every message must already be a claim, except that X12 input uses the packaged x12_837. Example: fhir_r4_claim"
   type        = string
   default     = null
 
@@ -81,7 +81,7 @@ variable "claim_map" {
 }
 
 variable "message_id_attribute" {
-  description = "Pub/Sub message attribute with the producer's own id of a message. Dataflow drops a second message with the same id within 10 minutes, except in at-least-once mode. Example: event_id"
+  description = "Pub/Sub attribute that holds the producer's own message ID. Dataflow drops a message that repeats an ID within 10 minutes, except in at-least-once mode. Example: event_id"
   type        = string
   default     = null
 
@@ -103,7 +103,7 @@ variable "output_table" {
 }
 
 variable "error_table" {
-  description = "BigQuery table for rejected messages, kept whole so that they can be replayed, as project:dataset.table or project.dataset.table. It holds health data. Example: my-project:claims.errors"
+  description = "BigQuery table for rejected messages, as project:dataset.table or project.dataset.table. It stores them in full for replay, so it holds health data. Example: my-project:claims.errors"
   type        = string
   default     = null
 
@@ -114,7 +114,7 @@ variable "error_table" {
 }
 
 variable "error_payload" {
-  description = "What the error table keeps of a rejected message: FULL (the whole message, which can be replayed) or REDACTED (field names and types without values, which cannot be replayed)."
+  description = "What the error table keeps of a rejected message: FULL (the original message, which can be replayed) or REDACTED (field names and types without values, which cannot be replayed)."
   type        = string
   default     = "FULL"
   nullable    = false
@@ -126,7 +126,7 @@ variable "error_payload" {
 }
 
 variable "pseudonymise" {
-  description = "Text fields of the claim schema, separated by commas. Both tables hold pseudonyms (keyed HMAC-SHA-256) in place of their values, the same in every job with the same key. Rules are evaluated on the original values, except for replayed messages, which already hold pseudonyms. Unknown fields are not changed. Needs pseudonym_key. Example: patient_id,claim_id"
+  description = "Text fields of the claim schema, separated by commas, whose values are replaced with pseudonyms (keyed HMAC-SHA-256) in both tables. Jobs with the same key produce the same pseudonyms. Rules are evaluated on the original values, except for replayed messages, which already hold pseudonyms. Unknown fields are not changed. Needs pseudonym_key. Example: patient_id,claim_id"
   type        = string
   default     = null
 
@@ -137,7 +137,7 @@ variable "pseudonymise" {
 }
 
 variable "pseudonym_key" {
-  description = "Where to read the key of 32 bytes or more: a numbered version of a secret in Secret Manager, or a gs:// file. Never the key itself. Example: projects/my-project/secrets/claims-pseudonyms/versions/1"
+  description = "Where to read the key, which needs at least 32 bytes: a numbered version of a secret in Secret Manager, or a gs:// file. Never pass the key itself. Example: projects/my-project/secrets/claims-pseudonyms/versions/1"
   type        = string
   default     = null
   sensitive   = true
@@ -149,7 +149,7 @@ variable "pseudonym_key" {
 }
 
 variable "write_method" {
-  description = "How rows are written to BigQuery: STORAGE_WRITE_API (fast, at half the price) or STREAMING_INSERTS (the older insertAll API, through Beam's own sink)."
+  description = "How rows are written to BigQuery: STORAGE_WRITE_API (faster, at half the price of streaming inserts) or STREAMING_INSERTS (the older insertAll API, using Beam's own sink)."
   type        = string
   default     = "STORAGE_WRITE_API"
   nullable    = false
@@ -168,14 +168,14 @@ variable "create_tables" {
 }
 
 variable "create_views" {
-  description = "Whether the launch creates views of the claims table: the current claims, with replacements and voids settled, their lines, and the input layer of the Tuva Project. Only with create_tables=true."
+  description = "Whether the launch creates views of the claims table: current claims (with replacements and voids applied), their service lines, and the Tuva Project's medical_claim input. Applies only with create_tables=true."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "dataset_location" {
-  description = "Location in which the launch creates a missing dataset. Without it, a missing dataset stops the launch. Only with create_tables=true. Example: US"
+  description = "Location where the launch creates a missing dataset. If it is not set, a missing dataset stops the launch. Applies only with create_tables=true. Example: US"
   type        = string
   default     = null
 
@@ -186,7 +186,7 @@ variable "dataset_location" {
 }
 
 variable "error_retention_days" {
-  description = "Days after which a partition of the error table is deleted; 0 keeps partitions forever. Without a value, a new table keeps them forever and an existing table is not changed. Only with create_tables=true. Example: 90"
+  description = "Days to keep each partition of the error table; 0 keeps partitions forever. If it is not set, a new table keeps them forever and an existing table is not changed. Applies only with create_tables=true. Example: 90"
   type        = number
   default     = null
 
@@ -197,7 +197,7 @@ variable "error_retention_days" {
 }
 
 variable "bigquery_kms_key" {
-  description = "Cloud KMS key that protects the tables that the launch creates. Only with create_tables=true. Example: projects/my-project/locations/us/keyRings/claims/cryptoKeys/bigquery"
+  description = "Cloud KMS key that encrypts the tables the launch creates. Applies only with create_tables=true. Example: projects/my-project/locations/us/keyRings/claims/cryptoKeys/bigquery"
   type        = string
   default     = null
 
@@ -208,7 +208,7 @@ variable "bigquery_kms_key" {
 }
 
 variable "high_risk_threshold" {
-  description = "Score above which a claim is flagged as high risk, 0 to 1. Example: 0.7"
+  description = "Claims that score above this value, 0 to 1, are flagged as high risk. Example: 0.7"
   type        = number
   default     = 0.5
   nullable    = false
@@ -220,7 +220,7 @@ variable "high_risk_threshold" {
 }
 
 variable "rules" {
-  description = "gs:// file with the risk and quality rules. Without it, those of the template apply. Workers read it again when it changes. Example: gs://my-bucket/rules.json"
+  description = "gs:// file with the risk and quality rules. If it is not set, the template's own rules apply. Workers reload the file when it changes. Example: gs://my-bucket/rules.json"
   type        = string
   default     = null
 
@@ -231,7 +231,7 @@ variable "rules" {
 }
 
 variable "claim_schema" {
-  description = "gs:// file with the JSON Schema of a claim. Without it, that of the template applies. Example: gs://my-bucket/claim.schema.json"
+  description = "gs:// file with the JSON Schema of a claim. If it is not set, the template's own schema applies. Example: gs://my-bucket/claim.schema.json"
   type        = string
   default     = null
 
@@ -242,7 +242,7 @@ variable "claim_schema" {
 }
 
 variable "excluded_providers" {
-  description = "gs:// file with the providers excluded from federal programs, as the OIG publishes it (LEIE, UPDATED.csv), matched by NPI. Workers read it again when it changes. Example: gs://my-bucket/reference/UPDATED.csv"
+  description = "gs:// file that lists the providers excluded from federal programs, as published by the OIG (LEIE, UPDATED.csv). Providers are matched by NPI. Workers reload the file when it changes. Example: gs://my-bucket/reference/UPDATED.csv"
   type        = string
   default     = null
 
@@ -253,7 +253,7 @@ variable "excluded_providers" {
 }
 
 variable "mue_table" {
-  description = "gs:// file with the most units of each procedure, as CMS publishes it (NCCI MUE, CSV). Workers read it again when it changes. Example: gs://my-bucket/reference/MCR_MUE_PractitionerServices.csv"
+  description = "gs:// file with the maximum units for each procedure, as published by CMS (NCCI MUE, CSV). Workers reload the file when it changes. Example: gs://my-bucket/reference/MCR_MUE_PractitionerServices.csv"
   type        = string
   default     = null
 
@@ -264,7 +264,7 @@ variable "mue_table" {
 }
 
 variable "ptp_edits" {
-  description = "gs:// file, or pattern for its parts, with the procedures that may not be billed together, as CMS publishes it (NCCI PTP, text). Workers read it again when it changes. Example: gs://my-bucket/reference/ccipra-*.txt"
+  description = "gs:// file or pattern that lists the procedures that may not be billed together, as published by CMS (NCCI PTP, text). Workers reload the files when they change. Example: gs://my-bucket/reference/ccipra-*.txt"
   type        = string
   default     = null
 
@@ -275,7 +275,7 @@ variable "ptp_edits" {
 }
 
 variable "provider_profile" {
-  description = "gs:// file, or pattern for its parts, with the profile of each provider, as claims profiles and its scheduled query write it. Workers read it again when it changes. Example: gs://my-bucket/reference/provider_profile-*.csv"
+  description = "gs:// file or pattern with a profile of each provider, as written by claims profiles or its scheduled query. Workers reload the files when they change. Example: gs://my-bucket/reference/provider_profile-*.csv"
   type        = string
   default     = null
 
@@ -286,7 +286,7 @@ variable "provider_profile" {
 }
 
 variable "claim_percentiles" {
-  description = "gs:// file, or pattern for its parts, with the percentiles of claim amounts, as claims profiles and its scheduled query write it. Workers read it again when it changes. Example: gs://my-bucket/reference/claim_percentiles-*.csv"
+  description = "gs:// file or pattern with the percentiles of claim amounts, as written by claims profiles or its scheduled query. Workers reload the files when they change. Example: gs://my-bucket/reference/claim_percentiles-*.csv"
   type        = string
   default     = null
 
@@ -297,7 +297,7 @@ variable "claim_percentiles" {
 }
 
 variable "reference_refresh_minutes" {
-  description = "Minutes after which workers look whether the rules and the files of signals have changed; 0 reads them once. Example: 5"
+  description = "How often, in minutes, workers check the rules and reference files for changes; 0 reads them only once. Example: 5"
   type        = number
   default     = 10.0
   nullable    = false
@@ -309,7 +309,7 @@ variable "reference_refresh_minutes" {
 }
 
 variable "bigquery_storage_endpoint" {
-  description = "Host of the BigQuery Storage API, for a private endpoint: https://host, https://host:port or host:port, always over TLS with the worker's credentials, except that a loopback host:port is a test's, in plaintext. Example: https://bigquerystorage-example.p.googleapis.com"
+  description = "Host of the BigQuery Storage API, for a private endpoint: https://host, https://host:port or host:port. Connections use TLS and the worker's credentials, except to a loopback host:port, which is meant for tests and uses plaintext. Example: https://bigquerystorage-example.p.googleapis.com"
   type        = string
   default     = null
 

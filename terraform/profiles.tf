@@ -2,10 +2,13 @@
 
 locals {
   has_profiles = var.profiles_schedule != null
+  profile_files = {
+    for name in ["provider_profile", "claim_percentiles"] : name => "gs://${local.bucket}/reference/${name}-*.csv"
+  }
   profiles_query = join("\n", [
     for name in ["provider_profile", "claim_percentiles"] : join("\n", [
       "EXPORT DATA OPTIONS (",
-      "  uri = 'gs://${local.bucket}/reference/${name}-*.csv', format = 'CSV', header = TRUE, overwrite = TRUE",
+      "  uri = '${local.profile_files[name]}', format = 'CSV', header = TRUE, overwrite = TRUE",
       ") AS",
       "${trimspace(replace(
         replace(file("${path.module}/../sql/${name}.sql"), "$${AS_OF}", "@run_date"),

@@ -13,6 +13,7 @@ import pytest
 from claims_ops.deployment import request as requests
 from claims_ops.deployment.names import Workers
 from claims_ops.main import main
+from claims_ops.profiles.command import NAMES
 from pipeline.claims.tables import PROJECT_PATTERN
 from pipeline.launch import options
 from pipeline.launch.dataflow import AT_LEAST_ONCE
@@ -287,9 +288,8 @@ def test_the_scheduled_query_is_that_of_claims_profiles(
     module = Evaluated(MODULE, {"project": "my-project"} | PROFILES, tmp_path)
     [made] = module.resources("google_bigquery_data_transfer_config")
     assert made.arguments["params"] == {"query": capsys.readouterr().out.removesuffix("\n")}
-    [job] = module.resources("google_dataflow_flex_template_job")
-    for name in ("provider_profile", "claim_percentiles"):
-        assert job.arguments["parameters"][name] == f"{folder[1]}/{name}-*.csv"
+    files = {name: f"{folder[1]}/{name}-*.csv" for name in NAMES}
+    assert module.outputs()["profile_files"] == files
 
 
 def test_its_account_may_read_export_and_query(module: Evaluated):

@@ -18,33 +18,33 @@ locals {
   secret_service = "secretmanager.googleapis.com"
 
   roles = {
-    project = {
+    projects = {
       "roles/dataflow.worker" = "takes work, writes logs and metrics"
       "roles/dataflow.viewer" = "an update looks for the running job by its name"
     }
-    bucket = {
+    buckets = {
       "roles/storage.objectAdmin" = "stages the job, temporary files"
     }
-    foreign_bucket = {
+    foreign_buckets = {
       "roles/storage.objectViewer" = "reads what parameters name"
     }
-    repository = {
+    repositories = {
       "roles/artifactregistry.reader" = "pulls the image"
     }
-    dataset = {
+    datasets = {
       "roles/bigquery.dataEditor" = "creates and extends the tables, appends rows"
     }
-    secret = {
+    secrets = {
       "roles/secretmanager.secretAccessor" = "reads the key of the pseudonyms"
     }
-    subscription = {
+    subscriptions = {
       "roles/pubsub.subscriber" = "reads claims"
       "roles/pubsub.viewer"     = "Dataflow looks at its settings"
     }
-    pubsub_agent_topic = {
+    agent_topics = {
       "roles/pubsub.publisher" = "Pub/Sub itself moves dead letters"
     }
-    pubsub_agent_subscription = {
+    agent_subscriptions = {
       "roles/pubsub.subscriber" = "Pub/Sub itself moves dead letters"
     }
   }

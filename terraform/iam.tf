@@ -9,7 +9,7 @@ resource "google_service_account" "workers" {
 }
 
 resource "google_project_iam_member" "workers" {
-  for_each = local.roles.project
+  for_each = local.roles.projects
 
   project = var.project
   role    = each.key
@@ -17,7 +17,7 @@ resource "google_project_iam_member" "workers" {
 }
 
 resource "google_storage_bucket_iam_member" "workers" {
-  for_each = local.roles.bucket
+  for_each = local.roles.buckets
 
   bucket = local.bucket
   role   = each.key
@@ -28,7 +28,7 @@ resource "google_storage_bucket_iam_member" "workers" {
 
 resource "google_storage_bucket_iam_member" "foreign" {
   for_each = {
-    for pair in setproduct(local.foreign_buckets, keys(local.roles.foreign_bucket)) : "${pair[0]} ${pair[1]}" => pair
+    for pair in setproduct(local.foreign_buckets, keys(local.roles.foreign_buckets)) : "${pair[0]} ${pair[1]}" => pair
   }
 
   bucket = each.value[0]
@@ -37,7 +37,7 @@ resource "google_storage_bucket_iam_member" "foreign" {
 }
 
 resource "google_artifact_registry_repository_iam_member" "workers" {
-  for_each = local.roles.repository
+  for_each = local.roles.repositories
 
   project    = var.project
   location   = var.region
@@ -48,7 +48,7 @@ resource "google_artifact_registry_repository_iam_member" "workers" {
 
 resource "google_bigquery_dataset_iam_member" "workers" {
   for_each = {
-    for pair in setproduct(keys(local.datasets), keys(local.roles.dataset)) : "${pair[0]} ${pair[1]}" => {
+    for pair in setproduct(keys(local.datasets), keys(local.roles.datasets)) : "${pair[0]} ${pair[1]}" => {
       dataset = local.datasets[pair[0]]
       role    = pair[1]
     }
@@ -63,7 +63,7 @@ resource "google_bigquery_dataset_iam_member" "workers" {
 }
 
 resource "google_secret_manager_secret_iam_member" "workers" {
-  for_each = local.secret == "" ? {} : local.roles.secret
+  for_each = local.secret == "" ? {} : local.roles.secrets
 
   project   = split("/", local.secret)[1]
   secret_id = split("/", local.secret)[3]
@@ -72,7 +72,7 @@ resource "google_secret_manager_secret_iam_member" "workers" {
 }
 
 resource "google_pubsub_subscription_iam_member" "workers" {
-  for_each = local.subscription == "" ? {} : local.roles.subscription
+  for_each = local.subscription == "" ? {} : local.roles.subscriptions
 
   project      = split("/", local.subscription)[1]
   subscription = split("/", local.subscription)[3]

@@ -53,7 +53,7 @@ resource "google_project_service_identity" "pubsub" {
 }
 
 resource "google_pubsub_topic_iam_member" "pubsub_agent" {
-  for_each = local.own_source ? local.roles.pubsub_agent_topic : {}
+  for_each = local.own_source ? local.roles.agent_topics : {}
 
   project = var.project
   topic   = google_pubsub_topic.claims["${var.name}-dead-letter"].name
@@ -62,7 +62,7 @@ resource "google_pubsub_topic_iam_member" "pubsub_agent" {
 }
 
 resource "google_pubsub_subscription_iam_member" "pubsub_agent" {
-  for_each = local.own_source ? local.roles.pubsub_agent_subscription : {}
+  for_each = local.own_source ? local.roles.agent_subscriptions : {}
 
   project      = var.project
   subscription = google_pubsub_subscription.claims[0].name

@@ -17,14 +17,6 @@ from pipeline.sinks.bigquery.table_fit import field_of
 from workshop.sync.metadata import metadata_json
 
 _TYPES = {bool: "bool", int: "number", float: "number", str: "string"}
-_KINDS = {
-    ("projects",): "project",
-    ("storage", "buckets"): "bucket",
-    ("artifacts", "repositories"): "repository",
-    ("secrets",): "secret",
-    ("pubsub", "subscriptions"): "subscription",
-    ("pubsub", "topics"): "topic",
-}
 # One that needs every role there is.
 _WHOLE = Deployment(
     project="my-project",
@@ -147,11 +139,11 @@ def _roles() -> dict[str, dict[str, str]]:
 
 def _kind(grant: Grant | DatasetGrant) -> str:
     if isinstance(grant, DatasetGrant):
-        return "dataset"
-    kind = _KINDS[grant.target.commands]
+        return "datasets"
+    kind = grant.target.commands[-1]
     if grant.target.resource == ("gs://foreign",):
         return f"foreign_{kind}"
-    return kind if grant.who == _WHOLE.worker_account else f"pubsub_agent_{kind}"
+    return kind if grant.who == _WHOLE.worker_account else f"agent_{kind}"
 
 
 def table_json(name: str) -> str:

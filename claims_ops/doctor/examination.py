@@ -24,7 +24,8 @@ class Finding(NamedTuple):
 
 
 _COMMON = re.compile(
-    r"gcloud is missing|do not currently have an active account|not logged in|login has expired"
+    r"gcloud is not installed|do not currently have an active account"
+    r"|not logged in|login has expired"
 )
 """Causes that keep many checks from an answer."""
 

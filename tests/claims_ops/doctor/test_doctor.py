@@ -53,7 +53,9 @@ def test_nobody_is_logged_in(alone: None, capsys: pytest.CaptureFixture[str]):
     assert code == 1
     assert failure.split(maxsplit=2) == ["fail", "credentials", "yours: not logged in"]
     assert fix.strip() == "$ gcloud auth application-default login"
-    assert re.fullmatch(r"0 pass, 1 fail, 0 unknown; \d\d checks not run, .* need a login", end)
+    assert re.fullmatch(
+        r"0 pass, 1 fail, 0 unknown; \d\d checks were not run, .* need a login", end
+    )
 
 
 def test_one_cause_of_many_unknowns_is_shown_once(alone: None, capsys):

@@ -108,7 +108,7 @@ def test_it_closes(tables: Tables, capsys):
 
 
 @pytest.mark.parametrize(
-    "published, said", [("7", "missing: 2 messages"), ("4", "unexpected: 1 messages more")]
+    "published, said", [("7", "missing: 2 messages"), ("4", "unexpected: 1 more messages")]
 )
 def test_it_does_not_close(published: str, said: str, tables: Tables, capsys):
     assert tables.reconcile("--published", published) == 1
@@ -154,7 +154,7 @@ def test_a_replay_that_is_not_on_record_is_told(tables: Tables, capsys):
     tables.claims("204", original="4")
     assert tables.reconcile("--published", "5") == 0
     out = capsys.readouterr().out
-    assert "replays: 1 of 1 have a row, 1 besides that are not on record" in out
+    assert "replays: 1 of 1 have a row, plus 1 that were not recorded" in out
     assert "1 claims accepted again by replays" in out
 
 

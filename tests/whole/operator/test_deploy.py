@@ -433,7 +433,7 @@ def test_parameters_file_that_is_none(text: str, tmp_path: Path, capsys):
 def test_no_gcloud(capsys, monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert main(["deploy", f"--project={PROJECT}", "--from=launch"]) == 1
-    assert "gcloud is missing" in capsys.readouterr().err
+    assert "gcloud is not installed" in capsys.readouterr().err
 
 
 def test_command_that_does_not_end(monkeypatch, tmp_path: Path):

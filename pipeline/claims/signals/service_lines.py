@@ -65,4 +65,6 @@ def duplicate_line(lines: Lines, service_date: str | None) -> int | None:
     return counted - len(seen)
 
 
-SIGNALS = {"duplicate_line": Signal(duplicate_line, (LINES, "service_date"))}
+SIGNALS = {
+    "duplicate_line": Signal(duplicate_line, (LINES, "service_date"), only_with=LINES),
+}

@@ -42,6 +42,8 @@ def duplicate_line(lines: Lines, service_date: str | None) -> int | None:
     """
     if not lines:
         return None
+    if len(lines) == 1:
+        return 0
     codes = [line.get("procedure_code") for line in lines]
     if len(set(codes)) == len(codes):
         return 0

@@ -18,11 +18,12 @@ from pipeline.claims.storable import NUMERIC, PATTERNS, fit_numeric, numeric_fau
 from pipeline.claims.violations import describe, is_record
 
 ADDITIONAL_FIELDS = "additional_fields"
-"""The column that keeps, as JSON, what the contract does not know of a claim or of a record."""
+"""The column that keeps, as JSON, the fields of a claim or record that are not in the contract."""
 MAX_VIOLATIONS = 20
 """Violations that one rejection lists at most."""
 _EXAMINED_ITEMS = 1_000
-"""Items of an array whose violations are told; telling those of millions would take minutes."""
+"""Array items whose violations are listed; listing them for millions of items would take
+minutes."""
 
 _NUMERIC_FAULTS = {
     "scale": f"more than {NUMERIC.scale} decimals",
@@ -65,8 +66,8 @@ def column_of(name: str, schema: Any) -> Column:
     """
     if not isinstance(schema, dict):
         raise DocumentError(f"properties.{name}", "must be a schema with a type")
-    told = schema.get("x-bigquery", {})
-    if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
+    extension = schema.get("x-bigquery", {})
+    if not isinstance(extension, dict) or not all(isinstance(value, str) for value in extension.values()):
         raise DocumentError(f"properties.{name}.x-bigquery", "type and mode must be strings")
     types = types_of(schema)
     if len(types) != 1:
@@ -76,10 +77,10 @@ def column_of(name: str, schema: Any) -> Column:
         if not isinstance(items, dict) or types_of(items) == ("array",):
             raise DocumentError(f"properties.{name}.items", "must be a schema, and not of an array")
         item = column_of(name, items)
-        column_type, mode, fields = told.get("type", item.type), "REPEATED", item.fields
+        column_type, mode, fields = extension.get("type", item.type), "REPEATED", item.fields
     else:
         derived = _COLUMN_TYPES.get(types[0]) or _FORMAT_TYPES.get(schema.get("format", ""))
-        column_type, mode = told.get("type", derived or "STRING"), told.get("mode", "NULLABLE")
+        column_type, mode = extension.get("type", derived or "STRING"), extension.get("mode", "NULLABLE")
         fields = _fields_of(name, schema) if column_type == "RECORD" else ()
     return Column(name, column_type, mode, schema.get("description", ""), fields)
 

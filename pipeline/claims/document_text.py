@@ -1,7 +1,7 @@
 """The text of a document that an operator brings, read strictly: what JSON leaves open is refused.
 
-A claim schema and rules decide on money; a key that stands twice, a number that no schema can mean
-or nesting without end is a slip that a lenient reader would settle in silence.
+A claim schema and rules decide on money; a duplicate key, a number that no schema can mean or
+endless nesting is a mistake that a lenient reader would resolve silently.
 """
 
 import json
@@ -20,7 +20,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class DocumentError(ValueError):
-    """A document that cannot be used: which place in it, and why."""
+    """A document that cannot be used, with the place in it and the reason."""
 
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(f"{place}: {reason}" if place else reason)
@@ -29,7 +29,7 @@ class DocumentError(ValueError):
 
 
 class _Repeating(dict[str, Any]):
-    """An object of which a key stands twice."""
+    """An object with a duplicate key."""
 
     key: str
 

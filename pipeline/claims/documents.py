@@ -1,6 +1,6 @@
 """Checks of the documents that an operator may bring: claim schema and rules.
 
-They run once, at launch, with the reference implementation of JSON Schema; each problem is told
+They run once, at launch, with the reference implementation of JSON Schema; each problem is reported
 with its place in the document.
 """
 
@@ -32,7 +32,7 @@ _COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}", re.ASCII)
 _RESERVED = re.compile(
     "(_table_|_file_|_partition|_row_timestamp|__root__|_colidentifier|_change_).*", re.IGNORECASE
 )
-"""Names that BigQuery keeps for itself (REST reference of TableFieldSchema)."""
+"""Names that BigQuery reserves (REST reference of TableFieldSchema)."""
 _MAX_COLUMNS = 10_000
 _MAX_DESCRIPTION = 1_024
 """Characters of the description of a column."""

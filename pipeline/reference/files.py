@@ -60,7 +60,7 @@ def look(pattern: str) -> tuple[Part, ...]:
 
 
 class Reading:
-    """Reads the lines of some files, one after another, and takes their digest."""
+    """Reads the lines of some files in order and computes their digest."""
 
     def __init__(self, parts: tuple[Part, ...], max_bytes: int) -> None:
         """Take at most `max_bytes`.
@@ -76,7 +76,7 @@ class Reading:
 
     @property
     def version(self) -> str:
-        """The beginning of the SHA-256 of what was read: the same on every worker."""
+        """The start of the SHA-256 of what was read, which is the same on every worker."""
         return self._digest.hexdigest()[:12]
 
     def lines(self) -> Iterator[str]:

@@ -66,8 +66,10 @@ def column_of(name: str, schema: Any) -> Column:
     """
     if not isinstance(schema, dict):
         raise DocumentError(f"properties.{name}", "must be a schema with a type")
-    extension = schema.get("x-bigquery", {})
-    if not isinstance(extension, dict) or not all(isinstance(value, str) for value in extension.values()):
+    declared = schema.get("x-bigquery", {})
+    if not isinstance(declared, dict) or not all(
+        isinstance(value, str) for value in declared.values()
+    ):
         raise DocumentError(f"properties.{name}.x-bigquery", "type and mode must be strings")
     types = types_of(schema)
     if len(types) != 1:
@@ -77,10 +79,13 @@ def column_of(name: str, schema: Any) -> Column:
         if not isinstance(items, dict) or types_of(items) == ("array",):
             raise DocumentError(f"properties.{name}.items", "must be a schema, and not of an array")
         item = column_of(name, items)
-        column_type, mode, fields = extension.get("type", item.type), "REPEATED", item.fields
+        column_type, mode, fields = declared.get("type", item.type), "REPEATED", item.fields
     else:
         derived = _COLUMN_TYPES.get(types[0]) or _FORMAT_TYPES.get(schema.get("format", ""))
-        column_type, mode = extension.get("type", derived or "STRING"), extension.get("mode", "NULLABLE")
+        column_type, mode = (
+            declared.get("type", derived or "STRING"),
+            declared.get("mode", "NULLABLE"),
+        )
         fields = _fields_of(name, schema) if column_type == "RECORD" else ()
     return Column(name, column_type, mode, schema.get("description", ""), fields)
 

@@ -1,27 +1,20 @@
 """`claims check`: what would become of claims, for producers and authors of claim maps."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from claims_ops.check.judgement import Documents, Judgement, judge
 from claims_ops.check.sources import Placed, messages
 from claims_ops.shared import csv_options
+from claims_ops.shared.documents import checked, contract_of, rules_of
 from claims_ops.shared.terminal import printable
-from pipeline.claims.contract import default_contract_text
-from pipeline.claims.document_text import DocumentError
-from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
-from pipeline.claims.score import default_rules_text
-from pipeline.claims.tables import CLAIM_OUTCOME
-
-_Made = TypeVar("_Made")
 
 
 @click.command()
@@ -82,8 +75,8 @@ def check(
       claims check --map my.jsonata --csv-delimiter '|' export.csv.gz
     """
     dialect = Dialect(csv_delimiter, csv_encoding)
-    contract = _checked(schema, default_contract_text(), _contract)
-    given_rules = _checked(rules, default_rules_text(), lambda text: check_rules(text, contract))
+    contract = contract_of(schema)
+    given_rules = rules_of(rules, contract)
     first, placed = _peek(
         chain.from_iterable(messages(path, input_format, dialect) for path in files)
     )
@@ -96,30 +89,10 @@ def check(
         click.get_current_context().exit(1)
 
 
-def _contract(text: str) -> Any:
-    return check_contract(text, [column.name for column in CLAIM_OUTCOME])
-
-
 def _map(name: str | None) -> ClaimMap | None:
     if name is None:
         return None
-    return ClaimMap.packaged(name) if name in PACKAGED_MAPS else _checked(name, "", ClaimMap)
-
-
-def _checked(path: str | None, default: str, make: Callable[[str], _Made]) -> _Made:
-    """What a document makes.
-
-    Raises:
-        click.UsageError: names the file, the place in it and what is wrong.
-    """
-    try:
-        return make(Path(path).read_text("utf-8-sig") if path else default)
-    except DocumentError as error:
-        raise click.UsageError(f"{path}: {error}") from None
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{path} is not UTF-8 text") from None
-    except OSError as error:
-        raise click.UsageError(f"{path}: {error.strerror or error}") from None
+    return ClaimMap.packaged(name) if name in PACKAGED_MAPS else checked(name, "", ClaimMap)
 
 
 def _peek(placed: Iterator[Placed]) -> tuple[Placed | None, Iterator[Placed]]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,9 +22,17 @@ ANSWER_SECONDS = 15.0
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 """Before every row. A query for all rows compares with it, for a table may require a partition
 filter."""
-_TYPES = {str: "STRING", int: "INT64", bool: "BOOL", datetime: "TIMESTAMP"}
+_TYPES = {
+    str: "STRING",
+    int: "INT64",
+    float: "FLOAT64",
+    Decimal: "NUMERIC",
+    bool: "BOOL",
+    date: "DATE",
+    datetime: "TIMESTAMP",
+}
 
-Value = str | int | bool | datetime
+Value = str | int | float | Decimal | bool | date | datetime
 Parameters = Mapping[str, Value | Sequence[str] | Sequence[Mapping[str, Value]]]
 """By name; a sequence is an array, of texts or of records that all have the same keys."""
 
@@ -174,4 +183,7 @@ def _failures() -> Iterator[None]:
 
 
 def _line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    """What the service says, without the address that was asked, where it says something."""
+    details = getattr(error, "errors", None)
+    said = details[0].get("message") if details and isinstance(details[0], dict) else None
+    return str(said or error).partition("\n")[0]

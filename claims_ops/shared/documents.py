@@ -1,0 +1,50 @@
+"""Documents that a command is given as files: rules and claim schemas, checked as at a launch."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from pipeline.claims.contract import Contract, default_contract_text
+from pipeline.claims.document_text import DocumentError
+from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.score import Rules, default_rules_text
+from pipeline.claims.tables import CLAIM_OUTCOME
+
+_Made = TypeVar("_Made")
+
+
+def checked(path: str | None, default: str, make: Callable[[str], _Made]) -> _Made:
+    """What a document makes; `default` is its text where there is no file.
+
+    Raises:
+        click.UsageError: names the file, the place in it and what is wrong.
+    """
+    try:
+        return make(Path(path).read_text("utf-8-sig") if path else default)
+    except DocumentError as error:
+        raise click.UsageError(f"{path}: {error}") from None
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{path} is not UTF-8 text") from None
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror or error}") from None
+
+
+def contract_of(path: str | None) -> Contract:
+    """The claim schema of a file; None for that of the package.
+
+    Raises:
+        click.UsageError: the file cannot be used.
+    """
+    outcome = [column.name for column in CLAIM_OUTCOME]
+    return checked(path, default_contract_text(), lambda text: check_contract(text, outcome))
+
+
+def rules_of(path: str | None, contract: Contract) -> Rules:
+    """The rules of a file; None for those of the package.
+
+    Raises:
+        click.UsageError: the file cannot be used.
+    """
+    return checked(path, default_rules_text(), lambda text: check_rules(text, contract))

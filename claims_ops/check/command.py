@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from claims_ops.check.judgement import Documents, Judgement, judge
-from claims_ops.check.sources import Placed, messages
 from claims_ops.shared import csv_options
-from claims_ops.shared.documents import checked, contract_of, rules_of
+from claims_ops.shared.documents import contract_of, map_of, rules_of
+from claims_ops.shared.message_files import Placed, messages
 from claims_ops.shared.terminal import printable
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
-from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS
 
 
 @click.command()
@@ -81,18 +81,12 @@ def check(
         chain.from_iterable(messages(path, input_format, dialect) for path in files)
     )
     is_x12 = input_format == "X12" or (first is not None and " claim " in first.place)
-    claim_map = _map(map_name or (FORMATS["X12"].claim_map if is_x12 else None))
+    claim_map = map_of(map_name or (FORMATS["X12"].claim_map if is_x12 else None))
     documents = Documents(contract, given_rules, claim_map, input_format or "JSON", threshold)
     judgement = judge(placed, documents, show)
     click.echo(json.dumps(_figures(judgement), indent=2) if as_json else _text(judgement))
     if judgement.rejected:
         click.get_current_context().exit(1)
-
-
-def _map(name: str | None) -> ClaimMap | None:
-    if name is None:
-        return None
-    return ClaimMap.packaged(name) if name in PACKAGED_MAPS else checked(name, "", ClaimMap)
 
 
 def _peek(placed: Iterator[Placed]) -> tuple[Placed | None, Iterator[Placed]]:

@@ -1,4 +1,4 @@
-"""Documents that a command is given as files: rules and claim schemas, checked as at a launch."""
+"""Documents that a command is given as files: rules, claim schemas and maps, checked as at launch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +9,10 @@ import click
 from pipeline.claims.contract import Contract, default_contract_text
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
 from pipeline.claims.score import Rules, default_rules_text
 from pipeline.claims.tables import CLAIM_OUTCOME
+from pipeline.launch.nearest import meant
 
 _Made = TypeVar("_Made")
 
@@ -48,3 +50,18 @@ def rules_of(path: str | None, contract: Contract) -> Rules:
         click.UsageError: the file cannot be used.
     """
     return checked(path, default_rules_text(), lambda text: check_rules(text, contract))
+
+
+def map_of(name: str | None) -> ClaimMap | None:
+    """The claim map of a file, or a packaged one; None without a name.
+
+    Raises:
+        click.UsageError: there is no such map, or it cannot be used.
+    """
+    if name is None:
+        return None
+    if name in PACKAGED_MAPS:
+        return ClaimMap.packaged(name)
+    if not Path(name).exists() and (near := meant(name, PACKAGED_MAPS)):
+        raise click.UsageError(f"{name} is no packaged map and no file{near}")
+    return checked(name, "", ClaimMap)

@@ -15,6 +15,7 @@ from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS
 from pipeline.claims.signals.table import SOURCES as SOURCES_OF_SIGNALS
 from pipeline.claims.tables import PROJECT_PATTERN, TABLE_PATTERN
+from pipeline.launch.nearest import meant
 from pipeline.launch.parameter import Choice, Parameter, as_text
 
 _RESOURCE = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
@@ -426,7 +427,9 @@ def _value(parameter: Parameter, given: Any) -> Any:
         raise ParameterError(parameter.name, f"looks like a secret itself. {parameter.text}")
     values = [choice.value for choice in parameter.choices]
     if values and text not in values:
-        raise ParameterError(parameter.name, f"must be one of {', '.join(values)}")
+        raise ParameterError(
+            parameter.name, f"must be one of {', '.join(values)}{meant(text, values)}"
+        )
     if parameter.regex and not re.fullmatch(parameter.regex, text):
         raise ParameterError(parameter.name, f"{text!r} is not valid. {parameter.text}")
     if parameter.type is bool:

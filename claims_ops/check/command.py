@@ -1,7 +1,6 @@
 """`claims check`: what would become of claims, for producers and authors of claim maps."""
 
 import json
-from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
@@ -10,7 +9,7 @@ import click
 from claims_ops.check.judgement import Documents, Judgement, judge
 from claims_ops.shared import csv_options
 from claims_ops.shared.documents import contract_of, map_of, rules_of
-from claims_ops.shared.message_files import Placed, messages
+from claims_ops.shared.message_files import looked_at, messages
 from claims_ops.shared.terminal import printable
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
@@ -77,21 +76,16 @@ def check(
     dialect = Dialect(csv_delimiter, csv_encoding)
     contract = contract_of(schema)
     given_rules = rules_of(rules, contract)
-    first, placed = _peek(
-        chain.from_iterable(messages(path, input_format, dialect) for path in files)
+    is_x12, placed = looked_at(
+        chain.from_iterable(messages(path, input_format, dialect) for path in files),
+        input_format,
     )
-    is_x12 = input_format == "X12" or (first is not None and " claim " in first.place)
     claim_map = map_of(map_name or (FORMATS["X12"].claim_map if is_x12 else None))
     documents = Documents(contract, given_rules, claim_map, input_format or "JSON", threshold)
     judgement = judge(placed, documents, show)
     click.echo(json.dumps(_figures(judgement), indent=2) if as_json else _text(judgement))
     if judgement.rejected:
         click.get_current_context().exit(1)
-
-
-def _peek(placed: Iterator[Placed]) -> tuple[Placed | None, Iterator[Placed]]:
-    first = next(placed, None)
-    return first, placed if first is None else chain([first], placed)
 
 
 def _figures(judgement: Judgement) -> dict[str, Any]:

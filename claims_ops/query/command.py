@@ -13,7 +13,7 @@ from claims_ops.shared.option_types import BigqueryTable
 from claims_ops.shared.queries import connect
 from pipeline.claims.contract import Contract
 from pipeline.claims.tables import TableName
-from pipeline.launch.nearest import nearest
+from pipeline.launch.nearest import meant
 
 
 @click.command()
@@ -124,9 +124,8 @@ def _found(word: str) -> Statement:
     except UnicodeDecodeError:
         raise click.UsageError(f"{word} is not UTF-8 text") from None
     except FileNotFoundError:
-        meant = nearest(word, [each.name for each in listed()])
-        hint = f"did you mean {meant}?" if meant else "claims query lists them"
-        raise click.UsageError(f"no query and no file {word!r}; {hint}") from None
+        hint = meant(word, [each.name for each in listed()]) or "; claims query lists them"
+        raise click.UsageError(f"no query and no file {word!r}{hint}") from None
 
 
 def _list() -> None:

@@ -1,4 +1,4 @@
-"""Documents that a command is given as files: rules, claim schemas and maps, checked as at launch."""
+"""Documents that a command is given as files: rules, schemas, maps, checked as at a launch."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -12,8 +12,7 @@ from typing import Any
 
 import click
 import pytest
-from google.api_core.exceptions import InvalidArgument, PermissionDenied
-from google.api_core.exceptions import NotFound
+from google.api_core.exceptions import InvalidArgument, NotFound, PermissionDenied
 from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 

@@ -33,13 +33,13 @@ def summary(name: str) -> str:
 
 
 EPILOG = """\b
-To complete commands and options with Tab, add one line to ~/.bashrc or ~/.zshrc:
+For Tab completion, add the line for your shell to ~/.bashrc or ~/.zshrc:
   eval "$(_CLAIMS_COMPLETE=bash_source claims)"
   eval "$(_CLAIMS_COMPLETE=zsh_source claims)"
 
 \b
-Colours and progress bars appear on terminals only; NO_COLOR=1 turns colours off.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+Colours and progress bars appear only on terminals; NO_COLOR=1 turns colours off.
+Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
 """
 
 INTERRUPTED = 130
@@ -122,7 +122,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> 
 )
 @click.pass_context
 def claims(ctx: click.Context) -> None:
-    """Commands around the healthcare claims pipeline.
+    """Deploy, check, query and try out the healthcare claims pipeline.
 
     \b
     Examples:

@@ -1,1 +1,1 @@
-"""Show what other rules would flag, on claims of the table or of files."""
+"""Show what other rules would flag, beside what is flagged today."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -15,6 +15,7 @@ from claims_ops.shared.dispositions import LABEL, dispositions_of, judged_claims
 from claims_ops.shared.message_files import Placed
 from claims_ops.shared.queries import EARLIEST, Queries
 from pipeline.claims.age import with_ages
+from pipeline.claims.columns import Rows, columns_of, filled
 from pipeline.claims.contract import Contract
 from pipeline.claims.stages import Stage, through
 from pipeline.claims.tables import TableName
@@ -106,12 +107,12 @@ def of_files(
         decided = through(stages, some)
         counts["messages"] += len(some)
         counts["rejected"] += len(decided.rejected)
-        if not decided.outcomes:
+        claims, size = decided.outcomes, len(decided.messages)
+        if not size:
             continue
-        found: dict[str, list[Any]] = {
-            name: [claim[name] for claim in decided.outcomes] for name in contract.blank
-        }
-        blank = [None] * len(decided.outcomes)
+        columns = claims.columns if isinstance(claims, Rows) else columns_of(claims, contract.blank)
+        found = filled(columns, contract.blank, size)
+        blank = [None] * size
         labels = found.get(LABEL, blank)
         yield Batch(
             {**found, **with_ages(found)},

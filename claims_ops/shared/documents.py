@@ -1,5 +1,6 @@
 """Documents that a command is given as files: rules, schemas, maps, checked as at a launch."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,8 @@ from pipeline.claims.tables import CLAIM_OUTCOME
 from pipeline.launch.nearest import meant
 
 _Made = TypeVar("_Made")
+_PATH = re.compile(r"[./\\]")
+"""In what can only be meant as a file: no packaged map has these."""
 
 
 def checked(path: str | None, default: str, make: Callable[[str], _Made]) -> _Made:
@@ -62,6 +65,7 @@ def map_of(name: str | None) -> ClaimMap | None:
         return None
     if name in PACKAGED_MAPS:
         return ClaimMap.packaged(name)
-    if not Path(name).exists() and (near := meant(name, PACKAGED_MAPS)):
-        raise click.UsageError(f"{name} is no packaged map and no file{near}")
+    if not _PATH.search(name) and not Path(name).exists():
+        names, near = ", ".join(PACKAGED_MAPS), meant(name, PACKAGED_MAPS)
+        raise click.UsageError(f"{name} is no packaged map ({names}) and no file{near}")
     return checked(name, "", ClaimMap)

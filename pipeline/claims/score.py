@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from importlib import resources
 from itertools import repeat
 from operator import and_, or_
@@ -57,10 +58,7 @@ class Rules:
         if not isinstance(document, dict):
             raise DocumentError("", "an object with risk_rules and quality_rules is needed")
         self.text = text
-        version = document.get("version", "")
-        if not isinstance(version, str | int | Decimal):
-            raise DocumentError("version", "a text is needed")
-        self.version = str(version)
+        self.version = document_text.version_of(document, "version")
         self.risk = _rules(document, "risk_rules", ("id", "description", "when", "weight"))
         self.quality = _rules(document, "quality_rules", ("id", "description", "when"))
 
@@ -160,7 +158,7 @@ class Scorer:
         self._rules = (*rules.risk, *rules.quality)
         self._risk_count = len(rules.risk)
         self._facts = facts
-        self._blank = Contract.default().blank
+        self._blank = _default_blank()
         """What rules see of a field that the contract of a job does not have."""
         by_field: dict[str, dict[int, Schema]] = {}
         self._across: list[tuple[int, Condition]] = []
@@ -223,6 +221,11 @@ class Scorer:
         return Assessment(
             float(score), tuple(rule.id for rule in risk), tuple(rule.id for rule in quality)
         )
+
+
+@cache
+def _default_blank() -> dict[str, Any]:
+    return Contract.default().blank
 
 
 def _claim_by_claim(facts: Columns, size: int) -> Iterable[dict[str, Any]]:

@@ -12,7 +12,7 @@ from claims_ops.deployment import rerun
 from claims_ops.deployment.names import Deployment, Workers
 from claims_ops.deployment.request import DeploymentRequest
 from claims_ops.doctor.checkup import SERVICES, checks, chosen
-from claims_ops.doctor.examination import Finding, examine
+from claims_ops.doctor.examination import Finding, answered, common_cause
 from claims_ops.doctor.finding import Status
 from claims_ops.shared.option_types import Number
 
@@ -34,7 +34,7 @@ _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
     type=click.Choice(list(SERVICES)),
     multiple=True,
     metavar="CHECK",
-    help=f"Run only this check; repeat it for more: {', '.join(SERVICES)}.",
+    help=f"Run only this check. Repeatable. Checks: {', '.join(SERVICES)}.",
 )
 @click.option("--running", is_flag=True, help="Fail if the job is not running.")
 @click.option(
@@ -43,10 +43,10 @@ _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="Report a check that takes longer as unknown.",
+    help="Report a check as unknown if it takes longer than this.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
-@click.option("--quiet", is_flag=True, help="Print only what does not pass.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object.")
+@click.option("--quiet", is_flag=True, help="Print only the checks that do not pass.")
 @click.pass_context
 def doctor(
     ctx: click.Context,
@@ -62,13 +62,12 @@ def doctor(
 ) -> None:
     """Check a project and a job for problems.
 
-    Checks all services at once, changes nothing, and takes the options of claims deploy. A check
-    passes, fails, or is unknown if the service does not answer or you lack the permission. Each one
-    that does not pass comes with the command that fixes it, or that tells you more. Checks that an
-    emulator cannot answer, such as roles, are skipped on emulators.
+    Runs all checks in parallel, changes nothing, and accepts the options of claims deploy. A check
+    passes, fails, or is unknown if the service does not answer or you lack a permission. For each
+    check that does not pass, it prints a command that fixes the problem or shows more about it. On
+    emulators, checks that they do not support, such as roles, are skipped.
 
-    The exit code is 1 if a check fails. Before a launch, a table passes if the launch will create
-    or extend it.
+    Exits with 1 if a check fails. A table that the launch will create or extend passes.
 
     \b
     Examples:
@@ -83,19 +82,23 @@ def doctor(
     findings: list[Finding] = []
     console = Console(stderr=True, quiet=quiet or as_json)
     todo = checks(setup, names)
-    answers = examine(todo, timeout)
+    answers = answered(todo, timeout)
+    shown: set[str] = set()
     while True:
         with console.status(f"{len(findings)} of {len(todo)} checks ..."):  # on a terminal only
             finding = next(answers, None)
         if finding is None:
             break
         findings.append(finding)
-        if not (as_json or quiet and finding.verdict.status is Status.PASS):
+        cause = common_cause(finding)
+        is_new = cause is None or cause not in shown
+        if is_new and not (as_json or quiet and finding.verdict.status is Status.PASS):
             click.echo(_line(finding))
+        shown |= {cause} if cause else set()
     if as_json:
         click.echo(json.dumps(_document(findings, left_out), indent=2))
     else:
-        click.echo(_summary(findings, left_out))
+        click.echo(_summary(findings, left_out, len(todo) - len(findings)))
     if any(finding.failed for finding in findings):
         ctx.exit(1)
 
@@ -126,8 +129,13 @@ def _line(finding: Finding) -> str:
     return f"{line}\n{'':8}$ {run}" if run else line
 
 
-def _summary(findings: Sequence[Finding], left_out: Sequence[str]) -> str:
+def _summary(findings: Sequence[Finding], left_out: Sequence[str], not_run: int) -> str:
     text = ", ".join(f"{count} {status}" for status, count in _counts(findings).items())
+    causes = [common_cause(each) for each in findings]
+    if again := len([cause for cause in causes if cause]) - len({*causes} - {None}):
+        text += f" ({again} for a cause that is shown above)"
+    if not_run:
+        text += f"; {not_run} checks not run, because they need a login"
     return f"{text}; skipped on emulators: {', '.join(left_out)}" if left_out else text
 
 

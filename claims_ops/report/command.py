@@ -30,7 +30,7 @@ NEEDED = "a report needs {}, which the image leaves out: run make setup in a che
 @click.option(
     "--include-claims",
     is_flag=True,
-    help="Also list the riskiest claims. The page then holds health data.",
+    help="Also list the riskiest claims. The page then contains health data.",
 )
 @table_options.payer
 def report(
@@ -42,11 +42,11 @@ def report(
     include_claims: bool,
     project: str | None,
 ) -> None:
-    """Write an HTML report about the claims of a time range.
+    """Write an HTML report on the claims in a time range.
 
-    Shows volumes, risky providers and why, amounts against scores, rejections, gaps in the data and
-    latency in one HTML file that has no scripts and loads nothing from elsewhere. Only aggregates
-    leave BigQuery, unless you include claims. docs/operate/report.md explains each part.
+    Shows volumes, risky providers with reasons, scores by amount, rejections, data quality and
+    latency in a single HTML file without scripts or external resources. Only aggregates leave
+    BigQuery unless you pass --include-claims. docs/operate/report.md explains each part.
 
     \b
     Examples:

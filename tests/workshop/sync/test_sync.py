@@ -32,8 +32,8 @@ CHANGES = {
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of what is generated."""
-    (tmp_path / "docs/reference").mkdir(parents=True)
     for name in _GENERATED:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 

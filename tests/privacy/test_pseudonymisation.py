@@ -90,7 +90,7 @@ WRONG = {
     "latest": (SECRET.replace("/1", "/latest"), r"pseudonym_key: .*versions/V, V a number"),
     "no version": (SECRET[: -len("/versions/1")], r"pseudonym_key: .*versions/V, V a number"),
     "no file": ("/nowhere/key", r"pseudonym_key: the file cannot be read: "),
-    "the key itself": (KEY, r"pseudonym_key: looks like a secret itself"),
+    "the key itself": (KEY, r"pseudonym_key: looks like the secret itself"),
 }
 
 

@@ -1,6 +1,7 @@
 """`claims check`: what would become of claims, for producers and authors of claim maps."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -18,11 +19,13 @@ from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
-from pipeline.claims.score import default_rules_text
+from pipeline.claims.rules import default_rules_text
 from pipeline.claims.tables import CLAIM_OUTCOME
 from pipeline.launch.nearest import meant
 
 _Made = TypeVar("_Made")
+_PATH = re.compile(r"[./\\]")
+"""In what can only be meant as a file: no packaged map has these."""
 
 
 @click.command()
@@ -108,8 +111,9 @@ def _map(name: str | None) -> ClaimMap | None:
         return None
     if name in PACKAGED_MAPS:
         return ClaimMap.packaged(name)
-    if not Path(name).exists() and (near := meant(name, PACKAGED_MAPS)):
-        raise click.UsageError(f"{name} is no packaged map and no file{near}")
+    if not _PATH.search(name) and not Path(name).exists():
+        names, near = ", ".join(PACKAGED_MAPS), meant(name, PACKAGED_MAPS)
+        raise click.UsageError(f"{name} is no packaged map ({names}) and no file{near}")
     return _checked(name, "", ClaimMap)
 
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.claims import validate
-from pipeline.claims.basis import BasisSource
 from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.clock import Clock, milliseconds_between
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats import json_documents
+from pipeline.claims.judgement import BasisSource
 from pipeline.claims.mapping import claim_map
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.mapping.mapper import Mapper
@@ -146,13 +146,17 @@ class Validate(Stage):
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[dict[str, Any]]) -> Decided:
         """The claim of each message."""
-        outcomes = self._validator.validate(subjects)
-        if Rejection in map(type, outcomes):
-            outcomes = [
-                (type(outcome) is Rejection and resemblance(fields, self.name)) or outcome
-                for fields, outcome in zip(subjects, outcomes, strict=True)
-            ]
-        return Decided.of(messages, outcomes)
+        claims, rejected = self._validator.validate(subjects)
+        if not rejected:
+            return Decided(messages, claims)
+        return Decided(
+            [message for place, message in enumerate(messages) if place not in rejected],
+            claims,
+            [
+                (messages[place], resemblance(subjects[place], self.name) or rejection)
+                for place, rejection in rejected.items()
+            ],
+        )
 
 
 class Enrich(Stage):

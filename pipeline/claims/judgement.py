@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from itertools import repeat
 from operator import and_, or_
 from typing import Any, NamedTuple, Protocol
@@ -68,6 +68,11 @@ class Unchanging:
         return Counter()
 
 
+@cache
+def _default_blank() -> dict[str, Any]:
+    return Contract.default().blank
+
+
 class Scorer:
     """Applies rules. The rules that fired on a claim are a bit mask: bit i stands for rule i.
 
@@ -83,7 +88,7 @@ class Scorer:
         self._rules = (*rules.risk, *rules.quality)
         self._risk_count = len(rules.risk)
         self._facts = facts
-        self._blank = Contract.default().blank
+        self._blank = _default_blank()
         """What rules see of a field that the contract of a job does not have."""
         by_field: dict[str, dict[int, Schema]] = {}
         self._across: list[tuple[int, Condition]] = []

@@ -42,6 +42,8 @@ def names(directory: Path, suffix: str) -> list[str]:
 
 
 QUERIES = names(CASES / "expected", ".json")
+INVESTIGATION = names(CASES / "investigation/expected", ".json")
+"""Those of tests/claims_ops/query."""
 
 
 def case(name: str) -> Any:
@@ -112,7 +114,7 @@ def test_no_rows_are_no_error(name: str, bigquery_client: bigquery.Client, datas
 
 def test_each_file_has_a_case_and_is_documented():
     files = names(DIRECTORY, ".sql")
-    assert {*files} == {*QUERIES, *VIEWS, *PROFILES}
+    assert {*files} == {*QUERIES, *INVESTIGATION, *VIEWS, *PROFILES}
     documented = (DIRECTORY.parent / "docs/operate/queries.md").read_text()
     assert [name for name in files if f"(../../sql/{name}.sql)" not in documented] == []
 

@@ -20,7 +20,7 @@ WITH binned AS (
     CAST(CEIL(ROUND(fraud_risk_score * 10, 6)) AS INT64) AS score_tenths,
     high_risk_flag
   FROM ${CURRENT_CLAIMS}
-  WHERE processing_timestamp >= @since AND processing_timestamp < @until
+  WHERE ${IN_RANGE}
 )
 SELECT
   amount_from,

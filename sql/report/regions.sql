@@ -1,4 +1,5 @@
--- Claims by the region of the provider: how many, how much, and how many of high risk.
+-- Claims by the region of the provider, by the share that is of high risk; those with less than 20
+-- claims, whose share says little, come last.
 -- Of claims as they stand: replaced and voided ones do not count.
 SELECT
   provider_region,
@@ -6,7 +7,7 @@ SELECT
   SUM(claim_amount) AS total_amount,
   COUNTIF(high_risk_flag) AS high_risk_claims
 FROM ${CURRENT_CLAIMS}
-WHERE processing_timestamp >= @since AND processing_timestamp < @until
+WHERE ${IN_RANGE}
 GROUP BY provider_region
-ORDER BY high_risk_claims DESC, claims DESC, provider_region
+ORDER BY IF(claims < 20, 1, 0), high_risk_claims / claims DESC, claims DESC, provider_region
 LIMIT 20

@@ -10,6 +10,6 @@ SELECT
   risk_reasons,
   quality_issues
 FROM ${CURRENT_CLAIMS}
-WHERE processing_timestamp >= @since AND processing_timestamp < @until
+WHERE ${IN_RANGE} AND (@provider = '' OR provider_id = @provider)
 ORDER BY fraud_risk_score DESC, claim_amount DESC, claim_id
 LIMIT 50

@@ -1,15 +1,15 @@
 -- How often each risk and each quality rule fired, and how often on claims that were flagged.
--- Labelled claims have a ground truth (synthetic_label_is_fraud); labelled_fraud are those of it
--- that are fraud.
+-- Labelled claims have a known outcome; labelled_fraud are those of them that are fraud.
+-- Of claims as they stand: replaced and voided ones do not count.
 WITH scored AS (
   SELECT
     risk_reasons,
     quality_issues,
     IF(high_risk_flag, 1, 0) AS high_risk,
-    IF(synthetic_label_is_fraud IS NULL, 0, 1) AS labelled,
-    IF(synthetic_label_is_fraud = 1, 1, 0) AS fraud
-  FROM `${CLAIMS_TABLE}`
-  WHERE processing_timestamp >= @since AND processing_timestamp < @until
+    IF(is_fraud IS NULL, 0, 1) AS labelled,
+    IF(is_fraud, 1, 0) AS fraud
+  FROM ${JUDGED_CLAIMS}
+  WHERE ${IN_RANGE}
 ),
 fired AS (
   SELECT 'risk' AS kind, rule, high_risk, labelled, fraud

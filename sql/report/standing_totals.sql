@@ -6,4 +6,4 @@ SELECT
   SUM(claim_amount) AS total_amount,
   SUM(IF(high_risk_flag, claim_amount, 0)) AS high_risk_amount
 FROM ${CURRENT_CLAIMS}
-WHERE processing_timestamp >= @since AND processing_timestamp < @until
+WHERE ${IN_RANGE}

@@ -55,13 +55,22 @@ class Instant(click.ParamType[datetime]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         try:
-            instant = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time such as 2026-11-23T08:00:00Z.", param, ctx)
-        try:
-            return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+            return instant(value)
         except OverflowError:
             self.fail(f"{value!r} is not within the years 1 to 9999 in UTC.", param, ctx)
+        except ValueError:
+            self.fail(f"{value!r} is not a time such as 2026-11-23T08:00:00Z.", param, ctx)
+
+
+def instant(value: str | datetime) -> datetime:
+    """A time, UTC.
+
+    Raises:
+        ValueError: it is not ISO 8601.
+        OverflowError: it is outside of the years 1 to 9999 in UTC.
+    """
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class TopicName(click.ParamType[str]):

@@ -1,10 +1,11 @@
-"""`claims tables`: the two tables and their views, made or extended as a launch would."""
+"""`claims tables`: the two tables and their views, as a launch makes them, and dispositions."""
 
 from dataclasses import replace
 
 import click
 
 from claims_ops.deployment import request as requests
+from pipeline.claims.tables import TableName, dispositions_name, dispositions_table
 
 
 @click.command("tables")
@@ -14,7 +15,8 @@ def tables(request: requests.TablesRequest) -> None:
 
     Does what a launch does with its tables, without a job. Use it to create the tables before a
     launch, or to add columns to those of a running job. It removes nothing, and replaces the views
-    (the current claims, their lines, Tuva's medical_claim).
+    (the current claims, their lines, Tuva's medical_claim). It also makes the table of
+    dispositions, which claims disposition fills.
 
     \b
     Examples:
@@ -25,8 +27,11 @@ def tables(request: requests.TablesRequest) -> None:
     # Imported here: it brings Beam, which takes seconds.
     from apache_beam.options.pipeline_options import PipelineOptions
 
+    from pipeline import clients
     from pipeline.launch import options, prepare
     from pipeline.sinks.bigquery import views
+    from pipeline.sinks.bigquery.table_fit import TableError
+    from pipeline.sinks.bigquery.table_setup import TableSetup
 
     project = requests.project(request)
     given = requests.parameters(request, project)
@@ -42,5 +47,9 @@ def tables(request: requests.TablesRequest) -> None:
         )
         for table, done in prepare.prepare_tables(complete, made, project).items():
             click.echo(f"{table}: {done}")
-    except options.ParameterError as error:
+        dispositions = dispositions_name(TableName.parse(wanted.output_table))
+        with clients.bigquery_client(project) as client:
+            setup = TableSetup(client, create=True, kms_key=wanted.bigquery_kms_key)
+            click.echo(f"{dispositions}: {setup.ensure(dispositions, dispositions_table())}")
+    except (options.ParameterError, TableError) as error:
         raise click.ClickException(str(error)) from None

@@ -101,6 +101,21 @@ REPLAY_COLUMNS = (
     Column("claim_index", "INTEGER", description="Which of several claims in the message it is."),
 )
 
+DISPOSITION_COLUMNS = (
+    Column("claim_id", "STRING", "REQUIRED", "The claim, as the claims table has its id."),
+    Column(
+        "outcome",
+        "STRING",
+        "REQUIRED",
+        "confirmed_fraud, improper_payment, proper, undetermined or under_review.",
+    ),
+    Column("amount_recovered", "NUMERIC", description="Money that came back, or was not paid."),
+    Column("reviewer", "STRING", description="Pseudonym or team of the reviewer."),
+    Column("reviewed_at", "TIMESTAMP", "REQUIRED", "When the reviewer decided; the newest counts."),
+    Column("recorded_at", "TIMESTAMP", description="When the row was written."),
+    Column("note", "STRING", description="Free text, which may hold health data."),
+)
+
 
 class TableName(NamedTuple):
     """A table by its full name; as text `project.dataset.table`."""
@@ -168,4 +183,19 @@ def replays_table() -> Table:
         "replay_timestamp",
         ("original_message_id",),
         "Messages of the error table that were published again. Holds no PHI.",
+    )
+
+
+def dispositions_name(claims: TableName) -> TableName:
+    """The name of the table of dispositions that lies beside a claims table."""
+    return claims._replace(table=f"{claims.table}_dispositions")
+
+
+def dispositions_table() -> Table:
+    """What reviewers decided about claims."""
+    return Table(
+        DISPOSITION_COLUMNS,
+        "reviewed_at",
+        ("claim_id",),
+        "Decisions of reviewers about claims, appended only: the newest of a claim counts.",
     )

@@ -14,7 +14,15 @@ from sqlglot import exp
 from claims_ops.reconcile.reconciliation import Books
 from claims_ops.replay.selection import ErrorTable, Selection
 from claims_ops.shared.analyst_queries import DIRECTORY
-from pipeline.claims.tables import ERROR_COLUMNS, TableName, errors_table, replays_table
+from claims_ops.shared.dispositions import judged_claims
+from pipeline.claims.tables import (
+    ERROR_COLUMNS,
+    TableName,
+    dispositions_name,
+    dispositions_table,
+    errors_table,
+    replays_table,
+)
 
 CLAIMS, ERRORS, REPLAYS = (TableName("p", "d", name) for name in ("claims", "errors", "replays"))
 PARTITIONED = {
@@ -22,6 +30,7 @@ PARTITIONED = {
     "errors": errors_table().partition_column,
     "errors_replays": replays_table().partition_column,
     "replays": replays_table().partition_column,
+    "claims_dispositions": dispositions_table().partition_column,
 }
 GIVEN = {"high_risk_claims"}
 """An analyst's query as it has always been, over all time."""
@@ -57,6 +66,7 @@ def test_file(path):
     names = {"CLAIMS_TABLE": str(CLAIMS), "ERROR_TABLE": str(ERRORS)}
     # `claims profiles` reads the table itself where it has no view.
     names |= {"CURRENT_CLAIMS": f"`{CLAIMS}`", "AS_OF": "CURRENT_DATE()"}
+    names["JUDGED_CLAIMS"] = judged_claims(f"`{CLAIMS}`", dispositions_name(CLAIMS))
     statement = Template(path.read_text()).safe_substitute(names)
     assert bool(unfiltered(statement)) == (path.stem in GIVEN)
 

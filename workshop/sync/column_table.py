@@ -3,7 +3,13 @@
 from collections.abc import Iterable, Iterator
 
 from pipeline.claims.contract import Column, Contract
-from pipeline.claims.tables import Table, claims_table, errors_table, replays_table
+from pipeline.claims.tables import (
+    Table,
+    claims_table,
+    dispositions_table,
+    errors_table,
+    replays_table,
+)
 
 
 def rows() -> Iterator[str]:
@@ -13,6 +19,7 @@ def rows() -> Iterator[str]:
         "Claims: `output_table`": claims_table(contract),
         "Rejected messages: `error_table`": errors_table(),
         "Record of replays: `<error table>_replays`": replays_table(),
+        "Decisions of reviewers: `<claims table>_dispositions`": dispositions_table(),
     }
     for heading, table in sections.items():
         yield from ("", f"## {heading}", "", _summary(table), "")

@@ -13,8 +13,9 @@ from google.cloud import bigquery
 
 from claims_ops.profiles.command import NAMES as PROFILES
 from claims_ops.shared.analyst_queries import DIRECTORY, NAMES, load
+from claims_ops.shared.dispositions import judged_claims
 from pipeline.claims.contract import Contract
-from pipeline.claims.tables import TableName, claims_table, errors_table
+from pipeline.claims.tables import TableName, claims_table, dispositions_table, errors_table
 from pipeline.sinks.bigquery import views
 from pipeline.sinks.bigquery.table_setup import TableSetup
 from tests.claims_ops.shared.test_views import VIEWS
@@ -69,18 +70,23 @@ def tables(bigquery_client: bigquery.Client) -> Mapping[str, str]:
     """Both tables, filled, by their placeholders."""
     dataset = f"{bigquery_client.project}.analyst_queries"
     bigquery_client.create_dataset(dataset)
-    claims, errors = (TableName.parse(f"{dataset}.{name}") for name in ("claims", "errors"))
+    claims, errors, dispositions = (
+        TableName.parse(f"{dataset}.{name}") for name in ("claims", "errors", "claims_dispositions")
+    )
     setup = TableSetup(bigquery_client, create=True)
     setup.ensure(claims, claims_table(Contract.default()))
     setup.ensure(errors, errors_table())
+    setup.ensure(dispositions, dispositions_table())
     assert not bigquery_client.insert_rows_json(str(claims), case("claims"))
     assert not bigquery_client.insert_rows_json(str(errors), case("errors"))
+    assert not bigquery_client.insert_rows_json(str(dispositions), case("dispositions"))
     for view in (f"{claims}_current", f"{claims}_current_between"):
         bigquery_client.query_and_wait(views.statements(claims)[view])
     return {
         "CLAIMS_TABLE": str(claims),
         "ERROR_TABLE": str(errors),
         "CURRENT_CLAIMS": f"`{claims}_current`",
+        "JUDGED_CLAIMS": judged_claims(f"`{claims}_current`", dispositions),
     }
 
 
@@ -98,6 +104,7 @@ def test_no_rows_are_no_error(name: str, bigquery_client: bigquery.Client, datas
     setup = TableSetup(bigquery_client, create=True)
     empty = {"CLAIMS_TABLE": f"{dataset}.claims", "ERROR_TABLE": f"{dataset}.errors"}
     empty["CURRENT_CLAIMS"] = f"`{empty['CLAIMS_TABLE']}`"  # the report's way without the view
+    empty["JUDGED_CLAIMS"] = judged_claims(empty["CURRENT_CLAIMS"], None)
     setup.ensure(TableName.parse(empty["CLAIMS_TABLE"]), claims_table(Contract.default()))
     setup.ensure(TableName.parse(empty["ERROR_TABLE"]), errors_table())
     assert ask(bigquery_client, name, empty) == case("of_no_rows").get(name, [])

@@ -1,0 +1,1 @@
+"""Record what reviewers decided about claims."""

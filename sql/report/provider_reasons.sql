@@ -5,12 +5,28 @@ WITH fired AS (
   SELECT
     provider_id,
     reason,
-    risk_evidence[SAFE_OFFSET(place)] AS evidence,
-    COUNT(*) AS claims,
-    COUNTIF(high_risk_flag) AS high_risk_claims
+    high_risk_flag,
+    (SELECT text FROM UNNEST(risk_evidence) AS text WITH OFFSET AS nth WHERE nth = place) AS evidence
   FROM ${CURRENT_CLAIMS}, UNNEST(risk_reasons) AS reason WITH OFFSET AS place
   WHERE ${IN_RANGE} AND provider_id IN UNNEST(@providers)
+),
+counted AS (
+  SELECT
+    provider_id,
+    reason,
+    evidence,
+    COUNT(*) AS claims,
+    COUNTIF(high_risk_flag) AS high_risk_claims
+  FROM fired
   GROUP BY provider_id, reason, evidence
+),
+ranked AS (
+  SELECT
+    *,
+    ROW_NUMBER() OVER (
+      PARTITION BY provider_id, reason ORDER BY IF(evidence IS NULL, 1, 0), claims DESC, evidence
+    ) AS rank_of_text
+  FROM counted
 ),
 reasons AS (
   SELECT
@@ -18,12 +34,11 @@ reasons AS (
     reason,
     SUM(claims) AS claims,
     SUM(high_risk_claims) AS high_risk_claims,
-    ARRAY_AGG(evidence IGNORE NULLS ORDER BY claims DESC, evidence LIMIT 1)[SAFE_OFFSET(0)]
-      AS evidence
-  FROM fired
+    MAX(IF(rank_of_text = 1, evidence, NULL)) AS evidence
+  FROM ranked
   GROUP BY provider_id, reason
 )
 SELECT * FROM reasons
 WHERE TRUE
-QUALIFY ROW_NUMBER() OVER (PARTITION BY provider_id ORDER BY claims DESC, reason) <= 12
+QUALIFY ROW_NUMBER() OVER (PARTITION BY provider_id ORDER BY claims DESC, reason) <= 10
 ORDER BY provider_id, claims DESC, reason

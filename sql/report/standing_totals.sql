@@ -2,6 +2,7 @@
 -- Replaced and voided claims do not count.
 SELECT
   COUNT(*) AS standing_claims,
+  COUNTIF(high_risk_flag) AS high_risk_standing,
   COUNT(DISTINCT provider_id) AS providers,
   SUM(claim_amount) AS total_amount,
   SUM(IF(high_risk_flag, claim_amount, 0)) AS high_risk_amount

@@ -18,7 +18,7 @@ def document(measures: Measures, scope: Scope) -> str:
     if measures.previous:
         totals["previous"] = measures.previous
     answers = {name: rows for name, rows in measures.answers.items() if name != CLAIMS}
-    whole = {
+    whole: dict[str, Any] = {
         "by": scope.by,
         "since": measures.first_seen,
         "until": measures.last_seen,

@@ -1,14 +1,14 @@
 """What stands out: what is far from typical, in a sentence each. A maximum alone is no finding."""
 
 from claims_ops.report.measures import Measures
-from claims_ops.report.sections_providers import sets_apart
+from claims_ops.report.meanings import meaning
 from claims_ops.report.sections_thresholds import best, in_use, precision_and_recall
 from claims_ops.report.text import share
 
 DISTANCE = 1.0
 """From peers (`sql/report/providers.sql`), beyond which a provider is named here."""
-NAMED = 5
-"""Providers at most."""
+REASONS, NAMED = 5, 3
+"""At most: reasons, and providers of each."""
 JUMP, FEW = 2.0, 10
 """How many times as often as before, and how many at least, make a jump."""
 
@@ -25,12 +25,22 @@ def findings(measures: Measures) -> list[str]:
 
 
 def _providers(measures: Measures) -> list[str]:
-    return [
-        f"Provider {each.row['provider_id']} stands out: {sets_apart(each.row)}; its mean score is"
-        f" {each.row['mean_score']:.2f}, usual is {each.row['typical_score']:.2f}."
-        for each in measures.providers[:NAMED]
-        if each.row["distance"] >= DISTANCE
-    ]
+    """A sentence for each reason that sets providers apart."""
+    far = [each.row for each in measures.providers if (each.row["distance"] or 0) >= DISTANCE]
+    found = []
+    for reason in list(dict.fromkeys(row["reason"] for row in far))[:REASONS]:
+        rows = [row for row in far if row["reason"] == reason]
+        names = [
+            f"{row['provider_id']} ({row['reason_claims']:,} of {row['claims']:,} claims)"
+            for row in rows[:NAMED]
+        ]
+        more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+        peers = share(max(row["peer_rate"] for row in rows), 1)
+        found.append(
+            f"{reason} sets apart {', '.join(names)}{more}; on their peers' claims it fires on"
+            f" {peers} at most. {meaning(reason)}"
+        )
+    return found
 
 
 def _thresholds(measures: Measures) -> list[str]:

@@ -150,7 +150,7 @@ def measure(
     axis = "service_date" if is_backfill and claims["first_service"] else scope.by
     ends = (claims["first_service"], claims["last_service"]) if axis != scope.by else (first, last)
     asking.axis(axis)
-    step_seconds, trend_seconds = step_for(*ends), step_for(*ends, most=MAX_TREND_STEPS)
+    step_seconds, trend_seconds = (step_for(*ends, most) for most in (MAX_STEPS, MAX_TREND_STEPS))
     if first and last:
         # Rows that come from now on would be in some answers only.
         given = {"since": first, "until": last + _MOMENT}

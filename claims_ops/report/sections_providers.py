@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
+from claims_ops.report.meanings import meaning
 from claims_ops.report.measures import CLAIMS, Measures, Provider, Row, every_step
 from claims_ops.report.plot_time import Panel, over_time
 from claims_ops.report.section import Section, Table, Tile
@@ -100,7 +101,7 @@ def sections(provider: Provider, measures: Measures) -> list[Section]:
     claims = provider.row["claims"]
     rows = [
         (
-            row["reason"],
+            _WITH_NOTE.format(row["reason"], meaning(row["reason"])),
             count(row["claims"]),
             share(row["claims"], claims),
             count(row["high_risk_claims"]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from claims_ops.report.meanings import meaning
 from claims_ops.report.measures import Measures, Row
 from claims_ops.report.section import Bar, Ranking, Section, Table
 from claims_ops.report.text import compact, count, part_of, share
@@ -15,12 +16,13 @@ def reasons(measures: Measures) -> Section:
     rows = _fired(measures, "risk")
     table = Table(
         "risk rules that fired",
-        ("rule ", "claims", "share", "high risk", "judged", "of these improper"),
+        ("rule ", "claims", "share", "high risk", "judged", "of these improper", "meaning "),
         [
             (
                 *_firing(row, measures),
                 count(row["judged_claims"]),
                 share(row["improper_claims"], row["judged_claims"]),
+                meaning(row["rule"]),
             )
             for row in rows
         ],

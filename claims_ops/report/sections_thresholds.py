@@ -1,8 +1,8 @@
 """What another threshold would flag, and how right it would be."""
 
 from claims_ops.report.measures import Measures, Row
-from claims_ops.report.section import Bar, Ranking, Section, Table
-from claims_ops.report.text import NONE, compact, count, part_of, share
+from claims_ops.report.section import Section, Table
+from claims_ops.report.text import NONE, compact, count, share
 
 DEFAULT = 0.5
 """The launch parameter `high_risk_threshold`, where nobody sets it."""
@@ -11,18 +11,9 @@ DEFAULT = 0.5
 def thresholds(measures: Measures) -> Section:
     """How many claims another threshold would flag, and how many of these were improper."""
     rows = measures.answers["thresholds"]
-    used = in_use(measures)
+    used, better = in_use(measures), best(measures)
     judged = any(row["all_improper"] for row in rows)
-    bars = [
-        Bar(
-            f"above {row['threshold']:g}{' (now)' if row is used else ''}",
-            row["claims"],
-            part_of(row["claims"], measures.standing),
-            part=row["improper"],
-        )
-        for row in rows
-    ]
-    columns = ["score above", "claims", "exactly at it", "amount ($)"]
+    columns = ["score above ", "claims", "exactly at it", "amount ($)"]
     if judged:
         columns += ["precision", "recall", "improper ($)", "of all improper ($)"]
     return Section(
@@ -32,17 +23,21 @@ def thresholds(measures: Measures) -> Section:
         lead="Claims with a score above each value: those that would be flagged with it as"
         " high_risk_threshold. A claim that scores exactly the threshold is not flagged. "
         + (
-            "The narrow bar, precision and recall: claims that a disposition or else a label calls"
-            " improper. Recall counts known ones only."
+            "Precision and recall are of claims that a disposition or else a label judges; best is"
+            " the balance of both (F1)."
             if judged
             else "No disposition or label calls a claim improper, so that nothing is known of"
             " precision."
         ),
         query="thresholds",
         empty="No claim in this range.",
-        ranking=Ranking(bars) if bars else None,
         tables=[
-            Table("claims above each score", columns, [_row(row, used, judged) for row in rows])
+            Table(
+                "claims above each score",
+                columns,
+                [_row(row, used, better, judged) for row in rows],
+                open=True,
+            )
         ],
         wide=True,
     )
@@ -55,7 +50,7 @@ def in_use(measures: Measures) -> Row | None:
 
 
 def best(measures: Measures) -> Row | None:
-    """The threshold with the best balance of precision and recall (F1); None if neither is known."""
+    """The threshold with the best balance of precision and recall (F1); None without either."""
     rows = [row for row in measures.answers["thresholds"] if row["improper"] and row["judged"]]
     return max(rows, key=_f1, default=None)
 
@@ -70,9 +65,10 @@ def _f1(row: Row) -> float:
     return float(2 * row["improper"] / (row["judged"] + row["all_improper"]))
 
 
-def _row(row: Row, used: Row | None, judged: bool) -> list[str]:
+def _row(row: Row, used: Row | None, better: Row | None, judged: bool) -> list[str]:
+    marks = [word for word, each in (("now", used), ("best balance", better)) if row is each]
     cells = [
-        f"{row['threshold']:g}{' (now)' if row is used else ''}",
+        f"{row['threshold']:g}" + (f" ({', '.join(marks)})" if marks else ""),
         count(row["claims"]),
         count(row["claims_at_threshold"]),
         compact(row["amount"], 2),

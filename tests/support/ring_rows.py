@@ -1,4 +1,4 @@
-"""Rows of generated claims with ring providers among honest ones, judged with lists and profiles."""
+"""Rows of generated claims with ring providers among honest ones, judged with profiles."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,6 @@ from pipeline.claims.message import Message
 from pipeline.claims.score import Rules
 from pipeline.claims.signals.medically_unlikely import MedicallyUnlikely
 from pipeline.claims.stages import Enrich, Parse, Validate, through
-from sandbox.synthetic.population import PROVIDERS
 from sandbox.synthetic.rings import FIRST_LARGE, FIRST_RING, LARGE, PATTERNS, RINGS
 from sandbox.synthetic.samples import messages
 from workshop.benchmarks.detection.profiles import ClaimTable

@@ -1,7 +1,7 @@
 """What stands out: what is far from typical, in a sentence each. A maximum alone is no finding."""
 
-from claims_ops.report.measures import Measures
 from claims_ops.report.meanings import meaning
+from claims_ops.report.measures import Measures
 from claims_ops.report.sections_thresholds import best, in_use, precision_and_recall
 from claims_ops.report.text import share
 

@@ -4,7 +4,7 @@ The queries are those of `sql/report/`; the most rows come from the steps of pro
 (`PROVIDERS` times `MAX_TREND_STEPS`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from string import Template
@@ -148,7 +148,9 @@ def measure(
     previous = asking.previous(scope.since, scope.until or last)
     is_backfill = scope.by == PROCESSING and claims["claims"] and not claims["streamed_claims"]
     axis = "service_date" if is_backfill and claims["first_service"] else scope.by
-    ends = (claims["first_service"], claims["last_service"]) if axis != scope.by else (first, last)
+    ends: tuple[datetime | None, datetime | None] = (first, last)
+    if axis != scope.by:
+        ends = (claims["first_service"], claims["last_service"])
     asking.axis(axis)
     step_seconds, trend_seconds = (step_for(*ends, most) for most in (MAX_STEPS, MAX_TREND_STEPS))
     if first and last:
@@ -181,6 +183,28 @@ def measure(
     )
 
 
+def placeholders(
+    columns: Collection[str], by: str = PROCESSING, axis: str = PROCESSING
+) -> dict[str, str]:
+    """What stands for times and peers in the queries.
+
+    Args:
+        columns: those of the claims table; without a specialty all providers are peers.
+        by: the time of the range, a key of `TIMES`.
+        axis: the time of the plots, likewise.
+    """
+    time, errors = TIMES[by], "error_timestamp >= @since AND error_timestamp < @until"
+    # All partitions, and none, where the tables require a filter on them.
+    every = "" if by == PROCESSING else "processing_timestamp >= '1970-01-01' AND "
+    return {
+        "CLAIM_TIME": time,
+        "IN_RANGE": f"{every}{time} >= @since AND {time} < @until",
+        "AXIS": TIMES[axis],
+        "ERRORS_IN_RANGE": errors if axis == PROCESSING else "error_timestamp >= '9999-12-31'",
+        "PEERS": "COALESCE(provider_specialty, '')" if "provider_specialty" in columns else "''",
+    }
+
+
 class _Asking:
     """Asks the queries of a report, with their placeholders filled."""
 
@@ -188,12 +212,9 @@ class _Asking:
         self._queries, self._scope = queries, scope
         name, columns = scope.claims, queries.columns(scope.claims)
         self.has_view = queries.has(name._replace(table=f"{name.table}_current"))
-        by_processing = scope.by == PROCESSING
-        between = "_between`(@since, @until)" if by_processing else "`"
+        between = "_between`(@since, @until)" if scope.by == PROCESSING else "`"
         current = f"`{name}_current{between}" if self.has_view else f"`{name}`"
-        time = TIMES[scope.by]
-        # All partitions, where the table requires a filter on them.
-        every = "" if by_processing else "processing_timestamp >= '1970-01-01' AND "
+        self._columns = columns
         self._tables = {
             "CLAIMS_TABLE": str(name),
             "ERROR_TABLE": str(scope.errors),
@@ -201,19 +222,12 @@ class _Asking:
             "JUDGED_CLAIMS": judged_claims(
                 current, dispositions_of(queries, name), LABEL in columns
             ),
-            "CLAIM_TIME": time,
-            "IN_RANGE": f"{every}{time} >= @since AND {time} < @until",
-            "PEERS": "COALESCE(provider_specialty, '')"
-            if "provider_specialty" in columns
-            else "''",
         }
+        self.axis(scope.by)
 
     def axis(self, axis: str) -> None:
         """Have the queries over time go by this time."""
-        some = "error_timestamp >= @since AND error_timestamp < @until"
-        # Of tables that require a filter on their partitions, none.
-        errors = some if axis == PROCESSING else "error_timestamp < '1970-01-01'"
-        self._tables |= {"AXIS": TIMES[axis], "ERRORS_IN_RANGE": errors}
+        self._tables |= placeholders(self._columns, self._scope.by, axis)
 
     def ask(self, name: str, **parameters: Value | Sequence[str]) -> list[Row]:
         """The answer to a query, with texts `shown`."""

@@ -8,20 +8,20 @@ usage() {
 Usage: ./build_template.sh [OPTION]...
 
 Build the container image, push it to Artifact Registry, and register the Flex Template in a
-bucket: gs://BUCKET/templates/claims/TAG.json, and latest.json beside it. What is there already
-stays as it is, so that a second run changes nothing.
+bucket as gs://BUCKET/templates/claims/TAG.json and latest.json. An image or template that already
+exists is left unchanged, so a second run changes nothing.
 
-Options, each with the environment variable that does the same:
-  --project ID       PROJECT     default: that of `gcloud config`
-  --region NAME      REGION      of repository and bucket; default: us-central1
-  --repository NAME  REPOSITORY  in Artifact Registry; default: claims
-  --bucket NAME      BUCKET      default: PROJECT-claims
-  --tag NAME         TAG         version of image and template; default: `git describe`
-  --cloud-build                  build with Cloud Build (cloudbuild.yaml), not with Docker here
-  --image NAME@DIGEST            build nothing: register this image, which was pushed before
-  --force                        replace an image and a template of the same tag
-  --dry-run                      print the commands (+ changes something, ? only asks) of a first
-                                 run, and run none; needs no network
+Options, with their equivalent environment variables:
+  --project ID       PROJECT     default: the project of `gcloud config`
+  --region NAME      REGION      region of the repository and the bucket; default: us-central1
+  --repository NAME  REPOSITORY  repository in Artifact Registry; default: claims
+  --bucket NAME      BUCKET      bucket for the template; default: PROJECT-claims
+  --tag NAME         TAG         version of the image and the template; default: `git describe`
+  --cloud-build                  build with Cloud Build (cloudbuild.yaml) instead of local Docker
+  --image NAME@DIGEST            register this image, which is already pushed, instead of building
+  --force                        replace an existing image and template with the same tag
+  --dry-run                      print the commands of a first run without running them
+                                 (+ marks changes, ? marks reads); needs no network
   --help
 
 Examples:
@@ -29,7 +29,7 @@ Examples:
   ./build_template.sh --project my-project --region europe-west3 --tag v1.2.0 --cloud-build
   PROJECT=my-project BUCKET=my-bucket ./build_template.sh --dry-run
 
-Exit codes: 0 done, 1 failed, 2 called wrongly.
+Exit codes: 0 success, 1 failure, 2 usage error.
 END
 }
 
@@ -43,7 +43,7 @@ fail() {
     exit 1
 }
 
-# The flag that an unknown one resembles, where there is one.
+# Suggest the flag that an unknown one resembles, if any.
 meant() {
     python3 - "$1" "${flags[@]}" <<'END' 2>/dev/null || printf ' (see --help)'
 import difflib, sys
@@ -79,28 +79,28 @@ for program in gcloud python3; do
     command -v "$program" >/dev/null || fail "$program is missing"
 done
 [[ -n $project ]] || project=$(gcloud config get-value project 2>/dev/null) || true
-[[ -n $project ]] || wrong 'which project? Give --project, or run: gcloud config set project ID'
+[[ -n $project ]] || wrong 'no project given; pass --project ID, or run: gcloud config set project ID'
 [[ -n $tag ]] || tag=$(git describe --tags --always --dirty 2>/dev/null) ||
-    wrong 'which version? Give --tag, for this is no git checkout'
+    wrong 'no tag given, and this is not a git checkout; pass --tag NAME'
 
-# What is refused here could become another flag, or another substitution of Cloud Build.
+# Other values could be read as another flag, or as another Cloud Build substitution.
 check() {
-    [[ ${!1} =~ ^($2)$ ]] || wrong "--$1: not $3: ${!1}"
+    [[ ${!1} =~ ^($2)$ ]] || wrong "--$1: ${!1} is not $3"
 }
 bucket=${bucket:-${project//[:.]/-}-claims}
-check project '([a-z0-9-]+(\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]' 'a project id'
-check region '[a-z]+(-[a-z]+)+[0-9]+' 'a region'
-check repository '[a-z]([a-z0-9-]{0,61}[a-z0-9])?' 'a repository'
-check bucket '[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]' 'a bucket'
-check tag '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}' 'a tag of an image'
-[[ -z $image ]] || check image '[a-z0-9][^[:space:],]*@sha256:[0-9a-f]{64}' 'an image by its digest, NAME@sha256:...'
-# A changed checkout has no version of its own, and so nothing to protect.
+check project '([a-z0-9-]+(\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]' 'a valid project ID'
+check region '[a-z]+(-[a-z]+)+[0-9]+' 'a valid region name'
+check repository '[a-z]([a-z0-9-]{0,61}[a-z0-9])?' 'a valid repository name'
+check bucket '[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]' 'a valid bucket name'
+check tag '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}' 'a valid image tag'
+[[ -z $image ]] || check image '[a-z0-9][^[:space:],]*@sha256:[0-9a-f]{64}' 'an image with its digest, NAME@sha256:...'
+# A modified checkout has no version of its own, so nothing needs protection.
 [[ $tag != *-dirty ]] || force=1
 
-# A project of a domain is example.com:id to the APIs, example.com/id in the name of an image.
+# A domain-scoped project is example.com:id in APIs and example.com/id in image names,
 slash=/
 name=$region-docker.pkg.dev/${project/:/$slash}/$repository/claims
-# ... and id.example.com in the address of a service account.
+# and id.example.com in service account addresses.
 domain=${project%"${project##*:}"} domain=${domain%:}
 account=claims-build@${project##*:}${domain:+.$domain}.iam.gserviceaccount.com
 template=gs://$bucket/templates/claims/$tag.json
@@ -108,16 +108,16 @@ latest=${template%/*}/latest.json
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-exec 3>&1 # where commands are printed, also from within $(...)
+exec 3>&1 # printed commands go here, even from within $(...)
 
-# Run what changes something; print it first.
+# Print a command that changes something, then run it.
 run() {
     changed=1
     printf '+%s\n' "$(printf ' %q' "$@")" >&3
     [[ -n $dry_run ]] || "$@"
 }
 
-# Run what only asks; a dry run takes whatever is asked for to be missing.
+# Run a command that only reads. A dry run assumes that whatever it looks for is missing.
 ask() {
     if [[ -n $dry_run ]]; then
         printf '?%s\n' "$(printf ' %q' "$@")" >&3
@@ -134,7 +134,8 @@ digest() {
         --filter "name=\"$packages/claims/tags/$tag\"" --format 'value(version.basename())'
 }
 
-# Without these the first command of a new project would fail. Who may not see them goes on.
+# In a new project, the first command would fail without these APIs. A caller who may not list
+# the enabled ones carries on.
 ensure_services() {
     local enabled missing=() name
     enabled=$(ask gcloud services list --enabled --project "$project" --format 'value(config.name)') ||
@@ -154,10 +155,10 @@ ensure_bucket() {
     bucket_seen=1
 }
 
-# What every build needs, and what labels of the image tell of the source.
+# Prepare what every build needs, and find the source information for the image's labels.
 prepare_build() {
     grep -q '^[A-Z_]*=[^@]*$' workshop/images.env &&
-        echo 'warning: base images go by tags, which their owners can move: make pin' >&2
+        echo 'warning: base images are named by tags, which can move; run make pin' >&2
     ensure_bucket
     ask gcloud artifacts repositories describe "$repository" --project "$project" \
         --location "$region" >/dev/null ||
@@ -171,7 +172,7 @@ prepare_build() {
 
 build_with_docker() {
     [[ -n $dry_run ]] || command -v docker >/dev/null ||
-        fail 'docker is missing; --cloud-build does without'
+        fail 'docker is missing; install it, or pass --cloud-build to build without it'
     run gcloud auth configure-docker "$region-docker.pkg.dev" --quiet
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
     # Workers are x86, whatever this machine is.
@@ -188,9 +189,9 @@ build_with_cloud_build() {
 _REVISION=$revision,_SOURCE=$source,_FORCE=$force,_SERVICE_ACCOUNT=$account" .
 }
 
-# gcloud (seen in 528) drops the streaming modes from metadata.json: put them back. Workers get the
-# very image of this template, whatever becomes of its tag. Sorted and without empty entries, so
-# that one template is one text whatever gcloud's version.
+# gcloud (seen in 528) drops the streaming modes from metadata.json, so they are put back. Workers
+# get exactly this template's image, even if its tag moves. Keys are sorted and empty entries
+# dropped so that the text does not depend on the version of gcloud.
 COMPLETE='
 import json, sys
 spec = {key: value for key, value in json.load(sys.stdin).items() if value}
@@ -209,17 +210,17 @@ write_spec() {
     fi
 }
 
-# Write the spec to an address, unless it is there; over another one only if $2 says so.
+# Write the spec to an address unless it is already there. Replace a different one only if $2 is set.
 publish() {
     local found='' guard=''
     if ! found=$(ask gcloud storage cat "$1"); then
         ensure_bucket
-        guard=--if-generation-match=0 # should it exist all the same, this fails
+        guard=--if-generation-match=0 # fails if the object exists after all
     elif [[ $found == "$(<"$work/spec.json")" ]]; then
         echo "unchanged: $1"
         return
     elif [[ -z $2 ]]; then
-        fail "$1 exists and differs: a version does not change. Give another --tag, or --force"
+        fail "$1 already exists with different content; pass another --tag, or --force to replace it"
     fi
     run gcloud storage cp ${guard:+"$guard"} "$work/spec.json" "$1"
 }
@@ -234,17 +235,17 @@ if [[ -z $image ]]; then
         "build_with_$builder"
         found=$(digest) || found=''
     fi
-    [[ -n $found || -n $dry_run ]] || fail "there is no image $name:$tag"
+    [[ -n $found || -n $dry_run ]] || fail "the image $name:$tag does not exist"
     image=$name@${found:-DIGEST}
 fi
 write_spec
 publish "$template" "$force"
 publish "$latest" force
 
-[[ -n $changed ]] || echo 'Nothing changed: image and template were there already.'
+[[ -n $changed ]] || echo 'Nothing changed: the image and the template already exist.'
 cat <<END
 
-Launch it, with your own subscription and tables:
+Launch it with your own subscription and tables:
 
   gcloud dataflow flex-template run claims --project $project --region $region \\
     --template-file-gcs-location $template \\
@@ -254,7 +255,7 @@ Launch it, with your own subscription and tables:
     --parameters output_table=$project:claims.claims \\
     --parameters error_table=$project:claims.errors
 
-or in the console, as "Custom Template" with the path $latest:
+or in the console, by choosing "Custom Template" and the path $latest:
 
   https://console.cloud.google.com/dataflow/createjob?project=$project
 END

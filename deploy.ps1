@@ -1,4 +1,4 @@
-# From an empty project to a running job: `.\deploy.ps1 --help`. For Linux and macOS: deploy.sh.
+# From an empty project to a running job: `.\deploy.ps1 --help`. On Linux and macOS, use deploy.sh.
 $ErrorActionPreference = 'Stop'
 $venv = Join-Path $PSScriptRoot '.venv'
 $python = Join-Path $venv 'Scripts\python.exe'

@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem
 
 from claims_ops.shared.terminal import without_secrets
 from pipeline import loopback
-from pipeline.launch.nearest import nearest
+from pipeline.launch.nearest import meant
 
 COMMANDS: dict[str, EntryPoint] = {
     entry.name: entry for entry in sorted(entry_points(group="claims.commands"))
@@ -33,13 +33,13 @@ def summary(name: str) -> str:
 
 
 EPILOG = """\b
-To complete commands and options with Tab, add one line to ~/.bashrc or ~/.zshrc:
+For Tab completion, add the line for your shell to ~/.bashrc or ~/.zshrc:
   eval "$(_CLAIMS_COMPLETE=bash_source claims)"
   eval "$(_CLAIMS_COMPLETE=zsh_source claims)"
 
 \b
-Colours and progress bars appear on terminals only; NO_COLOR=1 turns colours off.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+Colours and progress bars appear only on terminals; NO_COLOR=1 turns colours off.
+Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
 """
 
 INTERRUPTED = 130
@@ -75,9 +75,8 @@ class _LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None:
-            meant = nearest(args[0], COMMANDS)
-            hint = f"did you mean {meant}?" if meant else f"there are {', '.join(COMMANDS)}."
-            ctx.fail(f"no command {args[0]!r}; {hint}")
+            hint = meant(args[0], COMMANDS) or f"; there are {', '.join(COMMANDS)}."
+            ctx.fail(f"no command {args[0]!r}{hint}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -123,7 +122,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> 
 )
 @click.pass_context
 def claims(ctx: click.Context) -> None:
-    """Commands around the healthcare claims pipeline.
+    """Deploy, check, query and try out the healthcare claims pipeline.
 
     \b
     Examples:
@@ -186,13 +185,16 @@ def _open_streams() -> None:
 
 
 def _hint(error: click.ClickException) -> str:
-    """For a word too many: the option that was probably meant."""
+    """For a word too many, or one that is no choice: the option or choice probably meant."""
+    if wrong := re.search(r"'([^']+)' is not one of (.+)\.$", error.format_message()):
+        return meant(wrong[1], re.findall(r"'([^']+)'", wrong[2]))
     extra = re.search(r"unexpected extra arguments? \((\S+?)[ )]", error.format_message())
     if not (extra and isinstance(error, click.UsageError) and error.ctx):
         return ""
     options = [word for option in error.ctx.command.params for word in option.opts]
-    meant = nearest(extra[1].partition("=")[0], [word.lstrip("-") for word in options])
-    return f"; did you mean --{meant}?" if meant else "; options begin with --, see --help"
+    words = [word.lstrip("-") for word in options]
+    near = meant(extra[1].partition("=")[0], words, "--")
+    return near or "; options begin with --, see --help"
 
 
 def _silence_stdout() -> None:

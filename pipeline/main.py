@@ -2,20 +2,40 @@
 
 import logging
 import sys
+import time
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
+import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from google.api_core.exceptions import GoogleAPICallError
 
 from pipeline import clients, loopback
-from pipeline.launch import command_line, dataflow, local_runner, options, prepare, worker_image
+from pipeline.launch import (
+    command_line,
+    dataflow,
+    local_runner,
+    options,
+    outcome,
+    prepare,
+    worker_image,
+)
+from pipeline.launch.progress import Progress
+from pipeline.transforms.metrics import live_counts
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
-def start(arguments: Sequence[str]) -> Any:
-    """Launch the pipeline that the arguments describe, and return Beam's result.
+class Prepared(NamedTuple):
+    """A pipeline that can run: its tables are there."""
+
+    pipeline: beam.Pipeline
+    options: PipelineOptions
+    launch: options.Launch
+
+
+def prepared(arguments: Sequence[str]) -> Prepared:
+    """The pipeline that the arguments describe.
 
     Raises:
         ParameterError: a parameter is wrong; nothing was started.
@@ -34,7 +54,34 @@ def start(arguments: Sequence[str]) -> Any:
     project = pipeline_options.view_as(GoogleCloudOptions).project
     done = prepare.prepare_tables(launch, settings, project)
     prepare.wait_for_write_path(launch, settings, done)
-    return pipeline.run()
+    return Prepared(pipeline, pipeline_options, launch)
+
+
+def run(job: Prepared, started: float) -> int:
+    """Start the job; wait for its end and print what it did, unless it runs on Dataflow.
+
+    Returns the exit code: EXIT_FAILED if rows of a backfill are missing.
+    """
+    as_json = job.options.view_as(outcome.OutputOptions).json
+    if dataflow.is_runner(job.options):
+        result = job.pipeline.run()
+        if result.has_job:  # not where it was only staged, as a template's launcher does
+            where = outcome.on_dataflow(result.job_id(), job.options, job.launch, as_json=as_json)
+            sys.stdout.write(f"{where}\n")
+        return 0
+    if job.launch.streaming:
+        job.pipeline.run().wait_until_finish()
+        return 0
+    with live_counts() as live:
+        with Progress(live, started):
+            result = job.pipeline.run()
+            result.wait_until_finish()
+        # Prism may lose a count, and workers elsewhere count nothing here: neither has too many.
+        counts = live.now() | outcome.beam_counts(result)
+    ended = outcome.Outcome.of(counts, job.launch, time.monotonic() - started)
+    text = outcome.json_of if as_json else outcome.text_of
+    sys.stdout.write(f"{text(ended, job.launch)}\n")
+    return EXIT_FAILED if ended.missing else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,13 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("apache_beam").setLevel(logging.WARNING)
     logging.getLogger("apache_beam.runners.dataflow").setLevel(logging.INFO)  # names the job
     arguments = sys.argv[1:] if arguments is None else arguments
+    started = time.monotonic()
     if "--help" in arguments or "-h" in arguments:
         sys.stdout.write(command_line.help_text())
         return 0
     try:
-        result = start(arguments)
-        if not hasattr(result, "job_id"):  # a Dataflow job runs on without us
-            result.wait_until_finish()
+        return run(prepared(arguments), started)
     except options.ParameterError as error:
         sys.stderr.write(f"claims: {error}\n")
         return EXIT_USAGE
@@ -60,7 +106,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if _is_interrupt(error):
             return EXIT_INTERRUPTED
         raise
-    return 0
 
 
 def _is_interrupt(error: BaseException | None) -> bool:

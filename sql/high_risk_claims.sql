@@ -1,4 +1,4 @@
--- High-risk claims, the riskiest first, and why.
+-- High-risk claims and their reasons, riskiest first.
 SELECT
   claim_id,
   patient_id,

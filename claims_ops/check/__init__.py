@@ -1,1 +1,1 @@
-"""Say what the pipeline would make of the claims in FILES; - is stdin."""
+"""Show what the pipeline would do with the claims in FILES (- for stdin)."""

@@ -20,6 +20,7 @@ from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
 from pipeline.claims.score import default_rules_text
 from pipeline.claims.tables import CLAIM_OUTCOME
+from pipeline.launch.nearest import meant
 
 _Made = TypeVar("_Made")
 
@@ -30,15 +31,17 @@ _Made = TypeVar("_Made")
     "--map",
     "map_name",
     metavar="MAP",
-    help=f"Claim map: a file, or a packaged one: {', '.join(PACKAGED_MAPS)}.",
+    help=f"Claim map: a file, or a packaged map ({', '.join(PACKAGED_MAPS)}).",
 )
-@click.option("--schema", metavar="FILE", help="Claim schema; else that of the package.")
-@click.option("--rules", metavar="FILE", help="Rules; else those of the package.")
+@click.option("--schema", metavar="FILE", help="Claim schema.  [default: the template's own]")
+@click.option(
+    "--rules", metavar="FILE", help="Risk and quality rules.  [default: the template's own]"
+)
 @click.option(
     "--format",
     "input_format",
     type=click.Choice(list(FORMATS)),
-    help="How the files are written.  [default: what each of them seems to be]",
+    help="Format of the files.  [default: detected for each file]",
 )
 @csv_options.delimiter
 @csv_options.encoding
@@ -54,9 +57,9 @@ _Made = TypeVar("_Made")
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Print the first N claims as the map makes them, with their values.",
+    help="Print the first N mapped claims, including their values.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def check(
     files: tuple[str, ...],
     map_name: str | None,
@@ -69,11 +72,11 @@ def check(
     show: int,
     as_json: bool,
 ) -> None:
-    """Say what the pipeline would make of the claims in FILES; - is stdin.
+    """Show what the pipeline would do with the claims in FILES (- for stdin).
 
-    Reads JSON documents, newline-delimited JSON, CSV and X12 837, compressed or not, applies the
-    claim map, validates and scores, all as the pipeline does, and prints no value of a claim
-    without --show. Exit code 1 if anything is rejected.
+    Reads JSON, newline-delimited JSON, CSV and X12 837, compressed or not. Maps, validates and
+    scores the claims exactly as the pipeline does. Prints no claim values unless you pass --show.
+    Exits with 1 if anything is rejected.
 
     \b
     Examples:
@@ -103,7 +106,11 @@ def _contract(text: str) -> Any:
 def _map(name: str | None) -> ClaimMap | None:
     if name is None:
         return None
-    return ClaimMap.packaged(name) if name in PACKAGED_MAPS else _checked(name, "", ClaimMap)
+    if name in PACKAGED_MAPS:
+        return ClaimMap.packaged(name)
+    if not Path(name).exists() and (near := meant(name, PACKAGED_MAPS)):
+        raise click.UsageError(f"{name} is no packaged map and no file{near}")
+    return _checked(name, "", ClaimMap)
 
 
 def _checked(path: str | None, default: str, make: Callable[[str], _Made]) -> _Made:

@@ -1,1 +1,1 @@
-"""Create everything that a job needs, and launch it."""
+"""Create everything a job needs, then launch it."""

@@ -19,7 +19,7 @@ from pipeline.launch.transform_names import transform_names
 @click.command()
 @requests.names
 @requests.workers
-@click.option("--update", is_flag=True, help="Replace the running job of this name.")
+@click.option("--update", is_flag=True, help="Replace the running job with the same name.")
 @click.option(
     "--drain",
     is_flag=True,
@@ -28,14 +28,14 @@ from pipeline.launch.transform_names import transform_names
 @click.option(
     "--direct",
     is_flag=True,
-    help="Launch the code of this checkout instead of a template. Needs --image.",
+    help="Launch the code in this checkout instead of a template. Needs --image.",
 )
-@click.option("--image", help="Worker image of a --direct launch.")
-@click.option("--quiet", is_flag=True, help="Print only what changed and the outcome.")
+@click.option("--image", help="Worker image for a --direct launch.")
+@click.option("--quiet", is_flag=True, help="Print only the changes and the outcome.")
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Print the commands instead of running them (? reads, + changes something).",
+    help="Print the commands instead of running them (? marks reads, + marks changes).",
 )
 @click.option(
     "--from",
@@ -59,11 +59,11 @@ def deploy(
     first: str | None,
     options: tuple[str, ...],
 ) -> None:
-    """Create everything that a job needs, and launch it.
+    """Create everything a job needs, then launch it.
 
-    Enables the services, creates a bucket, a topic, a subscription, a dataset and a service
-    account with only the roles it needs, and launches the job. It leaves alone whatever exists, so
-    you can run it again after a failure. Needs gcloud, logged in.
+    Enables the APIs, creates a bucket, a topic, a subscription, a dataset and a service account
+    with only the roles it needs, and launches the job. Anything that already exists is left
+    unchanged, so you can rerun the command after a failure. Requires gcloud, logged in.
 
     \b
     Examples:

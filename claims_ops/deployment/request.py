@@ -32,7 +32,7 @@ _PLACES = (
         envvar="REGION",
         default="us-central1",
         show_default=True,
-        help="Region of the job.",
+        help="Region to run the job in.",
     ),
     click.option("--bucket", envvar="BUCKET", help="Bucket of the job.  [default: PROJECT-claims]"),
     click.option(
@@ -52,20 +52,18 @@ _PLACES = (
     click.option(
         "--template",
         metavar="gs://...",
-        help="Path of another template.  [default: gs://BUCKET/templates/claims/TAG.json]",
+        help="Path of a different template.  [default: gs://BUCKET/templates/claims/TAG.json]",
     ),
 )
 _PARAMETERS = (
-    click.option(
-        "--location", help="Location of a dataset that is created.  [default: the region]"
-    ),
+    click.option("--location", help="Location for a new dataset.  [default: the region]"),
     click.option(
         "--parameter",
         "given",
         type=settings.KeyValue(),
         multiple=True,
-        help="A launch parameter, such as error_retention_days=90 (docs/reference/parameters.md)."
-        " Repeat the option for more.",
+        help="Launch parameter, such as error_retention_days=90 (see"
+        " docs/reference/parameters.md). Repeatable.",
     ),
     click.option(
         "--parameters-file",
@@ -77,27 +75,27 @@ _WORKERS = (
     click.option(
         "--max-workers",
         type=click.IntRange(min=1),
-        help="Most workers that the job may grow to.  [default: 10]",
+        help="Maximum number of workers.  [default: 10]",
     ),
-    click.option(
-        "--num-workers", type=click.IntRange(min=1), help="Workers that the job starts with."
-    ),
+    click.option("--num-workers", type=click.IntRange(min=1), help="Initial number of workers."),
     click.option(
         "--machine-type", help="Machine type of the workers.  [default: chosen by Dataflow]"
     ),
-    click.option("--network", help="Network of the workers."),
+    click.option("--network", help="VPC network of the workers."),
     click.option(
         "--subnetwork",
         help="Subnetwork of the workers, as regions/REGION/subnetworks/NAME or as its URL.",
     ),
-    click.option("--no-public-ips", is_flag=True, help="Give workers private addresses only."),
-    click.option("--kms-key", help="Cloud KMS key that encrypts the state of the job."),
+    click.option(
+        "--no-public-ips", is_flag=True, help="Give the workers private IP addresses only."
+    ),
+    click.option("--kms-key", help="Cloud KMS key that encrypts the job's state."),
     click.option(
         "--label",
         "labels",
         type=settings.KeyValue(),
         multiple=True,
-        help="Label of the job. Repeat the option for more.",
+        help="Label of the job. Repeatable.",
     ),
     click.option(
         "--at-least-once",

@@ -34,7 +34,7 @@ _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
     type=click.Choice(list(SERVICES)),
     multiple=True,
     metavar="CHECK",
-    help=f"Run only this check; repeat it for more: {', '.join(SERVICES)}.",
+    help=f"Run only this check. Repeatable. Checks: {', '.join(SERVICES)}.",
 )
 @click.option("--running", is_flag=True, help="Fail if the job is not running.")
 @click.option(
@@ -43,10 +43,10 @@ _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="Report a check that takes longer as unknown.",
+    help="Report a check as unknown if it takes longer than this.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
-@click.option("--quiet", is_flag=True, help="Print only what does not pass.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object.")
+@click.option("--quiet", is_flag=True, help="Print only the checks that do not pass.")
 @click.pass_context
 def doctor(
     ctx: click.Context,
@@ -62,13 +62,12 @@ def doctor(
 ) -> None:
     """Check a project and a job for problems.
 
-    Checks all services at once, changes nothing, and takes the options of claims deploy. A check
-    passes, fails, or is unknown if the service does not answer or you lack the permission. Each one
-    that does not pass comes with the command that fixes it, or that tells you more. Checks that an
-    emulator cannot answer, such as roles, are skipped on emulators.
+    Runs all checks in parallel, changes nothing, and accepts the options of claims deploy. A check
+    passes, fails, or is unknown if the service does not answer or you lack a permission. For each
+    check that does not pass, it prints a command that fixes the problem or shows more about it. On
+    emulators, checks that they do not support, such as roles, are skipped.
 
-    The exit code is 1 if a check fails. Before a launch, a table passes if the launch will create
-    or extend it.
+    Exits with 1 if a check fails. A table that the launch will create or extend passes.
 
     \b
     Examples:

@@ -1,1 +1,1 @@
-"""Compute the provider profiles that workers look signals up in."""
+"""Compute the provider profiles that some signals need."""

@@ -45,18 +45,18 @@ class _Day(click.ParamType[date]):
     "folder",
     required=True,
     metavar="FOLDER",
-    help="Where the files go: gs://bucket/folder, or a folder here.",
+    help="Where to write the files: gs://bucket/folder, or a local folder.",
 )
 @click.option(
     "--as-of",
     type=_Day(),
     metavar="DAY",
-    help="The last day of service that counts.  [default: today, UTC]",
+    help="Last day of service to include.  [default: today (UTC)]",
 )
 @click.option(
     "--scheduled-query",
     is_flag=True,
-    help="Only print the statements that a BigQuery scheduled query runs to do the same.",
+    help="Print the SQL for an equivalent BigQuery scheduled query instead of running anything.",
 )
 @table_options.payer
 def profiles(
@@ -66,11 +66,11 @@ def profiles(
     scheduled_query: bool,
     project: str | None,
 ) -> None:
-    """Compute the provider profiles that workers look signals up in.
+    """Compute the provider profiles that some signals need.
 
-    Writes provider_profile.csv and claim_percentiles.csv, which the launch parameters of these
-    names take. A running job that was launched with them reads them again. Profiles are of the
-    180 days of service before a day, from the view of claims as they stand now where there is one.
+    Writes provider_profile.csv and claim_percentiles.csv for the launch parameters of the same
+    names. Jobs launched with these files reload them while they run. Profiles cover 180 days of
+    service, and count only current claims if their view exists.
 
     \b
     Examples:

@@ -26,32 +26,32 @@ _SOURCES = "--published, --message-ids or --input-files"
     "--published",
     type=click.IntRange(0, MAX_COUNT),
     metavar="COUNT",
-    help="How many messages were published to Pub/Sub, not counting replays.",
+    help="Number of messages published to Pub/Sub, not counting replays.",
 )
 @click.option(
     "--message-ids",
     type=click.File(encoding="utf-8-sig"),
     metavar="FILE",
-    help="File with the ids of the published messages, one per line; - reads stdin.",
+    help="File with the IDs of the published messages, one per line; - reads stdin.",
 )
 @click.option(
     "--input-files",
     metavar="PATTERN",
-    help="Files of a backfill, exactly as passed to its launch; each line is a message.",
+    help="Files of a backfill, exactly as passed at launch. Each line is one message.",
 )
 @click.option(
     "--input-format",
     type=click.Choice(list(FORMATS)),
     default="JSON",
     show_default=True,
-    help="How these files are written, as at the launch.",
+    help="Format of these files, as passed at launch.",
 )
 @csv_options.delimiter
 @csv_options.encoding
 @table_options.since
 @table_options.until
 @table_options.payer
-@click.option("--quiet", is_flag=True, help="Show no progress bar.")
+@click.option("--quiet", is_flag=True, help="Hide the progress bar.")
 def reconcile(
     output_table: TableName,
     error_table: TableName,
@@ -68,13 +68,13 @@ def reconcile(
 ) -> None:
     """Prove that no message was lost.
 
-    Counts messages by id: each one that came in must have a row in the claims table or in the error
-    table. A replayed message counts once, as a claim if the replay became one. A message with
-    several claims counts once, as a claim if every one of them became one. The time range must
-    begin before the first row of these messages and end after the last.
+    Counts messages by ID: each message that arrived must have a row in the claims table or the
+    error table. A replayed message counts once, as a claim if a replay was accepted. A message with
+    several claims counts once, as a claim if all of them were accepted. The time range must cover
+    every row of these messages.
 
-    The exit code is 1 if the numbers do not match. Duplicate rows do not matter, because the
-    pipeline writes at least once; sql/claims_deduplicated.sql shows each message once.
+    Exits with 1 if the numbers do not match. Duplicate rows are normal, because the pipeline writes
+    each message at least once; sql/claims_deduplicated.sql removes them.
 
     \b
     Examples:

@@ -1,1 +1,1 @@
-"""Publish rejected messages again."""
+"""Republish rejected messages."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--topic",
     type=TopicName(),
     metavar="projects/P/topics/T",
-    help="Topic to publish to: the one that the pipeline reads. Not needed with --dry-run.",
+    help="Topic to publish to, usually the one the pipeline reads. Not needed with --dry-run.",
 )
 @click.option(
     "--stage",
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     "message_ids",
     multiple=True,
     metavar="ID",
-    help="Only the message with this id.",
+    help="Only the message with this ID.",
 )
 @click.option(
     "--since", type=Instant(), metavar="TIME", help="Only messages rejected at or after this time."
@@ -62,19 +62,22 @@ if TYPE_CHECKING:
     "--until", type=Instant(), metavar="TIME", help="Only messages rejected before this time."
 )
 @click.option(
-    "--limit", type=click.IntRange(1, MAX_COUNT), help="Publish at most this many, oldest first."
+    "--limit",
+    type=click.IntRange(1, MAX_COUNT),
+    help="Publish at most this many messages, oldest first.",
 )
 @click.option(
     "--max-replays",
     type=click.IntRange(1, MAX_COUNT),
     default=1,
     show_default=True,
-    help="How often one message may be replayed. Raise it to retry messages that failed again.",
+    help="Maximum number of replays per message. Raise it to retry messages whose replay was"
+    " rejected.",
 )
 @click.option(
     "--again",
     is_flag=True,
-    help="Also publish messages already replayed successfully (creates duplicates).",
+    help="Also publish messages that were already replayed successfully (creates duplicates).",
 )
 @click.option(
     "--rate",
@@ -84,13 +87,15 @@ if TYPE_CHECKING:
     metavar="PER_SECOND",
     help="Messages per second.",
 )
-@click.option("--dry-run", is_flag=True, help="Only count the messages, by cause; publish nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Count the messages by cause without publishing them."
+)
 @click.option("--yes", is_flag=True, help="Publish without asking for confirmation.")
 @click.option("--quiet", is_flag=True, help="Print only the outcome.")
 @click.option(
     "--project",
     metavar="PROJECT",
-    help="Project that pays for the queries.  [default: that of the error table]",
+    help="Project billed for the queries.  [default: the project of the error table]",
 )
 def replay(
     error_table: TableName,
@@ -109,10 +114,10 @@ def replay(
     quiet: bool,
     project: str | None,
 ) -> None:
-    """Publish rejected messages again.
+    """Republish rejected messages.
 
-    Publishes each message as it came in, byte for byte, with its attributes, and records it in a
-    table beside the error table, so that no message is replayed twice by accident. Repeat --stage,
+    Publishes each original message, byte for byte, with its attributes, and records it in a table
+    next to the error table, so that no message is replayed twice by accident. Repeat --stage,
     --error-code or --message-id to match any of several values.
 
     \b

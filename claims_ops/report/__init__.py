@@ -1,1 +1,1 @@
-"""Write an HTML report about the claims of a time range."""
+"""Write an HTML report on the claims in a time range."""

@@ -52,7 +52,7 @@ PAGES = "provider-*.html"
 @click.option(
     "--include-claims",
     is_flag=True,
-    help="Also list the riskiest claims. The page then holds health data.",
+    help="Also list the riskiest claims. The page then contains health data.",
 )
 @table_options.payer
 def report(
@@ -68,12 +68,12 @@ def report(
     include_claims: bool,
     project: str | None,
 ) -> None:
-    """Write an HTML report about the claims of a time range.
+    """Write an HTML report on the claims in a time range.
 
-    Shows what stands out, providers that differ from their peers and why, what thresholds would
-    flag and how right they would be, volumes, amounts, rejections and latency. The page has no
-    scripts and loads nothing from elsewhere. Only aggregates leave BigQuery, unless you include
-    claims. docs/operate/report.md explains each part.
+    Shows what stands out, which providers differ from their peers and why, what each threshold
+    would flag and how often it would be right, volumes, amounts, rejections and latency, in HTML
+    without scripts or external resources. Only aggregates leave BigQuery unless you pass
+    --include-claims. docs/operate/report.md explains each part.
 
     \b
     Examples:

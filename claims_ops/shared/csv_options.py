@@ -25,12 +25,12 @@ delimiter = click.option(
     default=",",
     show_default=True,
     metavar="CHARACTER",
-    help="What separates the fields of CSV files; tab for a tab.",
+    help="Field delimiter of CSV files: one character, or the word tab.",
 )
 encoding = click.option(
     "--csv-encoding",
     type=click.Choice(list(ENCODINGS)),
     default="UTF-8",
     show_default=True,
-    help="The encoding of CSV files.",
+    help="Character encoding of CSV files.",
 )

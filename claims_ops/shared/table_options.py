@@ -11,14 +11,14 @@ output_table = click.option(
     type=BigqueryTable(),
     required=True,
     metavar="PROJECT.DATASET.TABLE",
-    help="The claims table of the pipeline, or a view of it.",
+    help="The pipeline's claims table, or a view of it.",
 )
 error_table = click.option(
     "--error-table",
     type=BigqueryTable(),
     required=True,
     metavar="PROJECT.DATASET.TABLE",
-    help="The error table of the pipeline.",
+    help="The pipeline's error table.",
 )
 since = click.option(
     "--since", type=Instant(), metavar="TIME", help="Only rows written at or after this time."
@@ -29,7 +29,7 @@ until = click.option(
 payer = click.option(
     "--project",
     metavar="PROJECT",
-    help="Project that pays for the queries.  [default: that of the claims table]",
+    help="Project billed for the queries.  [default: the project of the claims table]",
 )
 
 

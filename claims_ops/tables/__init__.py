@@ -1,1 +1,1 @@
-"""Create the tables and their views, or add the columns that the tables lack."""
+"""Create the tables and views, or add missing columns."""

@@ -11,12 +11,12 @@ from pipeline.claims.tables import TableName, dispositions_name, dispositions_ta
 @click.command("tables")
 @requests.tables
 def tables(request: requests.TablesRequest) -> None:
-    """Create the tables and their views, or add the columns that the tables lack.
+    """Create the tables and views, or add missing columns.
 
-    Does what a launch does with its tables, without a job. Use it to create the tables before a
-    launch, or to add columns to those of a running job. It removes nothing, and replaces the views
-    (the current claims, their lines, Tuva's medical_claim). It also makes the table of
-    dispositions, which claims disposition fills.
+    Prepares the tables exactly as a launch does, but starts no job. Use it to create the tables
+    before a launch, or to add columns while a job is running. It never removes a column; it
+    replaces the views (current claims, their service lines, Tuva's medical_claim). It also creates
+    the table of dispositions, which claims disposition fills.
 
     \b
     Examples:

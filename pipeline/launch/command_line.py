@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.launch.nearest import nearest
+from pipeline.launch.nearest import meant
 from pipeline.launch.options import DESCRIPTION, EXAMPLES, PARAMETERS, ParameterError, add_argument
+from pipeline.launch.outcome import OutputOptions
 
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
 """Dashes that text processors put in place of a hyphen."""
@@ -79,11 +80,10 @@ def _unknown(word: str, flags: Sequence[str]) -> ParameterError:
     name = word.partition("=")[0].lstrip(_DASHES)
     if not _SHOWN.fullmatch(name):  # a part of some value, which nobody else needs to see
         return ParameterError("command line", "a value stands alone; quote values with blanks")
-    near = nearest(name, flags)
-    meant = f"; did you mean --{near}?" if near else "; --help lists what there is"
+    near = meant(name, flags, "--") or "; --help lists what there is"
     if word.startswith("--"):
-        return ParameterError(name, f"is not a parameter{meant}")
-    return ParameterError(name, f"has no -- before it{meant}")
+        return ParameterError(name, f"is not a parameter{near}")
+    return ParameterError(name, f"has no -- before it{near}")
 
 
 def _every(kind: type[Any]) -> Iterator[type[Any]]:
@@ -106,6 +106,7 @@ def help_text() -> str:
         for each in PARAMETERS:
             if each.group == section and not each.hidden:
                 add_argument(group, each)
+    OutputOptions._add_argparse_args(parser.add_argument_group("Output of the launch"))
     return parser.format_help()
 
 

@@ -17,5 +17,11 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return by_plain[found[0]] if found else None
 
 
+def meant(word: str, known: Iterable[str], dashes: str = "") -> str:
+    """The end of an error about a word: the one that was probably meant, or nothing."""
+    near = nearest(word, known)
+    return f"; did you mean {dashes}{near}?" if near else ""
+
+
 def _plain(word: str) -> str:
     return re.sub(r"[\s-]+", "_", word.strip().lower())

@@ -15,6 +15,7 @@ from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS
 from pipeline.claims.signals.table import SOURCES as SOURCES_OF_SIGNALS
 from pipeline.claims.tables import PROJECT_PATTERN, TABLE_PATTERN
+from pipeline.launch.nearest import meant
 from pipeline.launch.parameter import Choice, Parameter, as_text
 
 _RESOURCE = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
@@ -49,8 +50,8 @@ class Launch:
 
     input_subscription: str | None = _parameter(
         "Pub/Sub input subscription",
-        "Subscription to read claims from. Exactly one of input_subscription, input_topic and"
-        " input_files is needed.",
+        "Subscription to read claims from. Pass exactly one of input_subscription, input_topic"
+        " and input_files.",
         "Source",
         "PUBSUB_SUBSCRIPTION",
         example="projects/my-project/subscriptions/claims",
@@ -58,8 +59,8 @@ class Launch:
     )
     input_topic: str | None = _parameter(
         "Pub/Sub input topic",
-        "Topic to read claims from. Dataflow creates a subscription for it, which is deleted with"
-        " the job.",
+        "Topic to read claims from. Dataflow creates a subscription for the job and deletes it"
+        " when the job ends.",
         "Source",
         "PUBSUB_TOPIC",
         example="projects/my-project/topics/claims",
@@ -67,8 +68,7 @@ class Launch:
     )
     input_files: str | None = _parameter(
         "Input files for a backfill",
-        "Files in the input_format, compressed ones too, read once as a batch job: a gs:// path or"
-        " glob.",
+        "Files to read once, as a batch job: a gs:// path or glob. They may be compressed.",
         "Source",
         "GCS_READ_FILE",
         or_local=True,
@@ -76,19 +76,21 @@ class Launch:
     )
     input_format: str = _parameter(
         "Input format",
-        "How the input is written. CSV is for files only.",
+        "Format of the input.",
         "Source",
         "ENUM",
         default="JSON",
         choices=(
-            Choice("JSON", "JSON", "one document a message, or a line of a file"),
-            Choice("CSV", "CSV", "one row a claim, below a header"),
-            Choice("X12", "X12 837", "professional, institutional and dental claims"),
+            Choice("JSON", "JSON", "one document per message, or per line of a file"),
+            Choice("CSV", "CSV", "a header and one row per claim; needs input_files"),
+            Choice(
+                "X12", "X12 837", "837 professional, institutional and dental claims in one format"
+            ),
         ),
     )
     csv_delimiter: str = _parameter(
-        "Delimiter of CSV files",
-        "What separates the fields of a row: one character, or tab.",
+        "CSV delimiter",
+        "Field delimiter of CSV files: one character, or the word tab.",
         "Source",
         default=",",
         example="|",
@@ -97,32 +99,32 @@ class Launch:
         parent_value="CSV",
     )
     csv_encoding: str = _parameter(
-        "Encoding of CSV files",
-        "How the characters of CSV files are encoded.",
+        "CSV encoding",
+        "Character encoding of CSV files.",
         "Source",
         "ENUM",
         default="UTF-8",
         choices=(
             Choice("UTF-8", "UTF-8", "with or without a byte order mark"),
-            Choice("ISO-8859-1", "ISO 8859-1", "Western European, latin-1"),
-            Choice("WINDOWS-1252", "Windows 1252", "Western European, of Windows"),
+            Choice("ISO-8859-1", "ISO 8859-1", "Western European, also called Latin-1"),
+            Choice("WINDOWS-1252", "Windows 1252", "Western European on Windows"),
         ),
         parent="input_format",
         parent_value="CSV",
     )
     claim_map: str | None = _parameter(
         "Claim map",
-        "JSONata expression that makes claims of documents of another shape: a packaged one"
-        f" ({', '.join(PACKAGED_MAPS)}), or a file. Without it messages are claims as they come;"
-        " X12 has a map of its own.",
+        "JSONata expression that turns documents of another shape into claims: a packaged map"
+        f" ({', '.join(PACKAGED_MAPS)}) or a file. Without one, every message must already be a"
+        " claim, except that X12 input uses the packaged x12_837.",
         "Source",
         or_local=True,
         example="fhir_r4_claim",
     )
     message_id_attribute: str | None = _parameter(
-        "Attribute with the message id",
-        "Pub/Sub message attribute with the producer's own id of a message. Dataflow drops a second"
-        " message with the same id within 10 minutes, except in at-least-once mode.",
+        "Message ID attribute",
+        "Pub/Sub attribute that holds the producer's own message ID. Dataflow drops a message"
+        " that repeats an ID within 10 minutes, except in at-least-once mode.",
         "Source",
         example="event_id",
         regex=r"^[!-~]([ -~]{0,254}[!-~])?$",
@@ -137,21 +139,21 @@ class Launch:
     )
     error_table: str = _parameter(
         "Error table",
-        "BigQuery table for rejected messages, kept whole so that they can be replayed, as"
-        " project:dataset.table or project.dataset.table. It holds health data.",
+        "BigQuery table for rejected messages, as project:dataset.table or"
+        " project.dataset.table. It stores them in full for replay, so it holds health data.",
         "Output",
         example="my-project:claims.errors",
         required=True,
         regex=_TABLE,
     )
     error_payload: str = _parameter(
-        "Payload of the error table",
+        "Error table payload",
         "What the error table keeps of a rejected message.",
         "Output",
         "ENUM",
         default="FULL",
         choices=(
-            Choice("FULL", "The message", "the whole message, which can be replayed"),
+            Choice("FULL", "The message", "the original message, which can be replayed"),
             Choice(
                 "REDACTED",
                 "Its structure",
@@ -161,18 +163,18 @@ class Launch:
     )
     pseudonymise: str | None = _parameter(
         "Fields to pseudonymise",
-        "Text fields of the claim schema, separated by commas. Both tables hold pseudonyms (keyed"
-        " HMAC-SHA-256) in place of their values, the same in every job with the same key. Rules"
-        " are evaluated on the original values, except for replayed messages, which already hold"
-        " pseudonyms. Unknown fields are not changed. Needs pseudonym_key.",
+        "Text fields of the claim schema, separated by commas, whose values are replaced with"
+        " pseudonyms (keyed HMAC-SHA-256) in both tables. Jobs with the same key produce the same"
+        " pseudonyms. Rules are evaluated on the original values, except for replayed messages,"
+        " which already hold pseudonyms. Unknown fields are not changed. Needs pseudonym_key.",
         "Output",
         example="patient_id,claim_id",
         regex=rf"^{_FIELD}( *, *{_FIELD})*$",
     )
     pseudonym_key: str | None = _parameter(
-        "Key of the pseudonyms",
-        "Where to read the key of 32 bytes or more: a numbered version of a secret in Secret"
-        " Manager, or a gs:// file. Never the key itself.",
+        "Pseudonym key",
+        "Where to read the key, which needs at least 32 bytes: a numbered version of a secret in"
+        " Secret Manager, or a gs:// file. Never pass the key itself.",
         "Output",
         or_local=True,
         is_reference=True,
@@ -187,11 +189,15 @@ class Launch:
         "ENUM",
         default="STORAGE_WRITE_API",
         choices=(
-            Choice("STORAGE_WRITE_API", "Storage Write API", "fast, at half the price"),
+            Choice(
+                "STORAGE_WRITE_API",
+                "Storage Write API",
+                "faster, at half the price of streaming inserts",
+            ),
             Choice(
                 "STREAMING_INSERTS",
                 "Streaming inserts",
-                "the older insertAll API, through Beam's own sink",
+                "the older insertAll API, using Beam's own sink",
             ),
         ),
     )
@@ -205,8 +211,8 @@ class Launch:
     )
     create_views: bool = _parameter(
         "Create views",
-        "Whether the launch creates views of the claims table: the current claims, with"
-        " replacements and voids settled, their lines, and the input layer of the Tuva Project.",
+        "Whether the launch creates views of the claims table: current claims (with replacements"
+        " and voids applied), their service lines, and the Tuva Project's medical_claim input.",
         "Output",
         "BOOLEAN",
         default=False,
@@ -214,9 +220,9 @@ class Launch:
         parent_value="true",
     )
     dataset_location: str | None = _parameter(
-        "Location of new datasets",
-        "Location in which the launch creates a missing dataset. Without it, a missing dataset"
-        " stops the launch.",
+        "Location for new datasets",
+        "Location where the launch creates a missing dataset. If it is not set, a missing"
+        " dataset stops the launch.",
         "Output",
         example="US",
         regex=r"^[A-Za-z][A-Za-z0-9-]{1,40}$",
@@ -224,9 +230,9 @@ class Launch:
         parent_value="true",
     )
     error_retention_days: int | None = _parameter(
-        "Retention of the error table",
-        "Days after which a partition of the error table is deleted; 0 keeps partitions forever."
-        " Without a value, a new table keeps them forever and an existing table is not changed.",
+        "Error table retention",
+        "Days to keep each partition of the error table; 0 keeps partitions forever. If it is"
+        " not set, a new table keeps them forever and an existing table is not changed.",
         "Output",
         "NUMBER",
         example="90",
@@ -235,8 +241,8 @@ class Launch:
         parent_value="true",
     )
     bigquery_kms_key: str | None = _parameter(
-        "KMS key of new tables",
-        "Cloud KMS key that protects the tables that the launch creates.",
+        "KMS key for new tables",
+        "Cloud KMS key that encrypts the tables the launch creates.",
         "Output",
         "KMS_KEY_NAME",
         example="projects/my-project/locations/us/keyRings/claims/cryptoKeys/bigquery",
@@ -246,7 +252,7 @@ class Launch:
     )
     high_risk_threshold: float = _parameter(
         "High risk threshold",
-        "Score above which a claim is flagged as high risk, 0 to 1.",
+        "Claims that score above this value, 0 to 1, are flagged as high risk.",
         "Scoring",
         "NUMBER",
         example="0.7",
@@ -254,9 +260,9 @@ class Launch:
         regex=_FRACTION,
     )
     rules: str | None = _parameter(
-        "Rules document",
-        "gs:// file with the risk and quality rules. Without it, those of the template apply."
-        " Workers read it again when it changes.",
+        "Rules file",
+        "gs:// file with the risk and quality rules. If it is not set, the template's own rules"
+        " apply. Workers reload the file when it changes.",
         "Scoring",
         "GCS_READ_FILE",
         or_local=True,
@@ -264,7 +270,8 @@ class Launch:
     )
     claim_schema: str | None = _parameter(
         "Claim schema",
-        "gs:// file with the JSON Schema of a claim. Without it, that of the template applies.",
+        "gs:// file with the JSON Schema of a claim. If it is not set, the template's own schema"
+        " applies.",
         "Scoring",
         "GCS_READ_FILE",
         or_local=True,
@@ -272,8 +279,9 @@ class Launch:
     )
     excluded_providers: str | None = _parameter(
         "Excluded providers",
-        "gs:// file with the providers excluded from federal programs, as the OIG publishes it"
-        " (LEIE, UPDATED.csv), matched by NPI. Workers read it again when it changes.",
+        "gs:// file that lists the providers excluded from federal programs, as published by the"
+        " OIG (LEIE, UPDATED.csv). Providers are matched by NPI. Workers reload the file when it"
+        " changes.",
         "Signals",
         "GCS_READ_FILE",
         or_local=True,
@@ -281,8 +289,8 @@ class Launch:
     )
     mue_table: str | None = _parameter(
         "Medically unlikely edits",
-        "gs:// file with the most units of each procedure, as CMS publishes it (NCCI MUE, CSV)."
-        " Workers read it again when it changes.",
+        "gs:// file with the maximum units for each procedure, as published by CMS (NCCI MUE,"
+        " CSV). Workers reload the file when it changes.",
         "Signals",
         "GCS_READ_FILE",
         or_local=True,
@@ -290,8 +298,8 @@ class Launch:
     )
     ptp_edits: str | None = _parameter(
         "Procedure-to-procedure edits",
-        "gs:// file, or pattern for its parts, with the procedures that may not be billed together,"
-        " as CMS publishes it (NCCI PTP, text). Workers read it again when it changes.",
+        "gs:// file or pattern that lists the procedures that may not be billed together, as"
+        " published by CMS (NCCI PTP, text). Workers reload the files when they change.",
         "Signals",
         "GCS_READ_FILE",
         or_local=True,
@@ -299,26 +307,26 @@ class Launch:
     )
     provider_profile: str | None = _parameter(
         "Provider profiles",
-        "gs:// file, or pattern for its parts, with the profile of each provider, as claims"
-        " profiles and its scheduled query write it. Workers read it again when it changes.",
+        "gs:// file or pattern with a profile of each provider, as written by claims profiles or"
+        " its scheduled query. Workers reload the files when they change.",
         "Signals",
         "GCS_READ_FILE",
         or_local=True,
         example="gs://my-bucket/reference/provider_profile-*.csv",
     )
     claim_percentiles: str | None = _parameter(
-        "Percentiles of amounts",
-        "gs:// file, or pattern for its parts, with the percentiles of claim amounts, as claims"
-        " profiles and its scheduled query write it. Workers read it again when it changes.",
+        "Claim amount percentiles",
+        "gs:// file or pattern with the percentiles of claim amounts, as written by claims"
+        " profiles or its scheduled query. Workers reload the files when they change.",
         "Signals",
         "GCS_READ_FILE",
         or_local=True,
         example="gs://my-bucket/reference/claim_percentiles-*.csv",
     )
     reference_refresh_minutes: float = _parameter(
-        "Minutes between two looks at the files",
-        "Minutes after which workers look whether the rules and the files of signals have changed;"
-        " 0 reads them once.",
+        "Reload interval in minutes",
+        "How often, in minutes, workers check the rules and reference files for changes; 0 reads"
+        " them only once.",
         "Signals",
         "NUMBER",
         example="5",
@@ -327,9 +335,9 @@ class Launch:
     )
     bigquery_storage_endpoint: str | None = _parameter(
         "BigQuery Storage endpoint",
-        "Host of the BigQuery Storage API, for a private endpoint: https://host, https://host:port"
-        " or host:port, always over TLS with the worker's credentials, except that a loopback"
-        " host:port is a test's, in plaintext.",
+        "Host of the BigQuery Storage API, for a private endpoint: https://host,"
+        " https://host:port or host:port. Connections use TLS and the worker's credentials,"
+        " except to a loopback host:port, which is meant for tests and uses plaintext.",
         "Advanced",
         example="https://bigquerystorage-example.p.googleapis.com",
         regex=r"^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?|[A-Za-z0-9.-]+:[0-9]{1,5})$",
@@ -367,15 +375,15 @@ def _declared() -> Iterator[Parameter]:
 PARAMETERS = tuple(_declared())
 """The declarations, in the order of the console."""
 DESCRIPTION = (
-    "Reads healthcare claims (JSON) from Pub/Sub or files, scores them, and writes them to"
+    "Reads healthcare claims from Pub/Sub or files, scores their fraud risk, and writes them to"
     " BigQuery. Messages that fail go to an error table."
 )
 EXAMPLES = """\
-Beam's own options pass through, such as --runner, --project, --region, --temp_location,
+Beam's own options are passed through, such as --runner, --project, --region, --temp_location,
 --staging_location, --max_num_workers, --job_name and --update.
 
 examples:
-  on this machine, with the emulators' or your own credentials:
+  on this machine, against emulators or with your own credentials:
     python -m pipeline.main --runner=DirectRunner \\
       --input_subscription=projects/my-project/subscriptions/claims \\
       --output_table=my-project:claims.claims --error_table=my-project:claims.errors
@@ -406,7 +414,7 @@ def add_argument(parser: argparse._ActionsContainer, parameter: Parameter) -> No
     """Declare a parameter to argparse."""
     text = parameter.command_line_text.replace("%", "%%")  # a percent sign is argparse's own
     if parameter.default_text:
-        text += f" Default: {parameter.default_text}."
+        text += f" [default: {parameter.default_text}]"
     parser.add_argument(
         f"--{parameter.name}",
         default=parameter.default,
@@ -423,10 +431,12 @@ def _value(parameter: Parameter, given: Any) -> Any:
         return parameter.default
     text = as_text(given)
     if parameter.is_reference and _SECRET.fullmatch(text) and not os.path.exists(text):
-        raise ParameterError(parameter.name, f"looks like a secret itself. {parameter.text}")
+        raise ParameterError(parameter.name, f"looks like the secret itself. {parameter.text}")
     values = [choice.value for choice in parameter.choices]
     if values and text not in values:
-        raise ParameterError(parameter.name, f"must be one of {', '.join(values)}")
+        raise ParameterError(
+            parameter.name, f"must be one of {', '.join(values)}{meant(text, values)}"
+        )
     if parameter.regex and not re.fullmatch(parameter.regex, text):
         raise ParameterError(parameter.name, f"{text!r} is not valid. {parameter.text}")
     if parameter.type is bool:
@@ -454,7 +464,7 @@ def check(options: PipelineOptions) -> Launch:
     if launch.streaming and not FORMATS[launch.input_format].has_messages:
         raise ParameterError("input_format", f"{launch.input_format} needs input_files")
     if launch.output_table.replace(":", ".") == launch.error_table.replace(":", "."):
-        raise ParameterError("error_table", "must not be the output_table")
+        raise ParameterError("error_table", "must differ from output_table")
     for name, other in itertools.permutations(("pseudonymise", "pseudonym_key")):
         if getattr(launch, name) and not getattr(launch, other):
             raise ParameterError(other, f"is required with {name}")

@@ -49,25 +49,23 @@ class Parameter:
     @property
     def text(self) -> str:
         """The whole help: what it is, its choices, what it depends on, an example."""
-        said = [self.help]
+        parts = [self.help]
         if self.choices:
-            said = [
-                self.help.removesuffix(".") + ": " + " or ".join(map(_told, self.choices)) + "."
-            ]
+            *others, last = (f"{each.value} ({each.meaning})" for each in self.choices)
+            parts = [f"{self.help.removesuffix('.')}: {', '.join(others)} or {last}."]
         if self.parent:
-            said.append(f"Only with {self.parent}={self.parent_value}.")
+            parts.append(f"Applies only with {self.parent}={self.parent_value}.")
         if self.example:
-            said.append(f"Example: {self.example}")
-        return " ".join(said)
+            parts.append(f"Example: {self.example}")
+        return " ".join(parts)
 
     @property
     def command_line_text(self) -> str:
         """The whole help of a command line, where the job need not run on Dataflow."""
         if not self.or_local:
             return self.text
-        return (
-            f"{self.help} Elsewhere than on Dataflow also a local path."
-            + self.text.removeprefix(self.help)
+        return f"{self.help} Outside Dataflow, a local path works too." + self.text.removeprefix(
+            self.help
         )
 
     @property
@@ -79,7 +77,3 @@ class Parameter:
 def as_text(value: Any) -> str:
     """A value as it is written on a command line."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _told(choice: Choice) -> str:
-    return f"{choice.value} ({choice.meaning})"

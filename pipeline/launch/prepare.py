@@ -21,6 +21,7 @@ from pipeline.claims.score import default_rules_text
 from pipeline.claims.signals.published_table import InvalidReference
 from pipeline.claims.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
 from pipeline.graph import Sinks
+from pipeline.launch.nearest import meant
 from pipeline.launch.options import Launch, ParameterError
 from pipeline.launch.rehearsal import RehearsalFailed, rehearse
 from pipeline.privacy import pseudonymisation
@@ -109,8 +110,8 @@ def _claim_map(launch: Launch) -> ClaimMap | None:
     if name in PACKAGED_MAPS:
         return ClaimMap.packaged(name)
     if not re.search(r"[./\\]", name):
-        names = ", ".join(PACKAGED_MAPS)
-        raise ParameterError("claim_map", f"{name} is no packaged map ({names}) and no file")
+        names, near = ", ".join(PACKAGED_MAPS), meant(name, PACKAGED_MAPS)
+        raise ParameterError("claim_map", f"{name} is no packaged map ({names}) and no file{near}")
     try:
         return ClaimMap(_document("claim_map", name, ""))
     except DocumentError as error:

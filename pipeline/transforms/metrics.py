@@ -4,7 +4,11 @@ docs/reference/metrics.md has the lists below as tables, written by `claims sync
 """
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
+from weakref import WeakValueDictionary
 
 from apache_beam.metrics import Metrics
 
@@ -71,6 +75,9 @@ class Tally(Counter[str]):
     def __init__(self) -> None:
         super().__init__()
         self._samples: list[tuple[str, int]] = []
+        self._live = _live
+        if self._live:
+            self._live.add(self)
 
     def sample(self, name: str, value: int) -> None:
         """Report a value of a distribution: once a bundle or a request, never once a claim."""
@@ -82,5 +89,52 @@ class Tally(Counter[str]):
             Metrics.counter(NAMESPACE, name).inc(by)
         for name, value in self._samples:
             Metrics.distribution(NAMESPACE, name).update(value)
+        if self._live:
+            self._live.take(self)
         self.clear()
         self._samples.clear()
+
+
+class LiveCounts:
+    """What the steps that run in this process have counted so far, in open bundles too.
+
+    Beam has a count when its bundle ends, and a bundle of a file may hold 100,000 claims.
+    """
+
+    def __init__(self) -> None:
+        self._turn = Lock()
+        self._open: WeakValueDictionary[int, Tally] = WeakValueDictionary()
+        self._ended: Counter[str] = Counter()
+
+    def add(self, tally: Tally) -> None:
+        """Count what this one counts from now on."""
+        with self._turn:
+            self._open[id(tally)] = tally
+
+    def take(self, tally: Tally) -> None:
+        """Keep the counts of a bundle that ends, and empty the tally."""
+        with self._turn:
+            self._ended.update(tally)
+            tally.clear()
+
+    def now(self) -> Counter[str]:
+        """The counts by metric name."""
+        with self._turn:
+            counts = Counter(self._ended)
+            for tally in list(self._open.values()):
+                counts.update(dict.copy(tally))
+            return counts
+
+
+_live: LiveCounts | None = None
+
+
+@contextmanager
+def live_counts() -> Iterator[LiveCounts]:
+    """The counts of steps that are set up in this process within the block."""
+    global _live
+    _live = LiveCounts()
+    try:
+        yield _live
+    finally:
+        _live = None

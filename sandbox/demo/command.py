@@ -44,42 +44,46 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
     type=click.IntRange(1, MAX_COUNT),
     default=2000,
     show_default=True,
-    help="Messages to publish.",
+    help="Number of messages to publish.",
 )
 @click.option(
     "--bad-share",
     type=Number(0, 1),
     default=0.05,
     show_default=True,
-    help="Share of malformed messages, 0 to 1; every kind takes its turn.",
+    help="Share of malformed messages, 0 to 1, cycling through every kind of damage.",
 )
 @click.option(
-    "--seed", type=int, default=1, show_default=True, help="The same seed gives the same claims."
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Seed of the generator; the same seed produces the same claims.",
 )
 @click.option(
     "--write-method",
     type=click.Choice(["STORAGE_WRITE_API", "STREAMING_INSERTS"]),
-    help="How rows are written to BigQuery.  [default: that of the pipeline]",
+    help="How rows are written to BigQuery.  [default: the pipeline's own]",
 )
 @click.option(
     "--rules",
     type=click.Path(exists=True, dir_okay=False),
     metavar="FILE",
-    help="Your own risk and quality rules (docs/start/rules.md).  [default: those of the pipeline]",
+    help="Your own risk and quality rules (docs/start/rules.md).  [default: the pipeline's own]",
 )
 @click.option(
     "--keep",
     is_flag=True,
-    help="Leave everything running until Ctrl-C, so that you can look around.",
+    help="Keep everything running until Ctrl-C so that you can explore it.",
 )
 @click.option(
     "--report",
     "report_path",
     type=click.Path(dir_okay=False, path_type=Path),
     default=analyst_queries.DIRECTORY.parent / "build/report.html",
-    show_default="build/report.html of the checkout",
+    show_default="build/report.html in the checkout",
     metavar="FILE",
-    help="Where to write the report about the run.",
+    help="Where to write the report on the run.",
 )
 @click.option(
     "--quiet", is_flag=True, help="Print only the final counts: no progress, no queries, no report."
@@ -100,10 +104,10 @@ def demo(
 ) -> None:
     """Run the whole pipeline on local emulators.
 
-    Publishes synthetic claims to a Pub/Sub emulator, runs the streaming pipeline into a BigQuery
-    emulator until every message is a row, runs the analysts' queries, and writes a report. Halfway
-    through, it computes provider profiles, with which it judges the second half. It needs no
-    account and leaves nothing behind but the report.
+    Publishes synthetic claims to a Pub/Sub emulator, streams them through the pipeline into a
+    BigQuery emulator until every message has become a row, runs the analyst queries, and writes a
+    report. Halfway through, it computes provider profiles and scores the second half with them. It
+    needs no cloud account and leaves only the report behind.
 
     \b
     Examples:
@@ -132,7 +136,7 @@ def demo(
         except ServerError as error:
             reason, _, end_of_log = str(error).partition("\n")
             if end_of_log:  # on lines of its own, where an error has one
-                click.echo(f"The end of the server's log:\n{end_of_log}", err=True)
+                click.echo(f"Last lines of the server's log:\n{end_of_log}", err=True)
             raise click.ClickException(reason.partition("; ")[0]) from None
         os.environ.update(servers.environment)
         route = Route(*names, f"{_DATASET}.claims", f"{_DATASET}.errors")
@@ -155,10 +159,10 @@ def demo(
         for query in () if quiet else queries:
             out.print(analyst_queries.answer(client, query, route.tables()))
         click.echo(summary.summary(balance, publication.sent, time.monotonic() - started))
-        say(f"The second half was judged with profiles of {profiles.providers} providers.")
+        say(f"The second half was scored with the profiles of {profiles.providers} providers.")
         if plain and balance.claims != publication.sent["accepted"]:
             raise click.ClickException(
-                "the pipeline accepted or rejected other claims than were generated for it"
+                "the counts of accepted and rejected messages differ from what was generated"
             )
         if not quiet:
             click.echo(summary.page(client, route, report_path))
@@ -251,6 +255,6 @@ def _log() -> Iterator[Path]:
         raise
     finally:
         if failed:
-            click.echo(f"The pipeline's log is kept in {log}", err=True)
+            click.echo(f"The pipeline's log is in {log}", err=True)
         else:
             shutil.rmtree(directory)

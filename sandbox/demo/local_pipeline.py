@@ -51,8 +51,8 @@ class LocalPipeline(LocalServer):
         status = self._tether.poll()
         if status is None:
             return
-        click.echo(f"The end of the pipeline's log:\n{self._tail()}", err=True)
+        click.echo(f"Last lines of the pipeline's log:\n{self._tail()}", err=True)
         if status > 128:
-            raise click.ClickException(f"signal {status - 128} ended the pipeline")
+            raise click.ClickException(f"the pipeline was ended by signal {status - 128}")
         said = self._tail(lines=1).strip() or "it wrote nothing"
         raise click.ClickException(f"the pipeline ended with exit code {status}: {said}")

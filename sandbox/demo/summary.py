@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
 _NEXT = """
-What next:
-  claims demo --keep        the same, and leaves everything running
-  claims demo --rules FILE  with your own rules (docs/start/rules.md)
+Next steps:
+  claims demo --keep        the same demo, kept running until Ctrl-C
+  claims demo --rules FILE  the same demo with your own rules (docs/start/rules.md)
   claims report --help      a report about your own tables
-  claims generate --help    more claims, faster, to a file or a topic
-  make test                 the tests
+  claims generate --help    more claims, to a file or a topic
+  make test                 the test suite
   README.md                 everything else"""
 _ACTIVATE = """
 To put `claims` on your PATH:
@@ -40,7 +40,10 @@ def summary(balance: MessageCounts, expected: Mapping[str, int], seconds: float)
     if (balance.claims, balance.errors) == (expected["accepted"], expected["rejected"]):
         split = "as generated"
     else:
-        split = f"but generated {expected['accepted']} good and {expected['rejected']} malformed"
+        split = (
+            f"but the generator made {expected['accepted']} good and {expected['rejected']}"
+            " malformed messages"
+        )
     return f"{balance}, {split}, in {seconds:.1f} s"
 
 
@@ -56,7 +59,7 @@ def page(client: "Client", route: Route, path: Path) -> str:
     write(Queries(client), Scope(*tables), path)
     here = Path.cwd()
     near = path.relative_to(here) if path.is_relative_to(here) else path
-    return f"The report, for a browser: {near}"
+    return f"Open the report in a browser: {near}"
 
 
 def addresses(environment: Mapping[str, str], route: Route, name: str) -> str:
@@ -64,7 +67,7 @@ def addresses(environment: Mapping[str, str], route: Route, name: str) -> str:
     exports = "\n".join(f"  export {name}={value}" for name, value in environment.items())
     query = f"SELECT stage, COUNT(*) AS n FROM `{route.error_table}` GROUP BY stage"  # noqa: S608 - our own name
     return f"""
-It keeps running until Ctrl-C. In another terminal:
+Everything keeps running until you press Ctrl-C. In another terminal:
 {exports}
 
   topic         {route.topic}
@@ -72,13 +75,13 @@ It keeps running until Ctrl-C. In another terminal:
   claims        {route.claims_table}
   errors        {route.error_table}
 
-Whether all is well:
+Check the setup:
   claims doctor --project {PROJECT} --name {name}
 
-More claims:
+Publish more claims:
   claims generate --count 500 --rate 50 --topic {route.topic}
 
-A query:
+Run a query:
   {sys.executable} -c 'from google.cloud import bigquery; \\
     print(*bigquery.Client().query_and_wait("{query}"), sep="\\n")'
 """

@@ -156,7 +156,7 @@ class _Bigquery(LocalServer):
     def __init__(self, directory: Path) -> None:
         if not find_spec("bqemulator"):
             raise ServerMissing(
-                "no BigQuery emulator: bqemulator is missing; install it: make setup"
+                "the BigQuery emulator, bqemulator, is not installed; run make setup"
             )
         module = (sys.executable, "-m", "sandbox.emulators.bigquery_emulator")
         rest = ("--rest-host", _HOST, "--rest-port", "0")

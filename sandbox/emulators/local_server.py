@@ -64,8 +64,8 @@ class LocalServer:
             if match := re.search(pattern, self._output()):
                 return match
             if ended or time.monotonic() > deadline:
-                how = "ended at its start" if ended else f"did not start within {seconds:g} s"
-                raise ServerError(f"the {self.name} {how}; the end of its log:\n{self._tail()}")
+                how = "exited during startup" if ended else f"did not start within {seconds:g} s"
+                raise ServerError(f"the {self.name} {how}; last lines of its log:\n{self._tail()}")
             time.sleep(_POLL_SECONDS)
 
     def pid(self) -> int:

@@ -106,7 +106,10 @@ def _remedy(jar: Path | None, java: str | None) -> str:
             "the Cloud SDK's emulator (gcloud components install pubsub-emulator,"
             " or sudo apt-get install google-cloud-cli-pubsub-emulator)"
         )
-    return f"no Pub/Sub emulator: no Docker answers; install {' and '.join(missing)}"
+    return (
+        "the Pub/Sub emulator cannot start, and Docker is not running;"
+        f" install {' and '.join(missing)}"
+    )
 
 
 def _free_port() -> int:

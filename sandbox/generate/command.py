@@ -24,7 +24,7 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 @click.option(
     "--count",
     type=click.IntRange(1, MAX_COUNT),
-    help="Messages to generate.  [default: 1000, or no limit with --duration]",
+    help="Number of messages to generate.  [default: 1000, or no limit with --duration]",
 )
 @click.option(
     "--rate",
@@ -43,41 +43,42 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
     type=Number(0, 1),
     default=0.0,
     show_default=True,
-    help="Share of malformed messages, 0 to 1; every kind takes its turn.",
+    help="Share of malformed messages, 0 to 1, cycling through every kind of damage.",
 )
 @click.option(
     "--variants",
     type=Number(0, 1),
     default=0.02,
     show_default=True,
-    help="Share of good claims with an unusual spelling, such as amounts as strings.",
+    help="Share of valid claims with unusual formatting, such as amounts written as strings.",
 )
 @click.option(
     "--seed",
     type=int,
     default=1,
     show_default=True,
-    help="The same seed and the same --now give the same messages.",
+    help="Seed of the generator; the same --seed and --now produce the same messages.",
 )
 @click.option(
     "--now",
     type=Instant(),
     metavar="ISO_TIME",
-    help="The time that all dates are relative to.  [default: the current time]",
+    help="Time that all dates are relative to.  [default: the current time]",
 )
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, allow_dash=True),
     metavar="FILE",
-    help="NDJSON file to write, compressed if it ends in .gz; - writes to stdout.  [default: -]",
+    help="NDJSON file to write, compressed if its name ends in .gz; - writes to stdout."
+    " [default: -]",
 )
 @click.option(
     "--topic",
     type=TopicName(),
     metavar="projects/P/topics/T",
-    help="Publish to this topic, on the emulator if PUBSUB_EMULATOR_HOST is set.",
+    help="Topic to publish to, on the emulator if PUBSUB_EMULATOR_HOST is set.",
 )
-@click.option("--quiet", is_flag=True, help="Show neither progress bar nor summary.")
+@click.option("--quiet", is_flag=True, help="Hide the progress bar and the summary.")
 def generate(
     count: int | None,
     rate: float | None,
@@ -92,9 +93,10 @@ def generate(
 ) -> None:
     """Generate synthetic claims.
 
-    They look like the claims of a US payer: related codes, realistic amounts, missing values,
-    duplicates, late submissions, service lines, replacements and voids, 5% labelled as fraud, some
-    of it by providers that commit it systematically. They are nobody's health data.
+    The claims look like a US payer's, with related codes, realistic amounts, missing values,
+    duplicates, late submissions, service lines, replacements and voids. About 5% are labelled as
+    fraud, some of it committed systematically by the same providers. No real patient's data is
+    used.
 
     \b
     Examples:

@@ -109,6 +109,6 @@ def test_help_documents_each_parameter(parameter: Parameter):
         return
     assert found
     assert " ".join(parameter.command_line_text.split()) in " ".join(found[1].split())
-    assert (parameter.default is None) or "Default:" in found[1]
+    assert (parameter.default is None) or "[default:" in found[1]
     if parameter.example and " " not in parameter.example:
         assert parameter.example in found[1], "a line breaks what one would copy"

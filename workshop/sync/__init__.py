@@ -1,1 +1,1 @@
-"""Write the files and tables that are generated from the code."""
+"""Regenerate the files and tables derived from the code."""

@@ -39,18 +39,18 @@ _GENERATED: dict[str, Callable[[str], str]] = {
     "--root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=_CHECKOUT,
-    help="The checkout to work on.  [default: the one that this package is installed from]",
+    help="Checkout to work on.  [default: the checkout this package is installed from]",
 )
 def sync(check: bool, root: Path) -> None:
-    """Write the files and tables that are generated from the code.
+    """Regenerate the files and tables derived from the code.
 
-    Run it after you changed a launch parameter, a metric, a column, the claim schema or the help
-    of a command. Never edit a generated block by hand; its first line names the source.
+    Run this after changing a launch parameter, a metric, a column, the claim schema or a command's
+    help. Do not edit generated blocks by hand; the first line of each names its source.
 
     \b
     Examples:
       claims sync
-      claims sync --check    # what `make lint` does
+      claims sync --check    # as in `make lint`
     """
     found = {name: _text(root / name) for name in _GENERATED}
     wanted = {name: _wanted(name, found[name]) for name in _GENERATED}

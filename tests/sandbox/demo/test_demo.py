@@ -92,7 +92,7 @@ def test_every_message_becomes_a_row(tmp_path: Path):
     with run(*shape, temporary=tmp_path) as started:
         code, out, err = started.end()
     assert (code, err) == (0, "")
-    assert f"\nThe report, for a browser: {report}\n" in out
+    assert f"\nOpen the report in a browser: {report}\n" in out
     shown = tiles(report.read_text())
     assert (shown["Messages"], shown["Claims scored"], shown["Rejected"]) == ("60", "54", "6")
     assert "\npublished 60 = 54 claims + 6 errors, as generated, in " in out

@@ -115,7 +115,7 @@ def test_a_server_that_does_not_start_shows_its_log(tmp_path: Path):
     with LocalServer(
         "echo server", ["sh", "-c", "echo no luck; exit 3"], tmp_path / "log"
     ) as server:
-        with pytest.raises(ServerError, match="echo server ended at its start(?s:.*)no luck"):
+        with pytest.raises(ServerError, match="echo server exited during startup(?s:.*)no luck"):
             server.wait_for("listening", seconds=10)
 
 

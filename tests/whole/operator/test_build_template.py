@@ -43,13 +43,19 @@ WRONG = {
     "no value": (["--project"], "--project needs a value"),
     "flag for a value": (["--project", "--dry-run"], "--project needs a value"),
     "value that looks like a flag": (["--bucket=-f"], "--bucket needs a value"),
-    "tag": (["--tag=a/b"], "--tag: not a tag of an image: a/b"),
-    "comma in a tag": (["--tag=v1,_FORCE=1"], "--tag: not a tag of an image: v1,_FORCE=1"),
-    "comma in a repository": (["--repository=r,_JOB=x"], "--repository: not a repository: r,"),
-    "comma in a region": (["--region=us-central1,a"], "--region: not a region: us-central1,a"),
-    "project": (["--project=My_Project"], "--project: not a project id: My_Project"),
-    "line end": (["--tag=v1\n"], "--tag: not a tag of an image: v1"),
-    "image by tag": (["--image", "name:v1"], "--image: not an image by its digest"),
+    "tag": (["--tag=a/b"], "--tag: a/b is not a valid image tag"),
+    "comma in a tag": (["--tag=v1,_FORCE=1"], "--tag: v1,_FORCE=1 is not a valid image tag"),
+    "comma in a repository": (
+        ["--repository=r,_JOB=x"],
+        "--repository: r,_JOB=x is not a valid repository name",
+    ),
+    "comma in a region": (
+        ["--region=us-central1,a"],
+        "--region: us-central1,a is not a valid region name",
+    ),
+    "project": (["--project=My_Project"], "--project: My_Project is not a valid project ID"),
+    "line end": (["--tag=v1\n"], "--tag: v1  is not a valid image tag"),
+    "image by tag": (["--image", "name:v1"], "--image: name:v1 is not an image with its digest"),
 }
 
 
@@ -67,7 +73,7 @@ def test_no_project_is_one_line(gcloud: Gcloud):
     assert "--project" in refused.stderr and refused.stderr.count("\n") == 1
 
 
-WARNING = "warning: base images go by tags, which their owners can move: make pin\n"
+WARNING = "warning: base images are named by tags, which can move; run make pin\n"
 if all("@sha256:" in image for image in images((ROOT / LIST).read_text()).values()):
     WARNING = ""
 
@@ -175,7 +181,7 @@ def test_a_registered_version_does_not_change(gcloud: Gcloud, storage: Storage, 
     command = (SCRIPT, "--bucket", bucket, "--tag", "v1", "--image", IMAGE)
     refused = gcloud.run(*command, check=False)
     assert refused.returncode == 1
-    assert "v1.json exists and differs" in refused.stderr
+    assert "v1.json already exists with different content" in refused.stderr
     assert storage.objects(bucket) == before
 
     gcloud.run(*command, "--force")

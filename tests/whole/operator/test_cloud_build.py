@@ -103,7 +103,7 @@ def test_a_name_that_is_no_job_launches_nothing(name: str, workspace: Path):
         text=True,
     )
     assert ended.returncode == 2
-    assert ended.stderr == f"_JOB: not the name of a job: {name}\n"
+    assert ended.stderr == f"_JOB: {name} is not a valid job name\n"
 
 
 def test_the_steps_register_launch_and_update(

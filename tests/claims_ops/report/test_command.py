@@ -189,7 +189,8 @@ def test_a_large_table_is_read_as_aggregates(
         SELECT CONCAT('C', CAST(n AS STRING)), CONCAT('P', CAST(n AS STRING)),
           CONCAT('V', CAST(MOD(n, 7919) AS STRING)), CAST(MOD(n * 7919, 200000) AS NUMERIC), 'PAID',
           CONCAT('R', CAST(MOD(n, 500) AS STRING)), MOD(n, 101) / 100, MOD(n, 101) > 50,
-          [CONCAT('r', CAST(MOD(MOD(n, 7919), 60) AS STRING))], [CONCAT('q', CAST(MOD(n, 300) AS STRING))],
+          [CONCAT('r', CAST(MOD(MOD(n, 7919), 60) AS STRING))],
+          [CONCAT('q', CAST(MOD(n, 300) AS STRING))],
           CAST(n AS STRING), TIMESTAMP_SECONDS(1790000000 + n * 60),
           TIMESTAMP_SECONDS(1790000002 + n * 60)
         FROM UNNEST(GENERATE_ARRAY(1, 200000)) AS n""")

@@ -53,7 +53,7 @@ def _thresholds(measures: Measures) -> list[str]:
             f"{used['claims_at_threshold']:,} claims score exactly {used['threshold']:g}, the"
             f" threshold, and so are not flagged{of_these}."
         )
-    if used and better and better is not used and used["judged"]:
+    if used and better and better is not used:
         found.append(
             f"A threshold of {better['threshold']:g} would balance best: it flags"
             f" {better['claims']:,} claims with {precision_and_recall(better)}. Today's,"

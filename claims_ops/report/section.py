@@ -7,6 +7,14 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 
+_WITH_NOTE = Markup('{}<span class="note">{}</span>')
+
+
+def with_note(text: str, note: str) -> Markup:
+    """A cell with a line of small print."""
+    return _WITH_NOTE.format(text, note)
+
+
 class Bar(NamedTuple):
     """One bar of a ranking. A part of it differs by its height, not by its colour alone."""
 

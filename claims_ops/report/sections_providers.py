@@ -7,14 +7,13 @@ from markupsafe import Markup
 from claims_ops.report.meanings import meaning
 from claims_ops.report.measures import CLAIMS, Measures, Provider, Row, every_step
 from claims_ops.report.plot_time import Panel, over_time
-from claims_ops.report.section import Section, Table, Tile
+from claims_ops.report.section import Section, Table, Tile, with_note
 from claims_ops.report.sections_risk import claims_table
 from claims_ops.report.sparkline import sparkline
 from claims_ops.report.svg import draw
 from claims_ops.report.text import NONE, compact, count, dollars, instant, share, step
 
 _LINK = Markup('<a href="{}">{}</a>')
-_WITH_NOTE = Markup('{}<span class="note">{}</span>')
 _PANELS = (
     Panel("Claims", "claims", "var(--claims)"),
     Panel("Of these, with a risk reason", "claims_with_reasons", "var(--risk)"),
@@ -29,7 +28,7 @@ def providers(measures: Measures, pages: Mapping[int, str]) -> Section:
             _LINK.format(pages[place], each.row["provider_id"])
             if place in pages
             else each.row["provider_id"],
-            _WITH_NOTE.format(sets_apart(each.row), _evidence(each)),
+            with_note(sets_apart(each.row), _evidence(each)),
             count(each.row["claims"]),
             count(each.row["high_risk_claims"]),
             compact(each.row["total_amount"], 2),
@@ -101,7 +100,7 @@ def sections(provider: Provider, measures: Measures) -> list[Section]:
     claims = provider.row["claims"]
     rows = [
         (
-            _WITH_NOTE.format(row["reason"], meaning(row["reason"])),
+            with_note(row["reason"], meaning(row["reason"])),
             count(row["claims"]),
             share(row["claims"], claims),
             count(row["high_risk_claims"]),

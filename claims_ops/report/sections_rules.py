@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from claims_ops.report.meanings import meaning
 from claims_ops.report.measures import Measures, Row
-from claims_ops.report.section import Bar, Ranking, Section, Table
+from claims_ops.report.section import Bar, Ranking, Section, Table, with_note
 from claims_ops.report.text import compact, count, part_of, share
 
 BARS = 12
@@ -16,13 +16,12 @@ def reasons(measures: Measures) -> Section:
     rows = _fired(measures, "risk")
     table = Table(
         "risk rules that fired",
-        ("rule ", "claims", "share", "high risk", "judged", "of these improper", "meaning "),
+        ("rule ", "claims", "share", "high risk", "judged", "of these improper"),
         [
             (
                 *_firing(row, measures),
                 count(row["judged_claims"]),
                 share(row["improper_claims"], row["judged_claims"]),
-                meaning(row["rule"]),
             )
             for row in rows
         ],
@@ -108,7 +107,7 @@ def _fired(measures: Measures, kind: str) -> Sequence[Row]:
 
 def _firing(row: Row, measures: Measures) -> tuple[str, ...]:
     return (
-        row["rule"],
+        with_note(row["rule"], meaning(row["rule"])),
         count(row["claims"]),
         share(row["claims"], measures.standing),
         count(row["high_risk_claims"]),

@@ -52,7 +52,7 @@ def in_use(measures: Measures) -> Row | None:
 def best(measures: Measures) -> Row | None:
     """The threshold with the best balance of precision and recall (F1); None without either."""
     rows = [row for row in measures.answers["thresholds"] if row["improper"] and row["judged"]]
-    return max(rows, key=_f1, default=None)
+    return max(rows, key=lambda row: (_f1(row), row["threshold"]), default=None)
 
 
 def precision_and_recall(row: Row) -> str:

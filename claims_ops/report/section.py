@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-
 _WITH_NOTE = Markup('{}<span class="note">{}</span>')
 
 
-def with_note(text: str, note: str) -> Markup:
-    """A cell with a line of small print."""
-    return _WITH_NOTE.format(text, note)
+def with_note(text: str, note: str) -> str:
+    """A cell with a line of small print, where there is one."""
+    return _WITH_NOTE.format(text, note) if note else text
 
 
 class Bar(NamedTuple):

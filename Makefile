@@ -81,7 +81,7 @@ $(VENV)/.installed: $(LOCKS) pyproject.toml claims_ops/entry_points.txt | $(BIN)
 	@echo "Installing the locked packages into $(VENV) ..."
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@command -v java >/dev/null || echo "Java is missing; make demo and some tests need it:" \
+	@command -v java >/dev/null || echo "Java is missing; the Pub/Sub emulator of make demo and of some tests needs it:" \
 		"sudo apt-get install default-jre-headless, or brew install openjdk"
 	@touch $@
 

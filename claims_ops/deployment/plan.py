@@ -59,7 +59,8 @@ def bucket(to: Deployment, gcloud: Gcloud) -> Resource:
     storage: Command = ("storage", "buckets")
     address = f"gs://{to.bucket}"
     # Without soft delete: temporary files would be kept, and paid for, a week longer.
-    more = ("--uniform-bucket-level-access", "--soft-delete-duration=0")
+    private = ("--uniform-bucket-level-access", "--public-access-prevention")
+    more = (*private, "--soft-delete-duration=0")
     return Resource(
         "bucket",
         f"bucket {address}",

@@ -23,6 +23,7 @@ SERVICES = {
     "roles": "project",
     "region": "project",
     "network": "project",
+    "registry": "project",
     "quota": "project",
     "job": "project",
 }

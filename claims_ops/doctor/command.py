@@ -12,7 +12,7 @@ from claims_ops.deployment import rerun
 from claims_ops.deployment.names import Deployment, Workers
 from claims_ops.deployment.request import DeploymentRequest
 from claims_ops.doctor.checkup import SERVICES, checks, chosen
-from claims_ops.doctor.examination import Finding, examine
+from claims_ops.doctor.examination import Finding, answered, common_cause
 from claims_ops.doctor.finding import Status
 from claims_ops.shared.option_types import Number
 
@@ -82,19 +82,23 @@ def doctor(
     findings: list[Finding] = []
     console = Console(stderr=True, quiet=quiet or as_json)
     todo = checks(setup, names)
-    answers = examine(todo, timeout)
+    answers = answered(todo, timeout)
+    shown: set[str] = set()
     while True:
         with console.status(f"{len(findings)} of {len(todo)} checks ..."):  # on a terminal only
             finding = next(answers, None)
         if finding is None:
             break
         findings.append(finding)
-        if not (as_json or quiet and finding.verdict.status is Status.PASS):
+        cause = common_cause(finding)
+        is_new = cause is None or cause not in shown
+        if is_new and not (as_json or quiet and finding.verdict.status is Status.PASS):
             click.echo(_line(finding))
+        shown |= {cause} if cause else set()
     if as_json:
         click.echo(json.dumps(_document(findings, left_out), indent=2))
     else:
-        click.echo(_summary(findings, left_out))
+        click.echo(_summary(findings, left_out, len(todo) - len(findings)))
     if any(finding.failed for finding in findings):
         ctx.exit(1)
 
@@ -125,8 +129,13 @@ def _line(finding: Finding) -> str:
     return f"{line}\n{'':8}$ {run}" if run else line
 
 
-def _summary(findings: Sequence[Finding], left_out: Sequence[str]) -> str:
+def _summary(findings: Sequence[Finding], left_out: Sequence[str], not_run: int) -> str:
     text = ", ".join(f"{count} {status}" for status, count in _counts(findings).items())
+    causes = [common_cause(each) for each in findings]
+    if again := len([cause for cause in causes if cause]) - len({*causes} - {None}):
+        text += f" ({again} for a cause that is shown above)"
+    if not_run:
+        text += f"; {not_run} checks not run, because they need a login"
     return f"{text}; skipped on emulators: {', '.join(left_out)}" if left_out else text
 
 

@@ -1,5 +1,6 @@
 """Asks all checks at once, and waits no longer than it may."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from queue import Empty, Queue
@@ -20,6 +21,35 @@ class Finding(NamedTuple):
     def failed(self) -> bool:
         """Whether something has to be fixed."""
         return self.verdict.status is Status.FAIL
+
+
+_COMMON = re.compile(
+    r"gcloud is missing|do not currently have an active account|not logged in|login has expired"
+)
+"""Causes that keep many checks from an answer."""
+
+
+def common_cause(finding: Finding) -> str | None:
+    """The cause of an unknown that other checks will have too, if it is such a one."""
+    if finding.verdict.status is not Status.UNKNOWN:
+        return None
+    found = _COMMON.search(finding.verdict.message)
+    return found[0] if found else None
+
+
+def answered(checks: Sequence[Check], seconds: float) -> Iterator[Finding]:
+    """The findings in the order of the checks, all within `seconds`.
+
+    Where the first check is that of the credentials, and it fails, there are no others.
+    """
+    if checks and checks[0].name == "credentials":
+        began = time.monotonic()
+        (login,) = examine(checks[:1], seconds)
+        yield login
+        if login.failed:
+            return
+        checks, seconds = checks[1:], seconds - (time.monotonic() - began)
+    yield from examine(checks, seconds)
 
 
 def examine(checks: Sequence[Check], seconds: float) -> Iterator[Finding]:

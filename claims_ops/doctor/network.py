@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from claims_ops.deployment.gcloud import Command
+from claims_ops.doctor import private_access
 from claims_ops.doctor.finding import Check, Once, Unknown, Verdict, failed, passed
 from claims_ops.doctor.setup import Setup
 
@@ -22,6 +23,8 @@ def checks(setup: Setup) -> Iterator[Check]:
     shown = setup.gcloud.shown(describe)
     yield Check("region", to.region, lambda: _region(setup, region), shown)
     yield _network(setup)
+    if to.workers.no_public_ips:
+        yield private_access.check(setup, lambda: _network_name(setup))
     yield Check("quota", to.region, lambda: _quota(setup, region), shown)
 
 
@@ -58,6 +61,16 @@ def _network(setup: Setup) -> Check:
         return passed("exists")
 
     return Check("network", network, exists, setup.gcloud.shown(describe))
+
+
+def _network_name(setup: Setup) -> str:
+    workers = setup.to.workers
+    if not workers.subnetwork:
+        return (workers.network or "default").rpartition("/")[2]
+    found = setup.gcloud.read((*_NETWORKS, "subnets", "describe", *_subnetwork(workers.subnetwork)))
+    if found is None:
+        raise Unknown("the subnetwork does not exist")
+    return str(found["network"]).rpartition("/")[2]
 
 
 def _subnetwork(name: str) -> Command:

@@ -127,12 +127,12 @@ def _found() -> "tuple[Credentials, str]":
         try:
             return Token(access_token(timeout_seconds=10)), "gcloud"
         except StepFailed:
-            raise NoCredentials("there are no credentials", LOGIN) from None
+            raise NoCredentials("not logged in", LOGIN) from None
     request = Request()
     try:
         default.refresh(lambda *given, **named: request(*given, **{**named, "timeout": 5}))
     except RefreshError:
-        raise NoCredentials("the credentials have expired or were withdrawn", LOGIN) from None
+        raise NoCredentials("the login has expired or was withdrawn", LOGIN) from None
     return default, getattr(default, "service_account_email", None) or "application default"
 
 

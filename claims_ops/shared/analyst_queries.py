@@ -5,22 +5,20 @@ The first line of a file, a comment, says what the query answers. `${CLAIMS_TABL
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from claims_ops.shared import records
+
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
-    from rich.table import Table
 
 DIRECTORY = Path(__file__).parents[2] / "sql"
 NAMES = ("claims_today", "high_risk_claims", "errors_today")
 ROWS_SHOWN = 5
-_ID_CHARACTERS = 10
 
 
 class Query(NamedTuple):
@@ -51,45 +49,14 @@ def load() -> list[Query]:
     ]
 
 
-def answer(client: "Client", query: Query, tables: Mapping[str, str]) -> "Table":
+def answer(client: "Client", query: Query, tables: Mapping[str, str], width: int) -> str:
     """The first rows of the result, for people; `tables` fills the placeholders."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     sql = Template(query.sql).substitute(tables)
     result = client.query_and_wait(sql, max_results=ROWS_SHOWN)
-    shown = Table(
-        title=f"{query.title}  (sql/{query.name}.sql)",
-        title_style="bold",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for field in result.schema:
-        number = field.field_type in ("INTEGER", "FLOAT", "NUMERIC")
-        # Blanks let a narrow terminal break the header.
-        shown.add_column(field.name.replace("_", " "), justify="right" if number else "left")
-    rows = list(result)
-    for row in rows:
-        shown.add_row(*(_text(name, value) for name, value in row.items()))
+    fields = [records.Field(field.name, field.field_type) for field in result.schema]
+    rows = [list(row.values()) for row in result]
+    lines = [click.style(f"{query.title}  (sql/{query.name}.sql)", bold=True)]
+    lines.append(records.table(fields, rows, width))
     if result.total_rows > len(rows):
-        shown.caption = f"{len(rows)} of {result.total_rows:,} rows"
-        shown.caption_justify = "left"
-    return shown
-
-
-def _text(column: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
-    if isinstance(value, float):
-        return f"{value:g}"
-    text = str(value)
-    if column.endswith("_id") and len(text) > _ID_CHARACTERS:
-        return f"{text[: _ID_CHARACTERS - 1]}…"
-    return text
+        lines.append(f"{len(rows)} of {result.total_rows:,} rows")
+    return "\n".join([*lines, ""])

@@ -21,12 +21,20 @@ from claims_ops.shared.queries import Queries
 from claims_ops.shared.terminal import console
 from pipeline.claims.tables import TableName
 from sandbox.demo import summary
-from sandbox.demo.local_pipeline import LocalPipeline, Route
+from sandbox.demo.feed import Feed, FilesFeed, TopicFeed
+from sandbox.demo.local_pipeline import Route
 from sandbox.demo.profile_round import ProfileRound
 from sandbox.demo.progress import DemoProgress
-from sandbox.emulators.emulators import PROJECT, create_source, local_servers
+from sandbox.emulators.emulators import (
+    PROJECT,
+    BigqueryServer,
+    PubsubServer,
+    bigquery_server,
+    create_source,
+    local_servers,
+)
 from sandbox.emulators.local_server import ServerError
-from sandbox.generate.publication import Publication
+from sandbox.emulators.pubsub_emulator import PubsubMissing
 from sandbox.synthetic.samples import messages
 
 POLL_SECONDS = 1.0
@@ -106,7 +114,8 @@ def demo(
 
     Publishes synthetic claims to a Pub/Sub emulator, streams them through the pipeline into a
     BigQuery emulator until every message has become a row, runs the analyst queries, and writes a
-    report. Halfway through, it computes provider profiles and scores the second half with them. It
+    report. Halfway through, it computes provider profiles and scores the second half with them.
+    Without Java or Docker, which the Pub/Sub emulator needs, it reads the claims from files. It
     needs no cloud account and leaves only the report behind.
 
     \b
@@ -126,50 +135,73 @@ def demo(
         parameters = (f"--rules={rules}", *parameters)
     if parameters:
         _check(parameters)
+    out = console()
     with unwinding(), _log() as log, ExitStack() as running:
+        progress = running.enter_context(DemoProgress(out, started, count, quiet=quiet))
         imports = Thread(target=_import_clients, daemon=True)
         imports.start()
-        say("Starting the Pub/Sub and BigQuery emulators ...")
         try:
-            servers = running.enter_context(local_servers())
-            names = create_source(servers.pubsub, NAME)
+            pubsub, bigquery = running.enter_context(_servers(progress.say))
+            names = create_source(pubsub, NAME) if pubsub else ("", "")
         except ServerError as error:
             reason, _, end_of_log = str(error).partition("\n")
             if end_of_log:  # on lines of its own, where an error has one
                 click.echo(f"Last lines of the server's log:\n{end_of_log}", err=True)
             raise click.ClickException(reason.partition("; ")[0]) from None
-        os.environ.update(servers.environment)
+        environment = (pubsub.environment if pubsub else {}) | bigquery.environment
+        os.environ.update(environment)
         route = Route(*names, f"{_DATASET}.claims", f"{_DATASET}.errors")
-        say("Starting the pipeline on Beam's DirectRunner ...")
-        profiles = ProfileRound(log.parent, count)
+        progress.say("Starting the pipeline on Beam's DirectRunner ...")
+        profiles = ProfileRound(log.parent, count, progress.say, is_streaming=bool(pubsub))
         given = [*route.parameters(), *profiles.parameters(), *parameters]
-        pipeline = running.enter_context(LocalPipeline(given, log))
-        imports.join()
-        client = running.enter_context(servers.bigquery.client())
-        ledger = RowCounter(client, route.claims_table, route.error_table)
         samples = messages(count, bad_share, seed, datetime.now(UTC))
-        publication = Publication(profiles.paused(samples), route.topic)
-        publication.start()
-        out = console()
-        with DemoProgress(out, count, quiet=quiet) as progress:
-            look = partial(
-                profiles.look, queries=Queries(client), claims=TableName.parse(route.claims_table)
-            )
-            balance = _watch(ledger, publication, pipeline, progress, look)
+        feed: Feed = running.enter_context(
+            TopicFeed(samples, route, profiles, given, log)
+            if pubsub
+            else FilesFeed(samples, profiles, given, log)
+        )
+        imports.join()
+        client = running.enter_context(bigquery.client())
+        ledger = RowCounter(client, route.claims_table, route.error_table)
+        look = partial(
+            profiles.look, queries=Queries(client), claims=TableName.parse(route.claims_table)
+        )
+        progress.handed = "published" if pubsub else "in files"
+        balance = _watch(ledger, feed, progress, look, profiles)
+        progress.hide()
         for query in () if quiet else queries:
-            out.print(analyst_queries.answer(client, query, route.tables()))
-        click.echo(summary.summary(balance, publication.sent, time.monotonic() - started))
+            click.echo(analyst_queries.answer(client, query, route.tables(), out.width))
+        counted = summary.summary(balance, feed.sent, time.monotonic() - started)
+        click.echo(counted if pubsub else counted.replace("published", "read"))
         say(f"The second half was scored with the profiles of {profiles.providers} providers.")
-        if plain and balance.claims != publication.sent["accepted"]:
+        if plain and balance.claims != feed.sent["accepted"]:
             raise click.ClickException(
                 "the counts of accepted and rejected messages differ from what was generated"
             )
         if not quiet:
+            progress.say("Writing the report ...")
             click.echo(summary.page(client, route, report_path))
         if keep:
-            _stay(pipeline, summary.addresses(servers.environment, route, NAME))
-        elif not quiet:
-            click.echo(summary.next_steps())
+            _stay(feed, summary.addresses(environment, route, NAME))
+        progress.say("Stopping what was started ...")
+    if not pubsub:
+        say("Left out: Pub/Sub and the streaming job. Two backfills of files took their place.")
+    if not (keep or quiet):
+        click.echo(summary.next_steps())
+
+
+@contextmanager
+def _servers(say: Callable[[str], None]) -> Iterator[tuple[PubsubServer | None, BigqueryServer]]:
+    """The emulators; without that of Pub/Sub where neither Java nor Docker can run it."""
+    say("Starting the Pub/Sub and BigQuery emulators ...")
+    with ExitStack() as running:
+        try:
+            both = running.enter_context(local_servers())
+        except PubsubMissing as missing:
+            say(f"Claims come from files: {missing}")
+            yield None, running.enter_context(bigquery_server())
+        else:
+            yield both.pubsub, both.bigquery
 
 
 def _check(parameters: Sequence[str]) -> None:
@@ -195,10 +227,10 @@ def _check(parameters: Sequence[str]) -> None:
 
 def _watch(
     ledger: RowCounter,
-    publication: Publication,
-    pipeline: LocalPipeline,
+    feed: Feed,
     progress: DemoProgress,
     look: Callable[[int], None],
+    profiles: ProfileRound,
 ) -> MessageCounts:
     """Wait until there is a row for every message; `look` hears how many there are.
 
@@ -207,11 +239,10 @@ def _watch(
     """
     last, moved = None, time.monotonic()
     while True:
-        pipeline.check()
-        publication.check()
-        complete = publication.complete
-        balance = ledger.count(publication.sent.total())
-        progress.show(balance)
+        feed.check()
+        complete = feed.complete
+        balance = ledger.count(feed.sent.total())
+        progress.show(balance, _awaited(balance, profiles))
         look(balance.rows)
         if complete and balance.closes:
             return balance
@@ -225,12 +256,21 @@ def _watch(
         time.sleep(POLL_SECONDS)
 
 
-def _stay(pipeline: LocalPipeline, text: str) -> None:
+def _awaited(balance: MessageCounts, profiles: ProfileRound) -> str:
+    """What has to happen before more rows come."""
+    if not balance.rows:
+        return "the pipeline, which starts"
+    if profiles.are_made and balance.rows == profiles.half:
+        return "the second half"
+    return "rows in BigQuery"
+
+
+def _stay(feed: Feed, text: str) -> None:
     """Show the text; return on Ctrl-C."""
     try:
         click.echo(text)
         while True:
-            pipeline.check()
+            feed.check()
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         click.echo("Stopping ...", err=True)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import click
 
@@ -15,6 +15,7 @@ class Route(NamedTuple):
     """Where claims come from and where they go, by full names."""
 
     topic: str
+    """Empty, as the subscription, where claims come from files."""
     subscription: str
     claims_table: str
     """`project.dataset.table`."""
@@ -22,9 +23,10 @@ class Route(NamedTuple):
 
     def parameters(self) -> list[str]:
         """Launch parameters of the pipeline; the launch creates the dataset too."""
+        source = [f"--input_subscription={self.subscription}"] if self.subscription else []
         return [
             f"--project={PROJECT}",
-            f"--input_subscription={self.subscription}",
+            *source,
             f"--output_table={self.claims_table}",
             f"--error_table={self.error_table}",
             "--dataset_location=US",
@@ -48,9 +50,17 @@ class LocalPipeline(LocalServer):
 
         The end of the log goes to stderr.
         """
+        if self._tether.poll() is not None:
+            self._fail(self._tether.returncode)
+
+    def has_ended(self) -> bool:
+        """Whether it has done its work; raises as `check` does if it has failed."""
         status = self._tether.poll()
-        if status is None:
-            return
+        if status:
+            self._fail(status)
+        return status is not None
+
+    def _fail(self, status: int) -> NoReturn:
         click.echo(f"Last lines of the pipeline's log:\n{self._tail()}", err=True)
         if status > 128:
             raise click.ClickException(f"the pipeline was ended by signal {status - 128}")

@@ -1,7 +1,7 @@
 """One round of provider profiles in the demo: half of the claims, profiles, the other half."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -25,15 +25,28 @@ _PATIENCE_SECONDS = 120.0
 class ProfileRound:
     """Holds back the second half of the messages until there are profiles of the first."""
 
-    def __init__(self, folder: Path, messages: int) -> None:
-        """`folder` takes the files, which have no providers at first."""
+    def __init__(
+        self, folder: Path, messages: int, say: Callable[[str], None], *, is_streaming: bool = True
+    ) -> None:
+        """`folder` takes the files, which have no providers at first; `say` hears what is done.
+
+        A streaming pipeline has to read them again; otherwise the second half has one of its own.
+        """
         self._folder = folder
-        self._half = messages // 2
+        self._say = say
+        self._is_streaming = is_streaming
+        self.half = messages // 2
+        """Messages before the profiles."""
         self._go_on = Event()
         self.providers = 0
         """Of which there are profiles."""
         for name, columns in _HEADERS.items():
             (folder / f"{name}.csv").write_text(",".join(columns) + "\n")
+
+    @property
+    def are_made(self) -> bool:
+        """Whether the second half may come."""
+        return self._go_on.is_set()
 
     def parameters(self) -> list[str]:
         """The launch parameters of the pipeline."""
@@ -43,20 +56,23 @@ class ProfileRound:
     def paused(self, samples: Iterator[Item]) -> Iterator[Item]:
         """The messages, with a pause after the first half."""
         for number, sample in enumerate(samples):
-            if number == self._half:
+            if number == self.half:
                 self._go_on.wait(_PATIENCE_SECONDS)
             yield sample
 
     def look(self, rows: int, queries: Queries, claims: TableName) -> None:
         """Once the first half has become rows, compute the profiles, and go on."""
-        if self._go_on.is_set() or rows < self._half:
+        if self._go_on.is_set() or rows < self.half:
             return
+        self._say("Computing provider profiles of the first half ...")
         try:
             today, source = datetime.now(UTC).date(), current_claims(claims)
             source = source if queries.has(source) else claims
             counts = [write(queries, name, source, today, str(self._folder))[1] for name in NAMES]
             self.providers = counts[0]
-            time.sleep(REFRESH_SECONDS + 0.5)
+            if self._is_streaming:
+                self._say("The second half waits until the pipeline has read them ...")
+                time.sleep(REFRESH_SECONDS + 0.5)
         except click.ClickException as error:  # a schema of one's own may lack what profiles read
             click.echo(f"No profiles: {error.format_message()}", err=True)
         self._go_on.set()

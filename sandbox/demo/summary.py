@@ -62,25 +62,46 @@ def page(client: "Client", route: Route, path: Path) -> str:
     return f"Open the report in a browser: {near}"
 
 
+_FROM_PUBSUB = """
+  topic         {topic}
+  subscription  {subscription}
+  claims        {claims}
+  errors        {errors}
+
+Check the setup:
+  claims doctor --project {project} --name {name}
+
+Publish more claims:
+  claims generate --count 500 --rate 50 --topic {topic}
+"""
+_FROM_FILES = """
+  claims        {claims}
+  errors        {errors}
+
+Read more claims:
+  claims generate --count 500 --seed 2 --output more.ndjson
+  {python} -m pipeline.main --runner=DirectRunner --project={project} \\
+    --input_files=more.ndjson --output_table={claims} --error_table={errors}
+"""
+
+
 def addresses(environment: Mapping[str, str], route: Route, name: str) -> str:
     """How to reach what is running: the environment for clients, names, examples."""
     exports = "\n".join(f"  export {name}={value}" for name, value in environment.items())
     query = f"SELECT stage, COUNT(*) AS n FROM `{route.error_table}` GROUP BY stage"  # noqa: S608 - our own name
+    places = (_FROM_PUBSUB if route.subscription else _FROM_FILES).format(
+        topic=route.topic,
+        subscription=route.subscription,
+        claims=route.claims_table,
+        errors=route.error_table,
+        project=PROJECT,
+        name=name,
+        python=sys.executable,
+    )
     return f"""
 Everything keeps running until you press Ctrl-C. In another terminal:
 {exports}
-
-  topic         {route.topic}
-  subscription  {route.subscription}
-  claims        {route.claims_table}
-  errors        {route.error_table}
-
-Check the setup:
-  claims doctor --project {PROJECT} --name {name}
-
-Publish more claims:
-  claims generate --count 500 --rate 50 --topic {route.topic}
-
+{places}
 Run a query:
   {sys.executable} -c 'from google.cloud import bigquery; \\
     print(*bigquery.Client().query_and_wait("{query}"), sep="\\n")'

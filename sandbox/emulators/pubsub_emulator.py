@@ -26,6 +26,10 @@ _USUAL_ROOTS = (
 )
 
 
+class PubsubMissing(ServerMissing):
+    """Neither Java with the emulator's jar, nor Docker."""
+
+
 class Launch(NamedTuple):
     """How to start an emulator, and what to expect of it."""
 
@@ -37,7 +41,7 @@ class Launch(NamedTuple):
 
 
 def launch() -> Launch:
-    """The best way on this machine; ServerMissing, one line with the remedy, if there is none."""
+    """The best way on this machine; PubsubMissing, one line with the remedy, if there is none."""
     port = _free_port()
     address = f"127.0.0.1:{port}"
     jar, java = _jar(), _java()
@@ -46,7 +50,7 @@ def launch() -> Launch:
         return Launch([java, "-jar", str(jar), "--host=127.0.0.1", f"--port={port}"], address, 60)
     if docker := _docker():
         return Launch(_docker_command(docker, port), address, 600)  # it may have to be pulled
-    raise ServerMissing(_remedy(jar, java))
+    raise PubsubMissing(_remedy(jar, java))
 
 
 def _jar() -> Path | None:

@@ -16,6 +16,7 @@ from tests.support.docs.judges import complaint
 from tests.support.docs.pages import ROOT, Block, pages
 from tests.support.docs.shell import NoShell, Shell, parsed
 from tests.support.google.gcloud import Gcloud
+from tests.support.terraform import MODULE, Evaluated
 
 PROSE = {"text", "mermaid"}
 """Languages of blocks that nobody runs: output, and pictures."""
@@ -112,8 +113,20 @@ def test_each_use_of_the_build_script_is_one_that_it_takes(tmp_path: Path):
 
 
 def test_each_block_says_what_it_is():
-    known = {"", "sql", "json"} | PROSE
+    known = {"", "sql", "json", "hcl"} | PROSE
     assert [each.place for each in blocks() if each.language not in known] == []
+
+
+def test_terraform_in_the_docs_is_right(tmp_path: Path):
+    texts = [each.text for each in blocks() if each.language == "hcl"]
+    assert texts
+    for text in texts:
+        (tmp_path / "main.tf").write_text(text)
+        [call] = Evaluated(tmp_path, {}, tmp_path).blocks["module"]
+        given = {name: call[name] for name in call if name not in ("__tfmeta", "id", "source")}
+        module = Evaluated(MODULE, given, tmp_path)
+        assert given.keys() <= module.variables.keys()
+        assert module.refused == {}
 
 
 def test_documents_in_the_docs_are_right():

@@ -9,6 +9,7 @@ import pytest
 from tests.support.docs.pages import ROOT, Page, pages
 
 HOSTS = {
+    "cloud.google.com",
     "console.cloud.google.com",
     "docs.jsonata.org",
     "keepachangelog.com",

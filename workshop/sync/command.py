@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from workshop.sync import column_table, command_pages, metric_table, parameter_table
+from workshop.sync import (
+    column_table,
+    command_pages,
+    cost_tables,
+    metric_table,
+    parameter_table,
+    terraform,
+)
 from workshop.sync.generated_block import MarkersMissing, with_block
 from workshop.sync.metadata import metadata_json
 
@@ -14,6 +21,9 @@ _CHECKOUT = Path(__file__).parents[2]
 # Path -> what it should hold, from what it holds now.
 _GENERATED: dict[str, Callable[[str], str]] = {
     "metadata.json": lambda _: metadata_json(),
+    "docs/operate/capacity.md": lambda text: with_block(
+        text, "workshop/sync/prices.json", cost_tables.rows()
+    ),
     "docs/reference/commands.md": lambda text: with_block(
         text, "every command's --help", command_pages.rows()
     ),
@@ -26,6 +36,10 @@ _GENERATED: dict[str, Callable[[str], str]] = {
     "docs/reference/tables.md": lambda text: with_block(
         text, "pipeline/claims/tables.py", column_table.rows()
     ),
+    "terraform/parameters.tf": lambda _: terraform.parameters_tf(),
+    "terraform/deployment.tf": lambda _: terraform.deployment_tf(),
+    "terraform/tables/claims.json": lambda _: terraform.table_json("claims"),
+    "terraform/tables/errors.json": lambda _: terraform.table_json("errors"),
 }
 
 

@@ -47,11 +47,28 @@ def doctor(
 
 
 def test_nobody_is_logged_in(alone: None, capsys: pytest.CaptureFixture[str]):
-    code, checks = doctor(capsys, "credentials", "bucket", "subscription", "backlog", "table")
-    assert (code, checks["credentials"]["status"]) == (1, "fail")
-    others = [check for name, check in checks.items() if name != "credentials"]
-    assert {check["status"] for check in others} == {"unknown"}
-    assert {check["run"] for check in checks.values()} == {"gcloud auth application-default login"}
+    """The cause is named once, and no check that needs a login is run."""
+    code = main(["doctor", "--project=my-project"])
+    failure, fix, end = capsys.readouterr().out.splitlines()
+    assert code == 1
+    assert failure.split(maxsplit=2) == ["fail", "credentials", "yours: not logged in"]
+    assert fix.strip() == "$ gcloud auth application-default login"
+    assert re.fullmatch(r"0 pass, 1 fail, 0 unknown; \d\d checks not run, .* need a login", end)
+
+
+def test_one_cause_of_many_unknowns_is_shown_once(alone: None, capsys):
+    wanted = ("bucket", "subscription", "table", "account", "region")
+    code = main(["doctor", "--project=my-project", *(f"--check={name}" for name in wanted)])
+    lines = [each for each in capsys.readouterr().out.splitlines() if not each.startswith(" ")]
+    assert code == 0
+    assert [line.split()[:2] for line in lines[:-1]] == [
+        ["unknown", "bucket"],  # not logged in
+        ["unknown", "account"],  # gcloud is missing
+    ]
+    assert lines[-1] == "0 pass, 0 fail, 6 unknown (4 for a cause that is shown above)"
+    code, checks = doctor(capsys, *wanted)
+    assert (code, {each["status"] for each in checks.values()}) == (0, {"unknown"})
+    assert len(checks) == len(wanted)
 
 
 def test_login_that_has_expired(alone: None, monkeypatch, tmp_path: Path, capsys):

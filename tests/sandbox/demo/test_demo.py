@@ -21,7 +21,9 @@ from click.testing import CliRunner
 from claims_ops.main import claims
 from claims_ops.shared import analyst_queries
 from claims_ops.shared.message_counts import MessageCounts
+from claims_ops.shared.terminal import console
 from sandbox.demo import command as demo_module
+from sandbox.demo import progress as demo_progress
 from sandbox.demo import summary
 from tests.support.report_rows import tiles
 
@@ -33,7 +35,7 @@ MARKER = "CLAIMS_DEMO_TEST"
 class Demo:
     """A running `claims demo`, and how to find all that it started."""
 
-    def __init__(self, *arguments: str, temporary: Path) -> None:
+    def __init__(self, *arguments: str, temporary: Path, **environment: str) -> None:
         self._mark = uuid.uuid4().hex
         self._temporary = temporary
         self.process = subprocess.Popen(
@@ -42,8 +44,9 @@ class Demo:
             stderr=subprocess.PIPE,
             text=True,
             # Without a home, as under some schedulers.
-            env={k: v for k, v in os.environ.items() if k != "HOME"}
-            | {MARKER: self._mark, "TMPDIR": str(temporary)},
+            env={k: v for k, v in os.environ.items() if k not in ("HOME", "JAVA_HOME")}
+            | {MARKER: self._mark, "TMPDIR": str(temporary)}
+            | environment,
         )
 
     def running(self) -> set[int]:
@@ -58,9 +61,9 @@ class Demo:
                 pass  # ended meanwhile, or not ours
         return found
 
-    def end(self) -> tuple[int, str, str]:
+    def end(self, seconds: float = 90) -> tuple[int, str, str]:
         """Exit code, stdout and stderr, once it has ended."""
-        out, err = self.process.communicate(timeout=90)
+        out, err = self.process.communicate(timeout=seconds)
         return self.process.returncode, out, err
 
     def left(self) -> list[str]:
@@ -76,8 +79,8 @@ def listens(address: str) -> bool:
 
 
 @contextmanager
-def run(*arguments: str, temporary: Path) -> Iterator[Demo]:
-    started = Demo(*arguments, temporary=temporary)
+def run(*arguments: str, temporary: Path, **environment: str) -> Iterator[Demo]:
+    started = Demo(*arguments, temporary=temporary, **environment)
     try:
         yield started
     finally:
@@ -98,9 +101,27 @@ def test_every_message_becomes_a_row(tmp_path: Path):
     assert "\npublished 60 = 54 claims + 6 errors, as generated, in " in out
     assert all(f"(sql/{name}.sql)" in out for name in analyst_queries.NAMES)
     assert "5 of 54 rows" in out
-    [providers] = re.findall(r"judged with profiles of (\d+) providers", out)
+    [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)
     assert int(providers) > 0
     assert "make test" in out and "claims demo --keep" in out
+    assert started.left() == []
+
+
+@pytest.mark.timeout(200)
+def test_with_python_only(tmp_path: Path):
+    """No Java, no Docker, no gcloud: an empty PATH. Within three minutes."""
+    (tmp_path / "made").mkdir()
+    report = tmp_path / "made" / "report.html"
+    shape = ("--claims", "60", "--bad-share", "0.1", "--report", str(report))
+    with run(*shape, temporary=tmp_path, PATH=str(tmp_path / "made")) as started:
+        code, out, err = started.end(180)
+    assert (code, err) == (0, "")
+    assert out.count("Claims come from files: the Pub/Sub emulator cannot start, and Docker") == 1
+    assert "\nread 60 = 54 claims + 6 errors, as generated, in " in out
+    [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)
+    assert int(providers) > 0
+    assert "\nLeft out: Pub/Sub and the streaming job." in out
+    assert tiles(report.read_text())["Messages"] == "60"
     assert started.left() == []
 
 
@@ -139,7 +160,7 @@ def test_kept_it_serves_until_interrupted(tmp_path: Path):
         shown = ""
         for line in started.process.stdout:
             shown += line
-            if line.startswith("A query"):
+            if line.startswith("Run a query"):
                 break
         exports = dict(re.findall(r"export (\w+)=(\S+)", shown))
         hosts = [value for name, value in exports.items() if name.endswith("_HOST")]
@@ -215,8 +236,31 @@ def test_what_does_not_balance_is_given_up(
 ):
     monkeypatch.setattr(demo_module, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(demo_module, "STALL_SECONDS", 0.05)
-    nothing = SimpleNamespace(check=lambda: None, show=lambda balance: None)
-    publication = SimpleNamespace(check=lambda: None, sent=Counter(good=8), complete=complete)
+    progress = SimpleNamespace(show=lambda balance, waits_for: None)
+    profiles = SimpleNamespace(are_made=True, half=4)
+    feed = SimpleNamespace(check=lambda: None, sent=Counter(good=8), complete=complete)
     ledger = SimpleNamespace(count=lambda published: MessageCounts(published, claims, 0, 0))
     with pytest.raises(click.ClickException, match=error):
-        demo_module._watch(ledger, publication, nothing, nothing, lambda rows: None)
+        demo_module._watch(ledger, feed, progress, lambda rows: None, profiles)
+
+
+@pytest.mark.parametrize(
+    "seconds, claims, shown",
+    [
+        (2, 0, "   2 s  published 8  claims 0  high risk 0  errors 0"),
+        (4, 0, "   4 s  published 8  claims 0  high risk 0  errors 0  (waits for the pipeline)"),
+    ],
+)
+def test_it_says_what_it_waits_for(
+    seconds: int, claims: int, shown: str, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    """All lines count from the start of the demo."""
+    moments = iter([100.0])
+    monkeypatch.setattr(demo_progress.time, "monotonic", lambda: next(moments, 100.0 + seconds))
+    progress = demo_progress.DemoProgress(console(), 100.0, 8)
+    progress.show(MessageCounts(8, claims, 0))
+    capsys.readouterr()
+    progress._next_line = 0
+    progress.show(MessageCounts(8, claims, 0), "the pipeline")
+    progress.say("Stopping ...")
+    assert capsys.readouterr().out == f"{shown}\n   {seconds} s  Stopping ...\n"

@@ -114,6 +114,17 @@ def bq(words: Words) -> str:
     return "" if known else "no test knows this use"
 
 
+def terraform(words: Words) -> str:
+    """In the folder of the example: whether its variables exist."""
+    command, *rest = words
+    text = (ROOT / "terraform/examples/basic/main.tf").read_text()
+    for word in rest:
+        name = word.partition("=")[0]
+        if word != "-var" and f'variable "{name}"' not in text:
+            return f"the example has no variable {name}"
+    return "" if command in ("init", "apply", "plan", "destroy") else f"no {command} is known"
+
+
 def evaluated(words: Words) -> str:
     """`eval "$(...)"`: what is within is judged as a command of its own."""
     return "" if list(words) == ["value"] else "no test knows this use"
@@ -145,6 +156,7 @@ _JUDGES: dict[str, Callable[[Words], str]] = {
     ".ci/with-docker": program,
     "sed": sed,
     "bq": bq,
+    "terraform": terraform,
     "eval": evaluated,
     "cd": anything,
     "curl": anything,

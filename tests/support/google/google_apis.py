@@ -17,6 +17,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tests.support.google.discovery import Api, Mismatch, api
 
+_BASES = {"dns": "dns/v1/"}
+"""What gcloud takes for the base of an API, where the document has it in each path."""
+
 
 class ApiError(Exception):
     """What a service answers instead of a result."""
@@ -65,7 +68,7 @@ class GoogleApis:
         """What makes gcloud use them."""
         return {
             f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}": (
-                f"{self.url}/{name}/{api(service.api).service_path}"
+                f"{self.url}/{name}/{api(service.api).service_path or _BASES.get(name, '')}"
             )
             for name, service in self.services.items()
         }

@@ -121,6 +121,8 @@ class Compute(Resources):
         super().__init__("compute.v1", project)
         for kind in ("regions", "networks", "subnetworks"):
             self.answers[f"compute.{kind}.get"] = self.get
+        self.routes: list[dict[str, Any]] = []
+        self.answers["compute.routes.list"] = lambda call: {"items": self.routes}
 
     def get(self, call: Call) -> Any:
         name = self.name(call)
@@ -128,6 +130,15 @@ class Compute(Resources):
             message = f"The resource 'projects/{self.project.id}/{name}' was not found"
             raise ApiError(404, "NOT_FOUND", message)
         return self.kept[name]
+
+
+class Dns(Resources):
+    """Cloud DNS: the zones that exist."""
+
+    def __init__(self, project: "Project") -> None:
+        super().__init__("dns.v1", project)
+        self.zones: list[dict[str, Any]] = []
+        self.answers["dns.managedZones.list"] = lambda call: {"managedZones": self.zones}
 
 
 class Secrets(Resources):
@@ -231,9 +242,10 @@ class Project:
         self.accounts = Accounts(self)
         self.repositories = Repositories(self)
         self.compute = Compute(self)
+        self.dns = Dns(self)
         self.services: tuple[Resources, ...] = (
             *(self.storage, self.bigquery, self.pubsub, self.accounts, self.service_usage),
-            *(ResourceManager(self), self.repositories, self.compute, Secrets(self)),
+            *(ResourceManager(self), self.repositories, self.compute, self.dns, Secrets(self)),
         )
 
     def know(self, email: str) -> None:

@@ -189,6 +189,34 @@ def test_subnetwork(subnet, fails: bool, message: str, doctor: Doctor, project: 
     assert bool(check["run"]) == fails
 
 
+def test_registry_of_a_private_network(doctor: Doctor, project: Project):
+    """A route to the internet gateway, and a zone for Google's APIs, but none for registries."""
+    network = f"https://www.googleapis.com/compute/v1/projects/{PROJECT}/global/networks/closed"
+    project.compute.kept["private"] = {"name": "private", "network": network}
+    where = ("--subnetwork=regions/us-central1/subnetworks/private", "--no-public-ips")
+    code, checks = doctor(*where, asked=("registry",))
+    assert code == 1
+    assert all("no route" in check["message"] for check in checks.values())
+    gateway = f"projects/{PROJECT}/global/gateways/default-internet-gateway"
+    project.compute.routes.append(
+        {
+            "name": "default",
+            "network": network,
+            "destRange": "0.0.0.0/0",
+            "nextHopGateway": f"https://www.googleapis.com/compute/v1/{gateway}",
+        }
+    )
+    assert doctor(*where, asked=("registry",))[0] == 0
+    seen_by = {"networks": [{"networkUrl": network}]}
+    zone = {"name": "apis", "dnsName": "googleapis.com.", "visibility": "private"}
+    project.dns.zones.append({**zone, "privateVisibilityConfig": seen_by})
+    code, checks = doctor(*where, asked=("registry",))
+    (check,) = checks.values()
+    assert code == 1
+    assert "no private DNS zone for gcr.io and pkg.dev" in check["message"]
+    assert "managed-zones create gcr-io" in check["run"]
+
+
 def test_template_of_another_version(doctor: Doctor, storage: Storage, bucket: str):
     spec = {"image": IMAGE, "metadata": {"parameters": [{"name": "input_subscription"}]}}
     place = f"gs://{bucket}/templates/claims/latest.json"

@@ -32,8 +32,8 @@ CHANGES = {
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of what is generated."""
-    (tmp_path / "docs/reference").mkdir(parents=True)
     for name in _GENERATED:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -54,13 +54,15 @@ def test_a_changed_parameter_is_named_until_synced(
     for parameter in options.PARAMETERS:
         changed += CHANGES[change](parameter) if parameter.name == THRESHOLD else [parameter]
     monkeypatch.setattr(options, "PARAMETERS", tuple(changed))
-    before = [(checkout / name).read_text() for name in ("metadata.json", PARAMETERS)]
+    names = ["metadata.json", PARAMETERS]
+    names += ["terraform/parameters.tf"] if change != "hidden" else []
+    before = [(checkout / name).read_text() for name in names]
 
     assert main(["sync", "--check", "--root", str(checkout)]) == 1
     out, err = capsys.readouterr()
     assert THRESHOLD in out
-    assert err == f"claims: not up to date: metadata.json, {PARAMETERS}; run claims sync\n"
-    assert before == [(checkout / name).read_text() for name in ("metadata.json", PARAMETERS)]
+    assert err == f"claims: not up to date: {', '.join(names)}; run claims sync\n"
+    assert before == [(checkout / name).read_text() for name in names]
 
     assert main(["sync", "--root", str(checkout)]) == 0
     assert main(["sync", "--check", "--root", str(checkout)]) == 0
@@ -89,7 +91,8 @@ def test_a_changed_column_is_named_until_synced(
     out, err = capsys.readouterr()
     assert "+| `plan` | RECORD | NULLABLE | The plan, a\\|b. |" in out
     assert "+| `plan.until` | DATE | NULLABLE | Its last day. |" in out
-    assert err == "claims: not up to date: docs/reference/tables.md; run claims sync\n"
+    names = "docs/reference/tables.md, terraform/tables/errors.json"
+    assert err == f"claims: not up to date: {names}; run claims sync\n"
     assert main(["sync", "--root", str(checkout)]) == 0
     assert added.name in (checkout / "docs/reference/tables.md").read_text()
 

@@ -1,0 +1,255 @@
+# Where and how the job runs: the options of `claims deploy`, by the same names. The launch
+# parameters are in parameters.tf.
+
+variable "project" {
+  description = "Project ID."
+  type        = string
+
+  validation {
+    condition     = can(regex("^([a-z0-9-]+(\\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "Variable project must be a project ID."
+  }
+}
+
+variable "name" {
+  description = "Name of the job, its topic and subscription, and its dataset."
+  type        = string
+  default     = "claims"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{2,20}[a-z0-9]$", var.name))
+    error_message = "Variable name: 4 to 22 of a-z, 0-9 and -; first a letter, last no -."
+  }
+}
+
+variable "region" {
+  description = "Region of the job."
+  type        = string
+  default     = "us-central1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+)+[0-9]+$", var.region))
+    error_message = "Variable region must be a region, such as us-central1."
+  }
+}
+
+variable "bucket" {
+  description = "Bucket of the job. Default: PROJECT-claims."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.bucket == null ? true : can(regex("^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$", var.bucket))
+    error_message = "Variable bucket must be the name of a bucket, without gs://."
+  }
+}
+
+variable "create_bucket" {
+  description = "Whether the module makes the bucket; false where it is another module's."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "repository" {
+  description = "Artifact Registry repository that holds the image, in the same region."
+  type        = string
+  default     = "claims"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", var.repository))
+    error_message = "Variable repository must be the name of a repository."
+  }
+}
+
+variable "tag" {
+  description = "Version of the template."
+  type        = string
+  default     = "latest"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.tag))
+    error_message = "Variable tag must be the tag of an image."
+  }
+}
+
+variable "template" {
+  description = "Path of another template. Default: gs://BUCKET/templates/claims/TAG.json."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.template == null ? true : can(regex("^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$", var.template))
+    error_message = "Variable template must be a gs:// path."
+  }
+}
+
+variable "location" {
+  description = "Location of new datasets. Default: the region."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.location == null ? true : can(regex("^[A-Za-z][A-Za-z0-9-]{1,40}$", var.location))
+    error_message = "Variable location must be a location of BigQuery, such as US."
+  }
+}
+
+variable "create_datasets" {
+  description = "Whether the module makes the datasets and, with create_tables, the tables; false where they exist already."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "deletion_protection" {
+  description = "Whether Terraform refuses to delete the tables, which hold the claims."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "launch" {
+  description = "Whether the job runs; false drains it and leaves everything else."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "max_workers" {
+  description = "Most workers that the job may grow to. Default: 10."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.max_workers == null ? true : can(regex("^[1-9][0-9]*$", tostring(var.max_workers)))
+    error_message = "Variable max_workers must be 1 or more."
+  }
+}
+
+variable "num_workers" {
+  description = "Workers that the job starts with."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.num_workers == null ? true : can(regex("^[1-9][0-9]*$", tostring(var.num_workers)))
+    error_message = "Variable num_workers must be 1 or more."
+  }
+}
+
+variable "machine_type" {
+  description = "Machine type of the workers. Default: chosen by Dataflow."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.machine_type == null ? true : can(regex("^[a-z][a-z0-9-]*[a-z0-9]$", var.machine_type))
+    error_message = "Variable machine_type must be a machine type, such as n2-standard-2."
+  }
+}
+
+variable "network" {
+  description = "Network of the workers."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.network == null ? true : can(regex("^[a-z0-9][A-Za-z0-9:/._-]*$", var.network))
+    error_message = "Variable network must be the name of a network."
+  }
+}
+
+variable "subnetwork" {
+  description = "Subnetwork of the workers, as regions/REGION/subnetworks/NAME or as its URL."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.subnetwork == null ? true : can(regex("^(https://.+/)?(projects/.+/)?regions/[a-z0-9-]+/subnetworks/[a-z0-9-]+$", var.subnetwork))
+    error_message = "Variable subnetwork must be regions/REGION/subnetworks/NAME, or its URL."
+  }
+}
+
+variable "no_public_ips" {
+  description = "Whether workers have private addresses only."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "kms_key" {
+  description = "Cloud KMS key that encrypts the state of the job."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null ? true : can(regex("^projects/.+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "Variable kms_key must be projects/P/locations/L/keyRings/R/cryptoKeys/K."
+  }
+}
+
+variable "labels" {
+  description = "Labels of the job."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name, value in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}=[a-z0-9_-]{0,63}$", "${name}=${value}"))])
+    error_message = "Variable labels: at most 63 of a-z, 0-9, _ and -; a name begins with a letter."
+  }
+}
+
+variable "at_least_once" {
+  description = "Whether the job runs in at-least-once streaming mode: cheaper, but with more duplicate rows."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "transform_name_mapping" {
+  description = "Old labels of steps to new ones, for one update: the entries of pipeline/launch/transform_names.json that the running job needs."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for old, new in var.transform_name_mapping : old != ""])
+    error_message = "Variable transform_name_mapping: a label cannot be empty."
+  }
+}
+
+variable "monitoring" {
+  description = "Whether the module makes the dashboard and the alert policies. They also show other jobs and subscriptions whose name begins with the name of this one."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "notification_channels" {
+  description = "Channels that alerts go to, as projects/PROJECT/notificationChannels/ID."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for each in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", each))])
+    error_message = "Variable notification_channels: each must be projects/PROJECT/notificationChannels/ID."
+  }
+}
+
+variable "profiles_schedule" {
+  description = "How often BigQuery computes the provider profiles, such as every 24 hours; null for never. Needs create_views."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.profiles_schedule == null ? true : can(regex("^(every|[0-9]|first|second|third|fourth|fifth) ?[a-z0-9,: ]+$", var.profiles_schedule))
+    error_message = "Variable profiles_schedule must be a schedule of BigQuery, such as every 24 hours."
+  }
+}

@@ -31,7 +31,7 @@ def reasons(measures: Measures) -> Section:
         short="Risk reasons",
         title="Why claims are risky",
         lead="Claims on which each risk rule fired. The narrow bar inside: those of them that are"
-        " flagged as high risk. Judged are claims with a disposition or a label.",
+        " flagged as high risk. Judged claims are those with a disposition or a label.",
         query="rules_fired",
         empty="No risk rule fired.",
         ranking=_fired_ranking(rows, measures),

@@ -1,6 +1,7 @@
 """`claims check`: what would become of claims, for producers and authors of claim maps."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -23,6 +24,8 @@ from pipeline.claims.tables import CLAIM_OUTCOME
 from pipeline.launch.nearest import meant
 
 _Made = TypeVar("_Made")
+_PATH = re.compile(r"[./\\]")
+"""In what can only be meant as a file: no packaged map has these."""
 
 
 @click.command()
@@ -108,8 +111,9 @@ def _map(name: str | None) -> ClaimMap | None:
         return None
     if name in PACKAGED_MAPS:
         return ClaimMap.packaged(name)
-    if not Path(name).exists() and (near := meant(name, PACKAGED_MAPS)):
-        raise click.UsageError(f"{name} is no packaged map and no file{near}")
+    if not _PATH.search(name) and not Path(name).exists():
+        names, near = ", ".join(PACKAGED_MAPS), meant(name, PACKAGED_MAPS)
+        raise click.UsageError(f"{name} is no packaged map ({names}) and no file{near}")
     return _checked(name, "", ClaimMap)
 
 

@@ -1,12 +1,11 @@
 """The row of the claims table: a claim with its signals, score, reasons and evidence."""
 
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 from pipeline.claims.age import with_ages
 from pipeline.claims.basis import BasisSource
-from pipeline.claims.columns import Rows, are_empty
+from pipeline.claims.columns import Rows, are_empty, columns_of, filled
 from pipeline.claims.contract import Contract
 from pipeline.claims.history import histories, parts
 from pipeline.claims.judgement import Judgement, RuleColumns
@@ -39,8 +38,7 @@ class ClaimRows:
         self._threshold = high_risk_threshold
         self._judgement = Judgement(basis.now(), high_risk_threshold)
         self._counted: list[tuple[RuleColumns, int]] = []
-        self._names = (*contract.blank, ADDITIONAL_FIELDS)
-        self._values_of = itemgetter(*self._names)
+        self._blank = {**contract.blank, ADDITIONAL_FIELDS: None}
         self._numerics = contract.names("NUMERIC", "BIGNUMERIC")
         self._records = {
             name: fields.names("NUMERIC", "BIGNUMERIC") for name, fields in contract.records.items()
@@ -62,8 +60,9 @@ class ClaimRows:
 
         `processing_timestamp` is RFC 3339, UTC.
         """
-        values = zip(*map(self._values_of, claims), strict=True)
-        columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=True))
+        size = len(claims)
+        by_column = claims.columns if isinstance(claims, Rows) else columns_of(claims, self._blank)
+        columns = dict(filled(by_column, self._blank, size))
         columns |= with_ages(columns)
         judgement = self._judgement_now()
         fired = judgement.fired(columns)
@@ -73,9 +72,9 @@ class ClaimRows:
         columns["original_message_id"] = originals
         columns["publish_time"] = published
         columns |= parts(messages, self._map_version)
-        columns["processing_timestamp"] = [processing_timestamp] * len(claims)
+        columns["processing_timestamp"] = [processing_timestamp] * size
         for name, value in self._same_for_all.items():
-            columns[name] = [value] * len(claims)
+            columns[name] = [value] * size
         for name in self._numerics:
             if not are_empty(columns[name]):
                 columns[name] = list(map(decimal_text, columns[name]))
@@ -83,7 +82,8 @@ class ClaimRows:
             if any(columns[name]):
                 columns[name] = [as_columns_take_them(each, numerics) for each in columns[name]]
         for name in self._objects:
-            columns[name] = list(map(json_column, columns[name]))
+            if not are_empty(columns[name]):
+                columns[name] = list(map(json_column, columns[name]))
         self._note_numbers_as_text(columns)
         judgement.count(fired)
         return Rows(columns)

@@ -1,6 +1,8 @@
 """Rows of a table, kept by column."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import repeat
 from typing import Any, overload
 
 _ARRAYS = {list, tuple}
@@ -9,12 +11,41 @@ Columns = Mapping[str, Sequence[Any]]
 """Several claims or rows by field: the values of the first, the second, ..."""
 
 
+class Empty(tuple[Any, ...]):
+    """A column known to be empty: as many nulls, or empty arrays, as there are rows."""
+
+    __slots__ = ()
+
+
+@lru_cache(1_024)
+def empty(size: int, of_arrays: bool = False) -> Empty:
+    """The empty column of so many rows."""
+    return Empty(repeat([] if of_arrays else None, size))
+
+
 def are_empty(values: Sequence[Any]) -> bool:
     """Whether all values of a column are null, or all are empty arrays."""
+    if type(values) is Empty:
+        return True
     first = values[0]
     if first is None:
         return values.count(None) == len(values)
     return type(first) in _ARRAYS and not any(values) and _ARRAYS.issuperset(map(type, values))
+
+
+def columns_of(rows: Sequence[dict[str, Any]], blank: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The fields that some rows have, by column; a row that lacks one has its value of `blank`."""
+    lacking = {name: blank.get(name) for name in set().union(*rows)}
+    whole = [(lacking | row).values() for row in rows]
+    return dict(zip(lacking, map(list, zip(*whole, strict=True)), strict=True))
+
+
+def filled(columns: Columns, blank: Mapping[str, Any], size: int) -> Columns:
+    """Exactly the columns of `blank`, in its order; those that are missing are empty."""
+    return {
+        name: columns[name] if name in columns else empty(size, value is not None)
+        for name, value in blank.items()
+    }
 
 
 class Rows(Sequence[dict[str, Any]]):

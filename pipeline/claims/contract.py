@@ -11,6 +11,7 @@ from typing import Any, Self
 import jsonschema_rs
 
 from pipeline.claims import document_text
+from pipeline.claims.columns import Columns, columns_of
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.rejection import Violation
 from pipeline.claims.storable import NUMERIC, PATTERNS, fit_numeric, numeric_fault
@@ -217,21 +218,29 @@ class Contract(Fields):
             self.canonical_document, validate_formats=True, offline=True
         )
 
-    def accept(self, claims: Sequence[dict[str, Any]]) -> list[bool]:
-        """Of each claim, whether it is canonical: normalised, and without a violation."""
-        accepted = list(map(self._is_valid, claims))
+    def accept(
+        self, claims: Sequence[dict[str, Any]], columns: Columns | None = None
+    ) -> list[bool]:
+        """Of each claim, whether it is canonical: normalised, and without a violation.
+
+        `columns` holds the same claims by column, where the caller has them.
+
+        Raises:
+            ValueError: the schema does not compile.
+        """
+        is_valid = self._is_valid
+        try:
+            accepted = list(map(is_valid, claims))
+        except ValueError:  # one is nested deeper than the validator looks
+            accepted = list(map(self._is_valid_at_any_depth, claims))
+        if columns is None:
+            columns = columns_of(claims, self.blank)
         for name in self._numerics:
-            values = [claim.get(name) for claim in claims]
-            if values.count(None) == len(values):
-                continue  # as most amounts of claims that no payer has judged yet
-            fit = fit_numeric(values)
+            fit = fit_numeric(columns.get(name, ()))
             if False in fit:
                 accepted = list(map(and_, accepted, fit))
         for name, fields in self.records.items():
-            if not any([claim.get(name) for claim in claims]):
-                continue
-            for place, claim in enumerate(claims):
-                records = claim.get(name)
+            for place, records in enumerate(columns.get(name, ())):
                 if records and accepted[place]:
                     numbers = [
                         each
@@ -241,6 +250,12 @@ class Contract(Fields):
                     ]
                     accepted[place] = False not in fit_numeric(numbers)
         return accepted
+
+    def _is_valid_at_any_depth(self, claim: dict[str, Any]) -> bool:
+        try:
+            return self._is_valid(claim)
+        except ValueError:
+            return False
 
     @cached_property
     def _is_valid(self) -> Callable[[Any], bool]:

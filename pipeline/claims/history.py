@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pipeline.claims.columns import Columns
+from pipeline.claims.columns import Columns, empty
 from pipeline.claims.message import Message, Part
 
 REPLAY_COUNT = "replay_count"
@@ -40,7 +40,7 @@ def history(message: Message) -> tuple[int, str | None, str | None]:
 def histories(messages: Sequence[Message]) -> tuple[Sequence[str | None], Sequence[str | None]]:
     """Of each message, what `history` says of its original id and its first publication."""
     if not any([message.attributes for message in messages]):
-        return [None] * len(messages), [message.publish_time for message in messages]
+        return empty(len(messages)), [message.publish_time for message in messages]
     _, originals, published = zip(*map(history, messages), strict=True)
     return originals, published
 
@@ -64,7 +64,11 @@ def parts(messages: Sequence[Message], map_version: str | None) -> Columns:
     """The columns of each message's part; `map_version` is that of the job's own map."""
     whole = Part(None, None, map_version)
     if not any([message.part or message.attributes for message in messages]):
-        return {name: [value] * len(messages) for name, value in whole._asdict().items()}
+        size = len(messages)
+        return {
+            name: empty(size) if value is None else [value] * size
+            for name, value in whole._asdict().items()
+        }
     found = [part_of(message) or whole for message in messages]
     return dict(zip(Part._fields, map(list, zip(*found, strict=True)), strict=True))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from pipeline.claims.contract import ADDITIONAL_FIELDS, Fields
@@ -15,15 +16,22 @@ MISSPELT: Mapping[str, set[type]] = {"INTEGER": {float, Decimal}, "FLOAT": {Deci
 
 def is_misspelt(records: Sequence[Record], fields: Fields) -> bool:
     """Whether a value in valid records has another spelling than its column's."""
-    for column in fields.columns:
-        types = MISSPELT.get(column.type, set())
-        for record in records if types else ():
-            value = record.get(column.name)
-            if value is not None and any(
-                type(each) in types for each in (value if type(value) is list else (value,))
+    for name, types in _misspelt(fields):
+        for record in records:
+            value = record.get(name)
+            if type(value) in types or (
+                type(value) is list and not types.isdisjoint(map(type, value))
             ):
                 return True
     return False
+
+
+@lru_cache
+def _misspelt(fields: Fields) -> list[tuple[str, set[type]]]:
+    """The fields that may be misspelt, each with the types of what is."""
+    return [
+        (column.name, MISSPELT[column.type]) for column in fields.columns if column.type in MISSPELT
+    ]
 
 
 def complete(records: Sequence[Record], fields: Fields) -> list[Record]:
@@ -41,12 +49,17 @@ def complete(records: Sequence[Record], fields: Fields) -> list[Record]:
             whole = {name: whole[name] for name in fields.blank}
             whole[ADDITIONAL_FIELDS] = unknown
         for name in fields.objects:
-            text = json_column(whole[name])
-            whole[name] = str(text) if type(text) is NumbersAsText else text
+            if whole[name] is not None:
+                text = json_column(whole[name])
+                whole[name] = str(text) if type(text) is NumbersAsText else text
         completed.append(whole)
     return completed
 
 
 def as_columns_take_them(records: Sequence[Record], numerics: Sequence[str]) -> list[Record]:
     """Complete records with their exact numbers as text."""
-    return [record | {name: decimal_text(record[name]) for name in numerics} for record in records]
+    return [
+        record
+        | {name: decimal_text(value) for name in numerics if (value := record[name]) is not None}
+        for record in records
+    ]

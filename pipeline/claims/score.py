@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial, reduce
 from importlib import resources
 from itertools import repeat
 from operator import and_, or_
 from typing import Any, NamedTuple, Self
 
 from pipeline.claims import document_text
-from pipeline.claims.columns import Columns, are_empty
+from pipeline.claims.columns import Columns
 from pipeline.claims.contract import Contract
 from pipeline.claims.document_text import DocumentError
+from pipeline.claims.memory import Memory, always_fits
 from pipeline.claims.signals.facts import Facts, not_null
 from pipeline.claims.verdicts import Condition, Schema, condition, verdicts
 
@@ -19,6 +21,8 @@ from pipeline.claims.verdicts import Condition, Schema, condition, verdicts
 _COMBINING = ("allOf", "anyOf", "oneOf")
 _NESTING = ("not", "if", "then", "else")
 _REFERRING = {"$ref", "$dynamicRef", "$id", "$anchor", "$dynamicAnchor"}
+_REMEMBERED = 16_384
+"""Verdicts on all fields together, of which what they have in common is kept."""
 _SILENT = {"type", "title", "description", "$comment"}
 
 
@@ -183,6 +187,7 @@ class Scorer:
             for field, schemas in by_field.items()
         }
         self._verdicts = facts.by_key(judged)
+        self._in_common = Memory(partial(reduce, and_), _REMEMBERED, always_fits).__getitem__
         facts.need({*self._verdicts, *self._read_across})
 
     def fired(self, facts: Columns) -> list[int]:
@@ -195,13 +200,14 @@ class Scorer:
         same, differing = self._apart, []
         for field, judged in self._verdicts.items():
             values = facts.get(field) or [self._blank.get(field)]
-            if are_empty(values):
-                same &= next(iter(judged.on(values[:1])))
-            else:
+            verdict = judged.of_all(values)
+            if verdict is None:
                 differing.append(judged.on(values))
-        fired: Iterable[int] = repeat(same, size)
-        for verdicts_on_field in differing:
-            fired = map(and_, fired, verdicts_on_field)
+            else:
+                same &= verdict
+        fired: Iterable[int] = map(
+            self._in_common, zip(repeat(same, size), *differing, strict=True)
+        )
         if self._across:
             read = {name: self._values(facts, name, size) for name in self._read_across}
             fired = map(or_, fired, map(self._fired_across, _claim_by_claim(read, size)))

@@ -146,13 +146,17 @@ class Validate(Stage):
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[dict[str, Any]]) -> Decided:
         """The claim of each message."""
-        outcomes = self._validator.validate(subjects)
-        if Rejection in map(type, outcomes):
-            outcomes = [
-                (type(outcome) is Rejection and resemblance(fields, self.name)) or outcome
-                for fields, outcome in zip(subjects, outcomes, strict=True)
-            ]
-        return Decided.of(messages, outcomes)
+        claims, rejected = self._validator.validate(subjects)
+        if not rejected:
+            return Decided(messages, claims)
+        return Decided(
+            [message for place, message in enumerate(messages) if place not in rejected],
+            claims,
+            [
+                (messages[place], resemblance(subjects[place], self.name) or rejection)
+                for place, rejection in rejected.items()
+            ],
+        )
 
 
 class Enrich(Stage):

@@ -2,20 +2,32 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import compress
+from operator import and_
+from typing import Any, NamedTuple
 
+from pipeline.claims.columns import Rows, columns_of, filled
 from pipeline.claims.contract import ADDITIONAL_FIELDS, Contract
 from pipeline.claims.normalise import Normaliser
 from pipeline.claims.records import MISSPELT, complete, is_misspelt
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.storable import json_column, json_text
 
-__all__ = ["ADDITIONAL_FIELDS", "STAGE", "ClaimValidator"]
+__all__ = ["ADDITIONAL_FIELDS", "STAGE", "ClaimValidator", "Validated"]
 
 STAGE = "validate"
 
 _PLACE = re.compile(r"\[\d+\]")
 _TOO_DEEP = Rejection(STAGE, "nesting_too_deep", "arrays or objects are nested too deeply")
+
+
+class Validated(NamedTuple):
+    """What became of the fields of some messages."""
+
+    claims: Rows
+    """Of those that are accepted, in their order."""
+    rejected: Mapping[int, Rejection]
+    """By the place of their message."""
 
 
 class ClaimValidator:
@@ -33,86 +45,90 @@ class ClaimValidator:
         ]
         self._blank = {**contract.blank, ADDITIONAL_FIELDS: None}
         self._objects = [column.name for column in contract.columns if column.type == "JSON"]
+        self._as_they_are = contract.blank.keys() - self._objects - contract.records.keys()
+        """The fields whose columns take valid values as they are."""
 
-    def validate(self, many: Sequence[dict[str, Any]]) -> list[dict[str, Any] | Rejection]:
+    def validate(self, many: Sequence[dict[str, Any]]) -> Validated:
         """The claim of each message, or the rejection with all that is wrong with it.
 
         A claim has every field of the contract, null where the message has none, and the
         fields that the contract does not know as JSON text in `additional_fields`.
         """
-        try:
-            canonical = self._are_canonical(many)
-        except ValueError:  # nested deeper than the validator looks
-            if len(many) == 1:
-                return [self._without_unknown(many[0])]
-            return [outcome for fields in many for outcome in self.validate([fields])]
-        claims: list[dict[str, Any] | Rejection] = [self._blank | fields for fields in many]
-        width = len(self._blank)
-        has_objects = bool(self._objects) or any(
-            [fields.get(name) for name in self._contract.records for fields in many]
-        )
-        for place, (fields, claim) in enumerate(zip(many, claims, strict=True)):
-            if not canonical[place]:
-                claims[place] = self._normalised(fields)
-            elif len(claim) != width or has_objects or ADDITIONAL_FIELDS in fields:
-                claims[place] = self._claim(fields)
-        return claims
-
-    def _are_canonical(self, many: Sequence[dict[str, Any]]) -> list[bool]:
-        """Of each, whether it keeps the contract in the spelling of the columns."""
-        canonical = self._contract.accept(many)
+        columns = columns_of(many, self._blank)
+        canonical = self._contract.accept(many, columns)
         for name, misspelt in self._misspelt:
-            types = [type(fields.get(name)) for fields in many]
+            types = set(map(type, columns.get(name, ())))
             if not misspelt.isdisjoint(types):
                 canonical = [
-                    is_canonical and its not in misspelt
-                    for is_canonical, its in zip(canonical, types, strict=True)
+                    is_canonical and type(value) not in misspelt
+                    for is_canonical, value in zip(canonical, columns[name], strict=True)
                 ]
-        for name, of_record in self._contract.records.items():
-            for place, fields in enumerate(many):
-                if canonical[place] and fields.get(name):
-                    canonical[place] = not is_misspelt(fields[name], of_record)
-        return canonical
+        as_they_are = canonical
+        if not self._as_they_are.issuperset(columns):
+            as_they_are = list(map(and_, canonical, map(self._as_they_are.issuperset, many)))
+        rejected: dict[int, Rejection] = {}
+        for place in [place for place, as_it_is in enumerate(as_they_are) if not as_it_is]:
+            outcome = self._claim(many[place], canonical[place])
+            if isinstance(outcome, Rejection):
+                rejected[place] = outcome
+            else:
+                self._put(outcome, columns, place)
+        if rejected:
+            kept = [place not in rejected for place in range(len(many))]
+            columns = {name: list(compress(values, kept)) for name, values in columns.items()}
+        return Validated(Rows(filled(columns, self._blank, len(many) - len(rejected))), rejected)
 
-    def _without_unknown(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
-        """The outcome without a look at fields that the contract does not know."""
-        known = {name: value for name, value in fields.items() if name in self._contract.blank}
+    def _put(self, claim: dict[str, Any], columns: dict[str, list[Any]], place: int) -> None:
+        """Put a claim in the place of its fields."""
+        for name in claim.keys() - columns.keys():
+            columns[name] = [self._blank[name]] * len(next(iter(columns.values())))
+        for name, values in columns.items():
+            values[place] = claim.get(name, self._blank.get(name))
+
+    def _claim(self, fields: dict[str, Any], is_canonical: bool) -> dict[str, Any] | Rejection:
+        """The outcome for fields that are not as the columns take them."""
         try:
-            if self._are_canonical([known]) == [True]:
-                return self._claim(fields)
-        except ValueError:
+            if is_canonical and not any(map(self._is_misspelt, fields.items())):
+                return self._complete(fields)
+            return self._normalised(fields)
+        except (ValueError, RecursionError):  # nested deeper than the validator looks
+            known = {name: value for name, value in fields.items() if name in self._contract.blank}
+        try:
+            return self._normalised(known, fields)
+        except (ValueError, RecursionError):
             return _TOO_DEEP
-        return self._normalised(known, fields)
+
+    def _is_misspelt(self, field: tuple[str, Any]) -> bool:
+        """Whether a field holds records, one of them in another spelling than its columns'."""
+        name, value = field
+        of_record = self._contract.records.get(name)
+        return of_record is not None and is_misspelt(value, of_record)
 
     def _normalised(
         self, fields: dict[str, Any], rest: Mapping[str, Any] | None = None
     ) -> dict[str, Any] | Rejection:
         """The outcome for fields that need another spelling, or are wrong; judged just once."""
         fields = self._normaliser.normalise(fields)
-        try:
-            violations = self._contract.violations(fields)
-        except ValueError:
-            return _TOO_DEEP
-        if violations:
+        if violations := self._contract.violations(fields):
             return self._rejection(fields, violations)
-        return self._claim({**rest, **fields} if rest else fields)
+        return self._complete({**rest, **fields} if rest else fields)
 
-    def _claim(self, fields: dict[str, Any]) -> dict[str, Any] | Rejection:
+    def _complete(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """What the columns take of a claim.
+
+        Raises:
+            RecursionError: JSON is nested deeper than its column takes it.
+        """
         known = self._contract.blank
-        try:
-            for name in self._objects:
-                json_column(fields.get(name))  # no deeper than its column takes it
-            claim = self._blank | fields
-            for name, of_record in self._contract.records.items():
-                if claim[name]:
-                    claim[name] = complete(claim[name], of_record)
-            if len(claim) == len(self._blank) and ADDITIONAL_FIELDS not in fields:
-                return claim
+        claim = {name: value for name, value in fields.items() if name in known}
+        for name in self._objects:
+            json_column(fields.get(name))  # no deeper than its column takes it
+        for name, of_record in self._contract.records.items():
+            if claim.get(name):
+                claim[name] = complete(claim[name], of_record)
+        if len(claim) != len(fields):
             extra = {name: value for name, value in fields.items() if name not in known}
-            claim = {name: claim[name] for name in known}
             claim[ADDITIONAL_FIELDS] = json_text(extra)
-        except (ValueError, RecursionError):
-            return _TOO_DEEP
         return claim
 
     def _rejection(self, claim: Mapping[str, Any], violations: tuple[Violation, ...]) -> Rejection:

@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from pipeline.claims.columns import are_empty
 from pipeline.claims.memory import Memory
 
 Condition = Callable[[Any], bool]
@@ -44,10 +45,17 @@ class ValueVerdicts(Memory[Any, int]):
         self._conditions = conditions
         self._indifferent = indifferent
 
+    def of_all(self, values: Sequence[Any]) -> int | None:
+        """The verdict on all values, where they are the same; else None."""
+        first = values[0]
+        if are_empty(values) or values.count(first) == len(values):
+            return self._on_any(first)
+        return None
+
     def on(self, values: Sequence[Any]) -> Iterable[int]:
         """The verdict on each value."""
         try:
-            if set(map(type, values)) == {list}:
+            if type(values[0]) is list and set(map(type, values)) == {list}:
                 return list(map(self.__getitem__, map(tuple, values)))
             return list(map(self.__getitem__, values))
         except TypeError:  # an object, or only some are lists
@@ -101,6 +109,10 @@ class IntervalVerdicts(ValueVerdicts):
 
 class TypeVerdicts(ValueVerdicts):
     """Verdicts on one field of which rules only ask the type."""
+
+    def of_all(self, values: Sequence[Any]) -> int | None:
+        """The verdict on all values, where all are null; else None."""
+        return self._on_any(None) if are_empty(values) else None
 
     def on(self, values: Sequence[Any]) -> Iterable[int]:
         """The verdict on each value."""

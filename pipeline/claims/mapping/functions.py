@@ -11,6 +11,8 @@ _REMEMBERED = 8_192
 _LONGEST = 64
 """Characters of a text that may be a date; a longer one is not looked at."""
 _CENT = Decimal("0.01")
+_LARGEST = 1e13
+"""Below this a double tells all cents apart."""
 
 
 @lru_cache(_REMEMBERED)
@@ -68,20 +70,31 @@ def _decimal(value: Any) -> Decimal | None:
     return None
 
 
+def _cents(amount: float) -> int | None:
+    """The cents in an amount, if it is the double nearest to them."""
+    if not -_LARGEST < amount < _LARGEST:
+        return None
+    cents = round(amount * 100)
+    return cents if cents / 100 == amount else None
+
+
 def money(amounts: Any = None) -> Any:
     """`$money(amounts)`: one amount, or the sum of an array of them, exact and rounded to cents.
 
     Numbers and numeric text count, missing ones do not; undefined where there is none. What is no
     number comes back unchanged, so that the contract names the field.
     """
+    if type(amounts) is float and _cents(amounts) is not None:
+        return amounts  # as most are
     cents, rest = 0, None
     is_found = False
     for amount in amounts if type(amounts) is list else (amounts,):
         if amount is None or amount == "":
             continue
         is_found = True
-        if type(amount) is float and (its := amount * 100).is_integer() and its / 100 == amount:
-            cents += int(its)  # as most are
+        its = _cents(amount) if type(amount) is float else None
+        if its is not None:
+            cents += its
             continue
         number = _decimal(amount)
         if number is None:

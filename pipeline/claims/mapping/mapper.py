@@ -1,6 +1,7 @@
 """Documents to claims by a map, each claim with the message that it came in."""
 
 from collections.abc import Sequence
+from itertools import starmap
 from typing import Any
 
 import orjson
@@ -23,11 +24,11 @@ class Mapper:
     def __init__(self, claim_map: ClaimMap, contract: Contract) -> None:
         self._map = claim_map
         # JSONata leaves out what is undefined: of a claim that it makes, a missing field is null.
-        self._blank: dict[str, Any] = {
-            name: None
+        self._nullable = [
+            name
             for name in contract.document.get("required", ())
             if is_nullable(contract.properties.get(name, {}))
-        }
+        ]
         self.skipped = 0
         """Documents so far in which the map says that there is no claim to have."""
 
@@ -40,8 +41,8 @@ class Mapper:
         is that claim alone, as JSON, so that its replay doubles none of its neighbours. A message
         without a claim to have is left out.
         """
-        outcomes = [self._outcome(*pair) for pair in zip(messages, documents, strict=True)]
-        if all(type(outcome) is dict or type(outcome) is Rejection for outcome in outcomes):
+        outcomes = list(starmap(self._outcome, zip(messages, documents, strict=True)))
+        if list not in map(type, outcomes):
             return messages, outcomes
         own: list[Message] = []
         every: list[dict[str, Any] | Rejection] = []
@@ -67,10 +68,10 @@ class Mapper:
                 return document if type(document) is dict else rejection("not_an_object")
             claims = self._map.claims(document)
             if type(claims) is tuple:  # one claim, as most are
-                return self._blank | claims[0]
+                return self._whole(claims[0])
             if isinstance(claims, Rejection):
                 return claims
-            found = [(None, self._blank | claim) for claim in claims]
+            found = [(None, self._whole(claim)) for claim in claims]
         if not found:
             self.skipped += 1
             return found
@@ -81,7 +82,13 @@ class Mapper:
         claims = self._map.claims(document)
         if isinstance(claims, Rejection):
             return [(document, claims)]
-        return [(None, self._blank | claim) for claim in claims]
+        return [(None, self._whole(claim)) for claim in claims]
+
+    def _whole(self, claim: dict[str, Any]) -> dict[str, Any]:
+        """A claim that the engine has made for nobody else, with every required field."""
+        for name in self._nullable:
+            claim.setdefault(name)
+        return claim
 
 
 def _data(document: Any, claim: Any) -> bytes:

@@ -10,7 +10,7 @@ from itertools import repeat
 from operator import and_
 from typing import Any
 
-from pipeline.claims.columns import Columns, are_empty
+from pipeline.claims.columns import Columns, are_empty, empty
 from pipeline.claims.signals.signal import Signal
 from pipeline.claims.signals.table import SIGNALS
 from pipeline.claims.verdicts import Schema, ValueVerdicts
@@ -57,7 +57,7 @@ class Facts:
     def of(self, claims: Columns) -> dict[str, Any]:
         """The claims with the needed signals, by column."""
         facts = dict(claims)
-        absent = [None] * len(next(iter(claims.values())))
+        absent = empty(len(next(iter(claims.values()))))
         for name, signal in self._needed.items():
             needed = signal.only_with
             if needed is not None and are_empty(facts.get(needed) or absent):

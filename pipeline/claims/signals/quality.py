@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.claims.signals.claim import npi_check_digit_ok
-from pipeline.claims.signals.service_lines import LINES, Line, Lines
+from pipeline.claims.signals.service_lines import LINES, Lines
 from pipeline.claims.signals.signal import Signal
 
 Number = float | int | Decimal
@@ -65,9 +65,13 @@ def line_amounts_match(name: str) -> Callable[[Lines, Number | None], bool | Non
     """
 
     def amounts_match(lines: Lines, total: Number | None) -> bool | None:
-        amounts = [line.get(name) for line in lines or ()]
-        if not amounts or total is None or None in amounts:
+        if not lines or total is None:
             return None
+        amounts = [line.get(name) for line in lines]
+        if None in amounts:
+            return None
+        if len(amounts) == 1 and type(amounts[0]) is type(total):
+            return amounts[0] == total
         return sum(exact(amount) for amount in amounts if amount is not None) == exact(total)
 
     return amounts_match
@@ -85,13 +89,11 @@ def of_lines(name: str) -> Callable[[Lines], list[Any] | None]:
     def values(lines: Lines) -> list[Any] | None:
         if not lines:
             return None
-        return list(dict.fromkeys(map(_getter(name), lines)))
+        if len(lines) == 1:
+            return [lines[0].get(name)]
+        return list(dict.fromkeys([line.get(name) for line in lines]))
 
     return values
-
-
-def _getter(name: str) -> Callable[[Line], Any]:
-    return lambda line: line.get(name)
 
 
 def _of_lines(of: Callable[..., Any], *reads: str) -> Signal:

@@ -42,6 +42,8 @@ def duplicate_line(lines: Lines, service_date: str | None) -> int | None:
     """
     if not lines:
         return None
+    if len(lines) == 1:
+        return 0
     codes = [line.get("procedure_code") for line in lines]
     if len(set(codes)) == len(codes):
         return 0
@@ -65,4 +67,6 @@ def duplicate_line(lines: Lines, service_date: str | None) -> int | None:
     return counted - len(seen)
 
 
-SIGNALS = {"duplicate_line": Signal(duplicate_line, (LINES, "service_date"))}
+SIGNALS = {
+    "duplicate_line": Signal(duplicate_line, (LINES, "service_date"), only_with=LINES),
+}

@@ -26,7 +26,7 @@ def facts_of(claim: dict[str, Any], signal: str) -> tuple[Facts, dict[str, Any]]
 @pytest.mark.parametrize("case", CASES, ids=identity)
 def test_signal(case: Case) -> None:
     facts, columns = facts_of(clean_claim() | case["claim"], case["signal"])
-    assert columns[case["signal"]] == [case["value"]]
+    assert list(columns[case["signal"]]) == [case["value"]]
     if "evidence" in case:
         assert facts.evidence(case["signal"], columns, 0) == case["evidence"]
 

@@ -7,8 +7,9 @@ from unittest import mock
 
 from claims_ops.replay import message as replay_message
 from pipeline.claims import claim_rows, contract, error_row, validate
+from pipeline.claims.columns import Rows
 from pipeline.claims.formats import json_documents
-from pipeline.claims.rejection import Rejection, Violation
+from pipeline.claims.rejection import Violation
 from pipeline.claims.validate import ClaimValidator
 from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
 
@@ -39,13 +40,12 @@ def _with_patient_id(original: Any, own: Any, claim: dict[str, Any], violations:
 
 
 def _with_other_notes(original: Any, *given: Any) -> Any:
-    outcomes = original(*given)
-    if len(outcomes) == 1:
-        return outcomes
-    return [
-        outcome if isinstance(outcome, Rejection) else {**outcome, "notes": "another"}
-        for outcome in outcomes
-    ]
+    validated = original(*given)
+    claims = validated.claims
+    if len(claims) == 1:
+        return validated
+    others = Rows({**claims.columns, "notes": ["another"] * len(claims)})
+    return validated._replace(claims=others)
 
 
 FAULTS: dict[str, Any] = {
@@ -67,7 +67,7 @@ FAULTS: dict[str, Any] = {
     "what is invalid passes": _instead(
         contract.Contract,
         "accept",
-        lambda original, own, claims: ["claim_amount" in claim for claim in claims],
+        lambda original, own, claims, columns=None: ["claim_amount" in claim for claim in claims],
     ),
     "a column encodes otherwise": _instead(
         RowEncoder, "encode", lambda original, own, rows: original(own, rows)[:1] * len(rows)

@@ -108,20 +108,25 @@ class _Record:
 
     def encode_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes]:
         """Rows, column by column: in half the time."""
-        encoders, columns = self._column_encoders[:], list(self._columns_of(rows))
-        # The last columns are often the same in all rows, as versions: those are encoded once.
-        same = b""
-        while columns and _is_one_text(columns[-1]):
-            same = self._encoders[len(columns) - 1](columns.pop()[0]) + same
-            encoders.pop()
-        # Each column to its end, so that what it needs stays in the processor's cache. One that is
-        # empty in all rows, as most of those for hospitals are in claims of others, adds nothing.
-        empty_types = self._empty_types[: len(columns)]
-        fields = [
-            list(encode(values))
-            for encode, values, types in zip(encoders, columns, empty_types, strict=True)
+        # A column that is empty in all rows, as most of those for hospitals are in other claims,
+        # adds nothing. The last ones are often the same in all rows, as versions: encoded once.
+        columns = [
+            (encode, encode_column, values)
+            for encode, encode_column, types, values in zip(
+                self._encoders,
+                self._column_encoders,
+                self._empty_types,
+                self._columns_of(rows),
+                strict=True,
+            )
             if not (type(values[0]) in types and are_empty(values))
         ]
+        same = b""
+        while columns and _is_one_text(columns[-1][-1]):
+            encode, _, values = columns.pop()
+            same = encode(values[0]) + same
+        # Each column to its end, so that what it needs stays in the processor's cache.
+        fields = [list(encode_column(values)) for _, encode_column, values in columns]
         return list(map(b"".join, zip(*fields, [same] * len(rows), strict=True)))
 
     def _columns_of(self, rows: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[Any]]:

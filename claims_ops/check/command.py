@@ -19,7 +19,7 @@ from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
-from pipeline.claims.score import default_rules_text
+from pipeline.claims.rules import default_rules_text
 from pipeline.claims.tables import CLAIM_OUTCOME
 from pipeline.launch.nearest import meant
 

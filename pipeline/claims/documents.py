@@ -22,7 +22,8 @@ from pipeline.claims.contract import (
     is_nullable,
 )
 from pipeline.claims.document_text import DocumentError, place_of
-from pipeline.claims.score import Rule, Rules, Scorer, condition_of, fields_read
+from pipeline.claims.judgement import Scorer
+from pipeline.claims.rules import Rule, Rules, condition_of, fields_read
 from pipeline.claims.signals.facts import GivenFacts
 from pipeline.claims.signals.table import SIGNALS
 

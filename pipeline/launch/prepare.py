@@ -17,7 +17,7 @@ from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
-from pipeline.claims.score import default_rules_text
+from pipeline.claims.rules import default_rules_text
 from pipeline.claims.signals.published_table import InvalidReference
 from pipeline.claims.tables import CLAIM_OUTCOME, Table, TableName, claims_table, errors_table
 from pipeline.graph import Sinks

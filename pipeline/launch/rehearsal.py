@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pipeline.claims.basis import Unchanging
 from pipeline.claims.contract import Column
+from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Message
-from pipeline.claims.score import condition_of
+from pipeline.claims.rules import condition_of
 from pipeline.claims.stages import Enrich
 from pipeline.claims.tables import Table, claims_table, errors_table
 from pipeline.claims.validate import STAGE as VALIDATE

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from random import uniform
 from typing import Any, NamedTuple
 
-from pipeline.claims.basis import Basis
 from pipeline.claims.contract import Contract
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_rules
-from pipeline.claims.score import Rules
+from pipeline.claims.judgement import Basis
+from pipeline.claims.rules import Rules
 from pipeline.claims.signals.published_table import InvalidReference
 from pipeline.claims.signals.table import SOURCES, Source
 from pipeline.reference.files import FileUnusable, Part, Reading, look

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.claims.basis import Unchanging
 from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Contract, default_contract_text
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.judgement import Scorer, Unchanging
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.score import Scorer, default_rules_text
+from pipeline.claims.rules import default_rules_text
 from pipeline.claims.signals.facts import Facts
 from pipeline.claims.stages import Parse, Validate
 from tests.support.claims.case_files import Case, identity, load, text_of

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.claims.contract import Contract, default_contract_text
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.launch.rehearsal import RehearsalFailed, rehearse
 from pipeline.settings import Settings
 

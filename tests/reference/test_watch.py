@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.claims.contract import Contract
-from pipeline.claims.score import Rules, default_rules_text
+from pipeline.claims.rules import Rules, default_rules_text
 from pipeline.reference import files as reference_files
 from pipeline.reference.watch import ReferenceFiles, Watch, shared
 from tests.support.claims import reference_lists

@@ -17,7 +17,7 @@ from claims_ops.check.sources import Placed, messages
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.mapping.claim_map import ClaimMap
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.stages import through
 from pipeline.settings import Settings
 from tests.claims.formats.x12_files import interchange

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.claims.basis import Unchanging
 from pipeline.claims.contract import Contract
+from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Message
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.signals.medically_unlikely import MedicallyUnlikely
 from pipeline.claims.stages import Enrich, Parse, Validate, through
 from sandbox.synthetic.rings import FIRST_LARGE, FIRST_RING, LARGE, PATTERNS, RINGS

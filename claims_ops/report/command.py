@@ -7,8 +7,9 @@ from types import ModuleType
 
 import click
 
-from claims_ops.report.measures import PROCESSING, TIMES, Scope, measure
+from claims_ops.report.measures import Scope, measure
 from claims_ops.shared import table_options
+from claims_ops.shared.claim_times import PROCESSING, TIMES
 from claims_ops.shared.queries import Queries, connect
 from pipeline.claims.tables import TableName
 

@@ -4,6 +4,7 @@ from claims_ops.report.meanings import meaning
 from claims_ops.report.measures import Measures
 from claims_ops.report.sections_thresholds import best, in_use, precision_and_recall
 from claims_ops.report.text import share
+from claims_ops.shared.claim_times import PROCESSING
 
 DISTANCE = 1.0
 """From peers (`sql/report/providers.sql`), beyond which a provider is named here."""
@@ -67,7 +68,7 @@ def _rejections(measures: Measures) -> list[str]:
     if measures.first_seen is None or measures.last_seen is None:
         return []
     middle = measures.first_seen + (measures.last_seen - measures.first_seen) / 2
-    volumes = measures.answers["volumes"] if measures.axis == "processing_time" else []
+    volumes = measures.answers["volumes"] if measures.axis == PROCESSING else []
     messages = [(row["step"] >= middle, row["claims"] + row["rejected"]) for row in volumes]
     later = sum(count for is_later, count in messages if is_later)
     earlier = sum(count for is_later, count in messages if not is_later)

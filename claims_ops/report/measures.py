@@ -4,7 +4,7 @@ The queries are those of `sql/report/`; the most rows come from the steps of pro
 (`PROVIDERS` times `MAX_TREND_STEPS`).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from string import Template
@@ -14,6 +14,7 @@ import click
 
 from claims_ops.report.text import shown
 from claims_ops.shared import analyst_queries
+from claims_ops.shared.claim_times import PROCESSING, placeholders
 from claims_ops.shared.dispositions import LABEL, dispositions_of, judged_claims
 from claims_ops.shared.queries import Queries, Value
 from pipeline.claims.tables import TableName
@@ -32,14 +33,6 @@ _DAYS = (1 * _DAY, 7 * _DAY, 30 * _DAY, 365 * _DAY)
 STEPS_SECONDS = _SECONDS + _MINUTES + _HOURS + _DAYS
 _EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 _MOMENT = timedelta(microseconds=1)
-
-PROCESSING = "processing_time"
-TIMES = {
-    "service_date": "TIMESTAMP(service_date)",
-    "submission_date": "TIMESTAMP(submission_date)",
-    PROCESSING: "processing_timestamp",
-}
-"""What a report may go by: each time of a claim, as SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,28 +174,6 @@ def measure(
         providers,
         answers,
     )
-
-
-def placeholders(
-    columns: Collection[str], by: str = PROCESSING, axis: str = PROCESSING
-) -> dict[str, str]:
-    """What stands for times and peers in the queries.
-
-    Args:
-        columns: those of the claims table; without a specialty all providers are peers.
-        by: the time of the range, a key of `TIMES`.
-        axis: the time of the plots, likewise.
-    """
-    time, errors = TIMES[by], "error_timestamp >= @since AND error_timestamp < @until"
-    # All partitions, and none, where the tables require a filter on them.
-    every = "" if by == PROCESSING else "processing_timestamp >= '1970-01-01' AND "
-    return {
-        "CLAIM_TIME": time,
-        "IN_RANGE": f"{every}{time} >= @since AND {time} < @until",
-        "AXIS": TIMES[axis],
-        "ERRORS_IN_RANGE": errors if axis == PROCESSING else "error_timestamp >= '9999-12-31'",
-        "PEERS": "COALESCE(provider_specialty, '')" if "provider_specialty" in columns else "''",
-    }
 
 
 class _Asking:

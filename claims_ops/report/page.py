@@ -16,9 +16,10 @@ from claims_ops.report import (
 )
 from claims_ops.report.document import document
 from claims_ops.report.findings import findings
-from claims_ops.report.measures import CLAIMS, PROCESSING, Measures, Provider, Scope
+from claims_ops.report.measures import CLAIMS, Measures, Provider, Scope
 from claims_ops.report.section import Section, Tile
 from claims_ops.report.text import NONE, change, count, dollars, duration, instant, share
+from claims_ops.shared.claim_times import PROCESSING
 
 __all__ = ["INDEX", "document", "render", "render_provider"]
 

@@ -1,10 +1,11 @@
 """The sections over time: volumes and latency."""
 
-from claims_ops.report.measures import PROCESSING, Measures, every_step
+from claims_ops.report.measures import Measures, every_step
 from claims_ops.report.plot_time import Line, Panel, lines, over_time
 from claims_ops.report.section import Section, Table
 from claims_ops.report.svg import draw
 from claims_ops.report.text import count, duration, instant, share, step
+from claims_ops.shared.claim_times import PROCESSING
 
 _PANELS = (
     Panel("Claims scored", "claims", "var(--claims)"),

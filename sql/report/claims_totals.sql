@@ -23,4 +23,6 @@ SELECT
   STRING_AGG(DISTINCT contract_version, ', ') AS contract_versions,
   STRING_AGG(DISTINCT pipeline_version, ', ') AS pipeline_versions
 FROM `${CLAIMS_TABLE}`
-WHERE ${IN_RANGE}
+WHERE
+  processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+  AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until

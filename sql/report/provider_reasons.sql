@@ -8,7 +8,10 @@ WITH fired AS (
     high_risk_flag,
     (SELECT text FROM UNNEST(risk_evidence) AS text WITH OFFSET AS nth WHERE nth = place) AS evidence
   FROM ${CURRENT_CLAIMS}, UNNEST(risk_reasons) AS reason WITH OFFSET AS place
-  WHERE ${IN_RANGE} AND provider_id IN UNNEST(@providers)
+  WHERE
+    processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+    AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
+    AND provider_id IN UNNEST(@providers)
 ),
 counted AS (
   SELECT

@@ -9,7 +9,10 @@ WITH seen AS (
     ARRAY_LENGTH(risk_reasons) AS reasons,
     high_risk_flag
   FROM ${CURRENT_CLAIMS}
-  WHERE ${IN_RANGE} AND ${AXIS} IS NOT NULL AND provider_id IN UNNEST(@providers)
+  WHERE
+    processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+    AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
+    AND ${AXIS} IS NOT NULL AND provider_id IN UNNEST(@providers)
 )
 SELECT
   provider_id,

@@ -14,7 +14,9 @@ WITH scored AS (
     high_risk_flag,
     risk_reasons
   FROM ${CURRENT_CLAIMS}
-  WHERE ${IN_RANGE}
+  WHERE
+    processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+    AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
 ),
 providers AS (
   SELECT

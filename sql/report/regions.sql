@@ -8,7 +8,9 @@ WITH by_region AS (
     SUM(claim_amount) AS total_amount,
     COUNTIF(high_risk_flag) AS high_risk_claims
   FROM ${CURRENT_CLAIMS}
-  WHERE ${IN_RANGE}
+  WHERE
+    processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+    AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
   GROUP BY provider_region
 )
 SELECT *

@@ -12,7 +12,9 @@ FROM
   ${JUDGED_CLAIMS},
   UNNEST(['risk', 'quality']) AS kind,
   UNNEST(IF(kind = 'risk', risk_reasons, quality_issues)) AS rule
-WHERE ${IN_RANGE}
+WHERE
+  processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+  AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
 GROUP BY kind, rule
 ORDER BY claims DESC, kind, rule
 LIMIT 50

@@ -7,4 +7,6 @@ SELECT
   SUM(claim_amount) AS total_amount,
   SUM(IF(high_risk_flag, claim_amount, 0)) AS high_risk_amount
 FROM ${CURRENT_CLAIMS}
-WHERE ${IN_RANGE}
+WHERE
+  processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+  AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until

@@ -12,7 +12,9 @@ WITH scores AS (
     COUNTIF(is_improper) AS improper,
     SUM(IF(is_improper, claim_amount, 0)) AS improper_amount
   FROM ${JUDGED_CLAIMS}
-  WHERE ${IN_RANGE}
+  WHERE
+    processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+    AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
   GROUP BY millionths
 )
 SELECT

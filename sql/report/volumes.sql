@@ -8,7 +8,9 @@ WITH outcomes AS (
     IF(high_risk_flag, 1, 0) AS high_risk,
     0 AS rejected
   FROM `${CLAIMS_TABLE}`
-  WHERE ${IN_RANGE}
+  WHERE
+    processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+    AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
   UNION ALL
   SELECT
     error_timestamp AS seen,
@@ -16,7 +18,7 @@ WITH outcomes AS (
     0 AS high_risk,
     1 AS rejected
   FROM `${ERROR_TABLE}`
-  WHERE ${ERRORS_IN_RANGE}
+  WHERE error_timestamp >= @since AND error_timestamp < @until AND ${HAS_ERRORS}
 )
 SELECT
   TIMESTAMP_SECONDS(

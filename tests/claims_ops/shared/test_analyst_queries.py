@@ -12,8 +12,8 @@ import pytest
 from google.cloud import bigquery
 
 from claims_ops.profiles.command import NAMES as PROFILES
-from claims_ops.report.measures import placeholders
 from claims_ops.shared.analyst_queries import DIRECTORY, NAMES, load
+from claims_ops.shared.claim_times import placeholders
 from claims_ops.shared.dispositions import judged_claims
 from claims_ops.shared.queries import Queries
 from pipeline.claims.contract import Contract
@@ -47,6 +47,8 @@ def names(directory: Path, suffix: str) -> list[str]:
 
 
 QUERIES = names(CASES / "expected", ".json")
+INVESTIGATION = names(CASES / "investigation/expected", ".json")
+"""Those of tests/claims_ops/query."""
 
 
 def case(name: str) -> Any:
@@ -57,7 +59,7 @@ def ask(client: bigquery.Client, name: str, tables: Mapping[str, str]) -> list[A
     """The answer as JSON, in an order of our own where the query has none."""
     sql = (DIRECTORY / f"{name}.sql").read_text()
     filled = Template(sql).substitute(placeholders(("provider_specialty",)) | tables)
-    given = {key: value for key, value in PARAMETERS.items() if f"@{key}" in filled}
+    given = {key: value for key, value in PARAMETERS.items() if f"@{key}" in sql}
     answer = Queries(client).rows(filled, given)
     rows = [json.loads(json.dumps(dict(row), default=as_json)) for row in answer]
     return rows if "ORDER BY" in sql else sorted(rows, key=lambda row: row.get("claim_id", ""))
@@ -110,7 +112,7 @@ def test_no_rows_are_no_error(name: str, bigquery_client: bigquery.Client, datas
 
 def test_each_file_has_a_case_and_is_documented():
     files = names(DIRECTORY, ".sql")
-    assert {*files} == {*QUERIES, *VIEWS, *PROFILES}
+    assert {*files} == {*QUERIES, *INVESTIGATION, *VIEWS, *PROFILES}
     documented = (DIRECTORY.parent / "docs/operate/queries.md").read_text()
     assert [name for name in files if f"(../../sql/{name}.sql)" not in documented] == []
 

@@ -143,6 +143,18 @@ def test_wrong_fields(given: dict[str, str], said: str, capsys):
     assert refusal(capsys, arguments(**given)).startswith(f"claims: {said}")
 
 
+@pytest.mark.parametrize(
+    "key", ["a2V5LW9mLTMyLWJ5dGVz" * 2, "0f" * 32, "aKeyOfLettersOnlyWhichIsLong"]
+)
+@pytest.mark.parametrize("given", ["{key}", "patient_id,{key}"])
+@pytest.mark.usefixtures("secrets")
+def test_key_in_the_place_of_the_fields_is_not_shown(key: str, given: str, capsys):
+    swapped = arguments(pseudonymise=given.format(key=key), pseudonym_key=SECRET)
+    line = refusal(capsys, swapped)
+    assert line.startswith("claims: pseudonymise: ")
+    assert key not in line
+
+
 def test_local_file_on_dataflow(file: Path):
     given = ["--runner=DataflowRunner", f"--pseudonym_key={file}"]
     with pytest.raises(ParameterError, match="^pseudonym_key: must be a secret or a gs:// file"):

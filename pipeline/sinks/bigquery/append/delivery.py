@@ -163,6 +163,8 @@ class Delivery:
             self._postpone(batch, answer)
         else:
             self._postpone(batch, answer)
+            if batch.tries >= _PATIENT_TRIES:
+                self._stream.leave(append.call)  # another connection may do better
 
     def _drop_faults(self, batch: _Batch, faults: Sequence[RowFault]) -> None:
         named = {fault.place: fault for fault in faults if 0 <= fault.place < len(batch.rows)}
@@ -194,7 +196,7 @@ class Delivery:
         asks again."""
         try:
             self._stream.refresh_schema(fit, is_refused)
-        except grpc.RpcError:
+        except (grpc.RpcError, ValueError):  # the latter if another thread has left the channel
             self._tally["schema_look_ups_failed"] += 1
 
     def _look_if_due(self) -> None:

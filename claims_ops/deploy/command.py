@@ -101,7 +101,7 @@ def deploy(
     to = requests.deployment(request, workers, image=image, pipeline_options=options)
     if not to.streaming and (update or bounds or workers.at_least_once):
         raise click.UsageError(
-            "--update, --workers and --at-least-once work for streaming jobs only."
+            "--update, --workers and --at-least-once work only for streaming jobs."
         )
     try:
         if bounds:

@@ -55,7 +55,9 @@ def bounded(job: Job, bounds: tuple[int, int]) -> str:
     """
     running = job.active()
     if running is None or running["state"] != RUNNING:
-        raise StepFailed(f"no job {job.deployment.name} is running: launch it with --max-workers")
+        raise StepFailed(
+            f"the job {job.deployment.name} is not running; launch it with --max-workers"
+        )
     job.gcloud.run(job.bound(running["id"], bounds))
     return f"{running['id']} has {bounds[0]} to {bounds[1]} workers, within a few minutes"
 

@@ -61,7 +61,7 @@ class _Subscription:
         topic = found.get("deadLetterPolicy", {}).get("deadLetterTopic")
         topic = None if topic == DELETED else topic
         if not topic and not self._setup.to.dead_letters:
-            return passed("no dead-letter policy, as --no-dead-letter has it")
+            return passed("has no dead-letter policy, because of --no-dead-letter")
         wanted = topic or self._setup.to.dead_letter_topic
         problems, fixes = [], []
         exists, kept = _kept(self._setup, wanted)

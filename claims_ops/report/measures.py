@@ -160,7 +160,7 @@ def measure(
     parameters = given | {"step_seconds": trend_seconds}
     providers = asking.providers(parameters, include_claims and pages)
     if scope.provider is not None and not providers:
-        raise click.ClickException("the provider has no claim in this range")
+        raise click.ClickException("the provider has no claims in this range")
     return Measures(
         claims,
         errors,

@@ -49,10 +49,14 @@ class Bounds(click.ParamType[tuple[int, int]]):
             return value
         match = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,9})", value)
         if not match:
-            self.fail(f"{value!r} is not of the form MIN-MAX, such as 1-10.", param, ctx)
+            self.fail(f"{value!r} must have the form MIN-MAX, such as 1-10.", param, ctx)
         least, most = int(match[1]), int(match[2])
         if not 1 <= least <= most <= self._most:
-            self.fail(f"{value!r} is not within 1-{self._most}, the least first.", param, ctx)
+            self.fail(
+                f"{value!r} must be within 1-{self._most}, with the smaller number first.",
+                param,
+                ctx,
+            )
         return least, most
 
 

@@ -68,7 +68,7 @@ def check_breadth(document: Mapping[str, Any], prefix: str = "") -> None:
     if total > MAX_CHECKS:
         raise DocumentError(
             f"{prefix}.{place_of(place)}".strip("."),
-            f"more than {MAX_CHECKS:,} schemas, or a tenth of that in numbers, for one claim",
+            f"more than {MAX_CHECKS:,} schemas, or a tenth of that many numbers, per claim",
         )
 
 

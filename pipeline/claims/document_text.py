@@ -66,7 +66,7 @@ def version_of(document: Mapping[str, Any], key: str, default: str = "") -> str:
     """
     version = str(value) if isinstance(value := document.get(key, default), _VERSIONS) else None
     if version is None or len(version) > MAX_VERSION or not version.isprintable():
-        raise DocumentError(key, f"a text of one line is needed, of at most {MAX_VERSION} letters")
+        raise DocumentError(key, f"must be one line of at most {MAX_VERSION} characters")
     return version
 
 

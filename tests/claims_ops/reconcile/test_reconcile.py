@@ -137,8 +137,8 @@ def test_duplicates_are_told_and_do_not_count(tables: Tables, capsys):
     assert tables.reconcile("--published", "5") == 0
     assert capsys.readouterr().out.splitlines() == [
         "published 5 = 4 claims + 1 errors",
-        "duplicates: 3 rows in claims, 1 rows in errors, 1 messages in both, 0 claims through"
-        " replays",
+        "duplicates: 3 rows in claims, 1 rows in errors, 1 messages in both, 0 claims accepted"
+        " again by replays",
     ]
 
 

@@ -84,7 +84,7 @@ def test_no_claim_leaves_in_a_folder_of_pages(tables: Tables, tmp_path: Path, ca
     (tmp_path / "provider-77.html").write_text("of a report with more providers")
     for options in ([], ["--include-claims"]):
         assert tables.pages(tmp_path, *options) == 0
-        assert capsys.readouterr().out == f"The report: {tmp_path / 'index.html'}\n"
+        assert capsys.readouterr().out == f"Report written to {tmp_path / 'index.html'}\n"
         pages = {path.name: path for path in tmp_path.iterdir()}
         links = re.findall(r'href="(provider-[^"]+)"', pages["index.html"].read_text())
         assert {*pages} == {"index.html", *links} and len(links) > 3
@@ -233,7 +233,7 @@ def test_a_large_table_is_read_as_aggregates(
         (["--output-table", "a`; DROP"], 2, "--output-table"),
         (["--by", "birthday"], 2, "--by"),
         (["--pages", "report"], 2, "--pages cannot be combined with --output"),
-        (["--provider", "nobody"], 1, "the provider has no claim in this range"),
+        (["--provider", "nobody"], 1, "the provider has no claims in this range"),
         (["--output", "/no/such/directory/report.html"], 1, "/no/such/directory"),
     ],
 )

@@ -7,7 +7,7 @@ from pipeline.claims.clock import Clock
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import ClaimMap
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.stages import Enrich, Map, Parse, ParseDocuments, Stage, Validate
 from pipeline.privacy.named_fields import NamedFields
 from pipeline.privacy.pseudonymisation import Pseudonymisation

@@ -19,7 +19,7 @@ from pipeline.claims.formats import json_documents
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.settings import Settings
 from pipeline.transforms.metrics import NAMESPACE, STEP_METRICS
 from tests.support.memory_table import MemoryTable

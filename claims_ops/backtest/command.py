@@ -25,14 +25,13 @@ from claims_ops.shared.message_files import looked_at, messages
 from claims_ops.shared.option_types import BigqueryTable
 from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
-from pipeline.claims.basis import Basis
 from pipeline.claims.columns import Columns
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
-from pipeline.claims.judgement import Judgement
+from pipeline.claims.judgement import Basis, Judgement
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.signals.facts import Facts
 from pipeline.claims.signals.published_table import InvalidReference
 from pipeline.claims.signals.table import SOURCES

@@ -17,7 +17,7 @@ import orjson
 from pipeline.claims.age import with_ages
 from pipeline.claims.columns import Columns, empty
 from pipeline.claims.contract import Column, Contract
-from pipeline.claims.score import Rules, fields_read
+from pipeline.claims.rules import Rules, fields_read
 from pipeline.claims.signals.table import SIGNALS
 from pipeline.claims.storable import exact_number
 

@@ -7,14 +7,14 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from claims_ops.shared.message_files import Placed
-from pipeline.claims.basis import Unchanging
 from pipeline.claims.clock import SystemClock
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.judgement import Unchanging
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.stages import Enrich, Map, Parse, ParseDocuments, Stage, Validate, decide
 
 _BATCH = 100

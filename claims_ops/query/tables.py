@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from claims_ops.shared.dispositions import LABEL, dispositions_of, judged_claims
 from claims_ops.shared.queries import Queries
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.tables import TableName
 
 

@@ -11,7 +11,7 @@ from pipeline.claims.contract import Contract, default_contract_text
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
-from pipeline.claims.score import Rules, default_rules_text
+from pipeline.claims.rules import Rules, default_rules_text
 from pipeline.claims.tables import CLAIM_OUTCOME
 from pipeline.launch.nearest import meant
 

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.claims.age import with_ages
-from pipeline.claims.basis import BasisSource
-from pipeline.claims.columns import Rows, are_empty, columns_of, filled
+from pipeline.claims.columns import Rows, are_empty, columns_of, empty, filled
 from pipeline.claims.contract import Contract
-from pipeline.claims.history import histories, parts
-from pipeline.claims.judgement import Judgement, RuleColumns
-from pipeline.claims.message import Message
+from pipeline.claims.history import ORIGINAL_MESSAGE_ID, history_columns
+from pipeline.claims.judgement import BasisSource, Judgement, RuleColumns
+from pipeline.claims.message import Message, Part
 from pipeline.claims.records import as_columns_take_them
-from pipeline.claims.storable import NumbersAsText, decimal_text, json_column
+from pipeline.claims.storable import NumbersAsText, decimal_texts, json_column
 from pipeline.claims.validate import ADDITIONAL_FIELDS
 
 NUMBER_AS_TEXT = "number_as_text"
@@ -45,6 +44,8 @@ class ClaimRows:
         }
         self._objects = [column.name for column in contract.columns if column.type == "JSON"]
         self._same_for_all: Mapping[str, Any] = {
+            ORIGINAL_MESSAGE_ID: None,  # as all of a message's history, where it has none
+            **Part(None, None, map_version)._asdict(),
             "contract_version": contract.version,
             "pipeline_version": pipeline_version,
         }
@@ -63,23 +64,23 @@ class ClaimRows:
         size = len(claims)
         by_column = claims.columns if isinstance(claims, Rows) else columns_of(claims, self._blank)
         columns = dict(filled(by_column, self._blank, size))
-        columns |= with_ages(columns)
+        if not are_empty(columns.get("patient_birth_date") or empty(size)):
+            columns |= with_ages(columns)
         judgement = self._judgement_now()
         fired = judgement.fired(columns)
         columns |= judgement.columns(fired)
-        originals, published = histories(messages)
         columns["message_id"] = [message.message_id for message in messages]
-        columns["original_message_id"] = originals
-        columns["publish_time"] = published
-        columns |= parts(messages, self._map_version)
+        columns["publish_time"] = [message.publish_time for message in messages]
         columns["processing_timestamp"] = [processing_timestamp] * size
         for name, value in self._same_for_all.items():
-            columns[name] = [value] * size
+            columns[name] = empty(size) if value is None else [value] * size
+        if any([message.attributes or message.part for message in messages]):
+            columns |= history_columns(messages, self._map_version)
         for name in self._numerics:
             if not are_empty(columns[name]):
-                columns[name] = list(map(decimal_text, columns[name]))
+                columns[name] = decimal_texts(columns[name])
         for name, numerics in self._records.items():
-            if any(columns[name]):
+            if not are_empty(columns[name]):
                 columns[name] = [as_columns_take_them(each, numerics) for each in columns[name]]
         for name in self._objects:
             if not are_empty(columns[name]):
@@ -92,7 +93,7 @@ class ClaimRows:
         """Add a quality issue where digits of a JSON column are kept as text."""
         for name in (ADDITIONAL_FIELDS, *self._objects):
             values = columns[name]
-            if {list, NumbersAsText}.isdisjoint(map(type, values)):
+            if are_empty(values) or {list, NumbersAsText}.isdisjoint(map(type, values)):
                 continue
             columns["quality_issues"] = [
                 (*issues, NUMBER_AS_TEXT) if _has_numbers_as_text(value) else issues

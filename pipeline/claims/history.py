@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pipeline.claims.columns import Columns, empty
+from pipeline.claims.columns import Columns
 from pipeline.claims.message import Message, Part
 
 REPLAY_COUNT = "replay_count"
@@ -37,14 +37,6 @@ def history(message: Message) -> tuple[int, str | None, str | None]:
     return count, original, _time(attributes.get(ORIGINAL_PUBLISH_TIME)) or message.publish_time
 
 
-def histories(messages: Sequence[Message]) -> tuple[Sequence[str | None], Sequence[str | None]]:
-    """Of each message, what `history` says of its original id and its first publication."""
-    if not any([message.attributes for message in messages]):
-        return empty(len(messages)), [message.publish_time for message in messages]
-    _, originals, published = zip(*map(history, messages), strict=True)
-    return originals, published
-
-
 def part_of(message: Message) -> Part | None:
     """Which part of a message this is, by the step that split it or by the replay of that part.
 
@@ -60,17 +52,16 @@ def part_of(message: Message) -> Part | None:
     return Part(_count(index), claims, attributes.get(MAP_VERSION) or None)
 
 
-def parts(messages: Sequence[Message], map_version: str | None) -> Columns:
-    """The columns of each message's part; `map_version` is that of the job's own map."""
+def history_columns(messages: Sequence[Message], map_version: str | None) -> Columns:
+    """The columns of each message's past and part; `map_version` is that of the job's own map."""
+    _, originals, published = zip(*map(history, messages), strict=True)
     whole = Part(None, None, map_version)
-    if not any([message.part or message.attributes for message in messages]):
-        size = len(messages)
-        return {
-            name: empty(size) if value is None else [value] * size
-            for name, value in whole._asdict().items()
-        }
-    found = [part_of(message) or whole for message in messages]
-    return dict(zip(Part._fields, map(list, zip(*found, strict=True)), strict=True))
+    parts = [part_of(message) or whole for message in messages]
+    return {
+        ORIGINAL_MESSAGE_ID: originals,
+        "publish_time": published,
+        **dict(zip(Part._fields, map(list, zip(*parts, strict=True)), strict=True)),
+    }
 
 
 def _count(text: str) -> int:

@@ -1,18 +1,171 @@
 """Rules and signals applied to claims, by column: score, reasons, evidence, quality issues."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cache, partial, reduce
+from itertools import repeat
+from operator import and_, or_
+from typing import Any, NamedTuple, Protocol
 
-from pipeline.claims.basis import Basis
 from pipeline.claims.columns import Columns
+from pipeline.claims.contract import Contract
 from pipeline.claims.evidence import Evidence
 from pipeline.claims.memory import Memory, always_fits
-from pipeline.claims.score import Scorer
-from pipeline.claims.signals.facts import Facts
+from pipeline.claims.rules import Rules, condition_of, fields_read, parts_of, plain
+from pipeline.claims.signals.facts import Facts, not_null
+from pipeline.claims.verdicts import Condition, Schema, verdicts
 
 _REMEMBERED = 4_096
 """Sets of rules that fire together, whose columns are kept."""
+_REMEMBERED_IN_COMMON = 16_384
+"""Verdicts on all fields together, of which what they have in common is kept."""
+
+
+class Assessment(NamedTuple):
+    """What the rules say of one claim."""
+
+    score: float
+    """Fraud risk, 0 to 1."""
+    reasons: tuple[str, ...]
+    """Ids of the risk rules that fired."""
+    issues: tuple[str, ...]
+    """Ids of the quality rules that fired."""
+
+
+class Basis(NamedTuple):
+    """What claims are judged by at a moment. Never changed: another one takes its place."""
+
+    rules: Rules
+    lookups: Mapping[str, Any] = {}
+    """By the name of the reference file; a file that is not there is not in it."""
+    versions: tuple[str, ...] = ()
+    """`name=version` of each reference file in use, the rules file included."""
+
+
+class BasisSource(Protocol):
+    """Has the basis of each moment."""
+
+    def now(self) -> Basis:
+        """The basis; the same object until it changes."""
+
+    def take_counts(self) -> Mapping[str, int]:
+        """What happened to it since the last call, by the names of metrics."""
+
+
+class Unchanging:
+    """The rules of a launch, without any reference file."""
+
+    def __init__(self, rules: Rules, lookups: Mapping[str, Any] | None = None) -> None:
+        self._basis = Basis(rules, lookups or {})
+
+    def now(self) -> Basis:
+        """Always the same."""
+        return self._basis
+
+    def take_counts(self) -> Mapping[str, int]:
+        """Nothing happens to it."""
+        return Counter()
+
+
+@cache
+def _default_blank() -> dict[str, Any]:
+    return Contract.default().blank
+
+
+class Scorer:
+    """Applies rules. The rules that fired on a claim are a bit mask: bit i stands for rule i.
+
+    A rule that reads a signal whose source is absent never fires, and costs nothing.
+    """
+
+    def __init__(self, rules: Rules, facts: Facts) -> None:
+        """Compile the conditions, and have `facts` compute what they read.
+
+        Raises:
+            ValueError: a condition does not compile.
+        """
+        self._rules = (*rules.risk, *rules.quality)
+        self._risk_count = len(rules.risk)
+        self._facts = facts
+        self._blank = _default_blank()
+        """What rules see of a field that the contract of a job does not have."""
+        by_field: dict[str, dict[int, Schema]] = {}
+        self._across: list[tuple[int, Condition]] = []
+        self._read_across: frozenset[str] = frozenset()
+        self._apart = 0
+        for place, rule in enumerate(self._rules):
+            read = fields_read(rule.when) or frozenset()
+            if not facts.has(read):
+                continue
+            bit, parts = 1 << place, parts_of(plain(rule.when))
+            if parts is None:
+                self._across.append((bit, condition_of(rule)))
+                self._read_across |= read
+                continue
+            self._apart |= bit
+            for field, schema in parts.items():
+                by_field.setdefault(field, {})[bit] = not_null(schema, field)
+        judged = {
+            field: verdicts(schemas, self._apart & ~sum(schemas))
+            for field, schemas in by_field.items()
+        }
+        self._verdicts = facts.by_key(judged)
+        self._in_common = Memory(
+            partial(reduce, and_), _REMEMBERED_IN_COMMON, always_fits
+        ).__getitem__
+        facts.need({*self._verdicts, *self._read_across})
+
+    def fired(self, facts: Columns) -> list[int]:
+        """The rules that fire on each claim, which `assessment` tells.
+
+        `facts` are claims with their signals.
+        """
+        size = len(next(iter(facts.values())))
+        # One verdict is enough on a field that no claim has, as most of those for hospitals.
+        same, differing = self._apart, []
+        for field, judged in self._verdicts.items():
+            values = facts.get(field) or [self._blank.get(field)]
+            verdict = judged.of_all(values)
+            if verdict is None:
+                differing.append(judged.on(values))
+            else:
+                same &= verdict
+        fired: Iterable[int] = map(
+            self._in_common, zip(repeat(same, size), *differing, strict=True)
+        )
+        if self._across:
+            read = {name: self._values(facts, name, size) for name in self._read_across}
+            fired = map(or_, fired, map(self._fired_across, _claim_by_claim(read, size)))
+        return list(fired)
+
+    def _values(self, facts: Columns, field: str, size: int) -> Sequence[Any]:
+        return facts.get(field) or [self._blank.get(field)] * size
+
+    def _fired_across(self, facts: dict[str, Any]) -> int:
+        return sum(bit for bit, is_met in self._across if is_met(facts))
+
+    def assessment(self, fired: int) -> Assessment:
+        """Score, reasons and quality issues of a claim on which these rules fired."""
+        some = [(place, rule) for place, rule in enumerate(self._rules) if fired >> place & 1]
+        risk = [rule for place, rule in some if place < self._risk_count]
+        quality = [rule for place, rule in some if place >= self._risk_count]
+        # Decimal, so that 0.3 and 0.2 make 0.5.
+        score = min(Decimal(1), sum((rule.weight for rule in risk), Decimal(0)))
+        return Assessment(
+            float(score), tuple(rule.id for rule in risk), tuple(rule.id for rule in quality)
+        )
+
+
+def _claim_by_claim(facts: Columns, size: int) -> Iterable[dict[str, Any]]:
+    if not facts:
+        return repeat({}, size)
+    return _as_dicts(facts)
+
+
+def _as_dicts(facts: Columns) -> Iterator[dict[str, Any]]:
+    for values in zip(*facts.values(), strict=True):
+        yield dict(zip(facts, values, strict=True))
 
 
 class RuleColumns(NamedTuple):

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.claims import validate
-from pipeline.claims.basis import BasisSource
 from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.clock import Clock, milliseconds_between
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats import json_documents
+from pipeline.claims.judgement import BasisSource
 from pipeline.claims.mapping import claim_map
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.mapping.mapper import Mapper

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.claims.basis import Basis, BasisSource
+from pipeline.claims.judgement import Basis, BasisSource
 from pipeline.claims.signals.provider_profile import KEY
 from pipeline.privacy.named_fields import NamedFields
 from pipeline.privacy.pseudonymous_rows import rules_into, without

@@ -13,7 +13,7 @@ from google.auth.exceptions import GoogleAuthError
 
 from pipeline import clients
 from pipeline.claims.contract import Contract
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.privacy.named_fields import check_names
 from pipeline.privacy.pseudonymous_rows import rules_into
 from pipeline.privacy.pseudonyms import MIN_KEY_BYTES, Pseudonyms

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 
-from pipeline.claims.score import Rule, Rules, fields_read, parts_of
+from pipeline.claims.rules import Rule, Rules, fields_read, parts_of
 from pipeline.claims.signals.table import SIGNALS
 
 

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import orjson
 
-from pipeline.claims.basis import BasisSource
 from pipeline.claims.clock import Clock
 from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
 from pipeline.claims.history import part_of
+from pipeline.claims.judgement import BasisSource
 from pipeline.claims.message import Message, Part
 from pipeline.claims.stages import Decided, Enrich, Metrics, Stage, decide
 from pipeline.privacy.basis import OfOriginals, OfReplays

@@ -20,7 +20,7 @@ from hypothesis import given
 
 from pipeline.claims.normalise import Normaliser
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.score import condition_of
+from pipeline.claims.rules import condition_of
 from tests.support.claims.case_files import Case, identity, load_folder
 from tests.support.claims.core import (
     CLEAN,

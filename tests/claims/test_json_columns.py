@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.claims.basis import Unchanging
 from pipeline.claims.documents import check_contract
+from pipeline.claims.judgement import Unchanging
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.stages import Enrich, Validate
 from pipeline.claims.storable import MAX_JSON_LEVELS

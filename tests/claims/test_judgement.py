@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.claims.basis import Basis
 from pipeline.claims.documents import check_rules
-from pipeline.claims.judgement import Judgement
+from pipeline.claims.judgement import Basis, Judgement
 from pipeline.claims.message import Message
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.signals.table import SIGNALS
 from pipeline.claims.stages import Enrich
 from tests.support.claims import reference_lists

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.claims.basis import Unchanging
 from pipeline.claims.documents import check_contract, check_rules
+from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Message
 from pipeline.claims.stages import Enrich, Parse, Validate, through
 from pipeline.claims.tables import claims_table

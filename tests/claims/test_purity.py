@@ -21,7 +21,7 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
 from pipeline.claims.contract import Contract
 from pipeline.claims.documents import check_contract, check_rules
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 check_rules(Rules.default().text, check_contract(Contract.default().text))
 """
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pipeline.claims.basis import Unchanging
-from pipeline.claims.score import fields_read
+from pipeline.claims.judgement import Unchanging
+from pipeline.claims.rules import fields_read
 from pipeline.claims.signals.table import SIGNALS
 from pipeline.claims.stages import Enrich
 from tests.support.claims import reference_lists

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.claims.documents import check_rules
+from pipeline.claims.judgement import Scorer
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.score import Scorer
 from pipeline.claims.signals.facts import Facts
 from tests.support.claims.core import CLEAN, CONTRACT, VALIDATE, outcome_of
 from tests.support.claims.facts import facts_of

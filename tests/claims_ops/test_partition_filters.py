@@ -16,7 +16,7 @@ from claims_ops.reconcile.reconciliation import Books
 from claims_ops.replay.selection import ErrorTable, Selection
 from claims_ops.shared.analyst_queries import DIRECTORY
 from claims_ops.shared.dispositions import judged_claims
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.tables import (
     ERROR_COLUMNS,
     TableName,

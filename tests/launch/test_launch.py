@@ -16,7 +16,7 @@ from google.cloud import bigquery
 
 from pipeline import main
 from pipeline.claims.contract import default_contract_text
-from pipeline.claims.score import default_rules_text
+from pipeline.claims.rules import default_rules_text
 from pipeline.launch.rehearsal import RehearsalFailed
 from sandbox.emulators.emulators import PROJECT
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.claims.basis import Unchanging
 from pipeline.claims.contract import Contract
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.error_row import error_row, message_columns, message_data
+from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Beginning, Message, StructureOnly
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.stages import Validate, through

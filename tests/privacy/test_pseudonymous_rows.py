@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.claims.basis import Unchanging
+from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Message
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.privacy.named_fields import NamedFields
 from pipeline.privacy.pseudonymous_rows import rules_into, without
 from pipeline.privacy.stages import PseudonymousEnrich

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline import clients
 from pipeline.claims.contract import Contract
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.reference.files import FileUnusable, Reading, look
 from pipeline.reference.watch import ReferenceFiles, Watch
 from tests.support.claims import reference_lists

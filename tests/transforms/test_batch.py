@@ -12,7 +12,7 @@ from apache_beam.typehints.batch import BatchConverter
 
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.stages import Decided, Parse, Stage
 from pipeline.privacy.pseudonymisation import Pseudonymisation
 from pipeline.settings import Settings

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.claims.documents import check_rules
 from pipeline.claims.message import Message
-from pipeline.claims.score import default_rules_text
+from pipeline.claims.rules import default_rules_text
 from pipeline.settings import Settings
 from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
 from pipeline.sinks.bigquery.encode.row_refusals import RowRefused

@@ -16,7 +16,7 @@ import pytest
 from pipeline import graph
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.json_documents import ERRORS
-from pipeline.claims.score import Rules, fields_read
+from pipeline.claims.rules import Rules, fields_read
 from pipeline.claims.signals.facts import Facts
 from pipeline.claims.tables import claims_table, errors_table
 from pipeline.settings import Settings

@@ -20,7 +20,7 @@ import pytest
 from google.cloud import bigquery
 
 from pipeline import main
-from pipeline.claims.score import default_rules_text
+from pipeline.claims.rules import default_rules_text
 from sandbox.emulators.emulators import PubsubServer
 from tests.conftest import Feed
 from tests.support.claims import reference_lists

@@ -17,7 +17,7 @@ from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.history import part_of
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Message
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.privacy.pseudonymisation import Pseudonymisation
 from pipeline.privacy.pseudonyms import PREFIX
 from pipeline.settings import Settings

@@ -20,7 +20,7 @@ from pipeline.claims.columns import Rows
 from pipeline.claims.contract import Contract
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Message
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.tables import TableName, claims_table, errors_table
 from pipeline.settings import Settings
 from pipeline.sinks.bigquery.storage_write import StorageWrite

@@ -5,11 +5,11 @@ from pathlib import Path
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
 
-from pipeline.claims import score
+from pipeline.claims import rules
 from pipeline.launch import options, prepare
 
 _SUBSCRIPTION = "--input_subscription=projects/my-project/subscriptions/claims"
-_SOME_FILE = Path(score.__file__).with_name("rules.json")  # only its being there matters
+_SOME_FILE = Path(rules.__file__).with_name("rules.json")  # only its being there matters
 STREAMING = "streaming"
 LAUNCHES = {
     STREAMING: [_SUBSCRIPTION],

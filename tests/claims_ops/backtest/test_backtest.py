@@ -21,7 +21,7 @@ from claims_ops.backtest.stored_claims import columns_read
 from claims_ops.backtest.summary import figures
 from claims_ops.main import main
 from pipeline.claims.contract import Contract
-from pipeline.claims.score import Rules, default_rules_text
+from pipeline.claims.rules import Rules, default_rules_text
 from pipeline.claims.tables import (
     TableName,
     claims_table,

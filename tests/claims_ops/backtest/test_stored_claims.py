@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from claims_ops.backtest.stored_claims import StoredClaims
-from pipeline.claims.basis import Unchanging
 from pipeline.claims.claim_rows import NUMBER_AS_TEXT
 from pipeline.claims.documents import check_rules
-from pipeline.claims.judgement import Judgement
+from pipeline.claims.judgement import Judgement, Unchanging
 from pipeline.claims.message import Message
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.signals.table import SIGNALS
 from pipeline.claims.stages import Enrich, through
 from pipeline.claims.tables import claims_table

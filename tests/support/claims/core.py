@@ -4,11 +4,11 @@ import base64
 import json
 from typing import Any
 
-from pipeline.claims.basis import Unchanging
 from pipeline.claims.contract import Contract
+from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Beginning, Message
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.stages import Enrich, Parse, Stage, Validate, through
 from tests.support.claims.case_files import Case, clean_claim, text_of
 

@@ -26,7 +26,7 @@ from google.cloud.pubsub_v1 import SubscriberClient
 from pipeline import graph
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.tables import TableName, claims_table, errors_table
 from pipeline.settings import Settings
 from pipeline.sinks.bigquery.append.limits import AppendLimits

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from pipeline.claims.contract import Contract
 from pipeline.claims.message import Message
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.signals.table import SOURCES
 from pipeline.claims.stages import Parse, Validate, through
 from sandbox.synthetic import synthetic

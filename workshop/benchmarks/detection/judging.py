@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from pipeline.claims.basis import Basis
-from pipeline.claims.judgement import Judgement
-from pipeline.claims.score import Rules
+from pipeline.claims.judgement import Basis, Judgement
+from pipeline.claims.rules import Rules
 from workshop.benchmarks.detection.profiles import ClaimTable
 
 Claim = Mapping[str, Any]

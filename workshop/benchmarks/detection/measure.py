@@ -6,7 +6,7 @@ from datetime import timedelta
 from importlib import resources
 from typing import Any
 
-from pipeline.claims.score import Rules
+from pipeline.claims.rules import Rules
 from pipeline.claims.signals.provider_profile import NAMES
 from workshop.benchmarks.detection.figures import figures
 from workshop.benchmarks.detection.judging import Judged, judge, lookups_of

@@ -190,14 +190,19 @@ class Fired(NamedTuple):
 class Judgement:
     """Judges claims by one basis."""
 
-    def __init__(self, basis: Basis, high_risk_threshold: float) -> None:
+    def __init__(
+        self, basis: Basis, high_risk_threshold: float, facts: Facts | None = None
+    ) -> None:
         """Compile the rules.
+
+        Judgements by different rules that are given the same `facts` compute each signal once:
+        `fired_on` takes what `facts.of` made of some claims. They have the look-ups of the basis.
 
         Raises:
             ValueError: a condition does not compile.
         """
         self.basis = basis
-        self._facts = Facts(basis.lookups)
+        self._facts = Facts(basis.lookups) if facts is None else facts
         self._facts.need(["days_to_submission"])
         self._scorer = Scorer(basis.rules, self._facts)
         self._threshold = high_risk_threshold
@@ -207,7 +212,10 @@ class Judgement:
 
     def fired(self, claims: Columns) -> Fired:
         """The signals of claims, and the rules that fire on each."""
-        facts = self._facts.of(claims)
+        return self.fired_on(self._facts.of(claims))
+
+    def fired_on(self, facts: Columns) -> Fired:
+        """The rules that fire on claims, which come with their signals."""
         return Fired(facts, self._scorer.fired(facts))
 
     def columns(self, fired: Fired) -> dict[str, Sequence[Any]]:

@@ -15,7 +15,7 @@ import pytest
 
 from claims_ops import main as cli
 from claims_ops.check.judgement import Documents, causes_of, judge
-from claims_ops.check.sources import Placed, messages
+from claims_ops.shared.message_files import Placed, messages
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.mapping.claim_map import ClaimMap

@@ -3,6 +3,7 @@
 import codecs
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -61,6 +62,14 @@ def _messages(
         line = message.attributes.get(LINE, str(number))
         place = f"{path} claim {number}" if chosen == "X12" else f"{path}:{line}"
         yield Placed(place, message)
+
+
+def looked_at(placed: Iterator[Placed], input_format: str | None) -> tuple[bool, Iterator[Placed]]:
+    """Whether the messages are X12, which has a map of its own; and the same messages."""
+    first = next(placed, None)
+    if first is None:
+        return input_format == "X12", placed
+    return input_format == "X12" or " claim " in first.place, chain([first], placed)
 
 
 def _guess(path: str, head: bytes) -> str:

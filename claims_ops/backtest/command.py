@@ -18,6 +18,7 @@ import click
 from claims_ops.backtest import page, summary
 from claims_ops.backtest.comparison import Batch, Comparison, Outcome
 from claims_ops.backtest.sources import DAYS, Selection, of_files, stored
+from claims_ops.backtest.stored_claims import columns_read
 from claims_ops.shared import csv_options, table_options
 from claims_ops.shared.documents import contract_of, map_of, rules_of
 from claims_ops.shared.message_files import looked_at, messages
@@ -30,6 +31,7 @@ from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.judgement import Basis, Judgement
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
+from pipeline.claims.rules import Rules
 from pipeline.claims.signals.facts import Facts
 from pipeline.claims.signals.published_table import InvalidReference
 from pipeline.claims.signals.table import SOURCES
@@ -176,11 +178,13 @@ def backtest(
     contract = contract_of(schema)
     lookups = _lookups(references)
     facts = Facts(lookups)
-    tried = Judgement(Basis(rules_of(rules, contract), lookups), threshold, facts)
-    today = None
+    given = _risk_rules(rules, contract)
+    read = columns_read(given)
+    tried, today = Judgement(Basis(given, lookups), threshold, facts), None
     if against or files:
-        basis = Basis(rules_of(against, contract), lookups)
-        today = Judgement(basis, against_threshold, facts)
+        given = _risk_rules(against, contract)
+        read |= columns_read(given)
+        today = Judgement(Basis(given, lookups), against_threshold, facts)
     counts: Counter[str] = Counter()
     comparison = Comparison()
     began = time.monotonic()
@@ -190,7 +194,7 @@ def backtest(
             if not queries.has(output_table):
                 raise click.ClickException(f"table {output_table} does not exist")
             selection = Selection(output_table, since, until, sample)
-            batches = stored(queries, selection, contract, by, comparison.rules_versions)
+            batches = stored(queries, selection, contract, read, by, comparison.rules_versions)
         else:
             dialect = Dialect(csv_delimiter, csv_encoding)
             is_x12, placed = looked_at(
@@ -223,6 +227,13 @@ def backtest(
     if html:
         Path(html).write_text(page.render(figures), encoding="utf-8")
     click.echo(json.dumps(figures, indent=2) if as_json else summary.text(figures))
+
+
+def _risk_rules(path: str | None, contract: Contract) -> Rules:
+    """The rules of a file, or of the package, without those of quality: they flag nothing."""
+    rules = rules_of(path, contract)
+    rules.quality = ()
+    return rules
 
 
 def _lookups(references: dict[str, str | None]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from google.auth.exceptions import GoogleAuthError
 
 from pipeline import clients, graph
 from pipeline.claims.contract import Contract, default_contract_text
-from pipeline.claims.document_text import DocumentError
+from pipeline.claims.document_text import MAX_BYTES, DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
@@ -51,7 +51,12 @@ def _document(parameter: str, path: str | None, default: str) -> str:
         return default
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            return str(file.read().decode("utf-8-sig"))
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ParameterError(parameter, f"{path} is larger than {MAX_BYTES:,} bytes")
+        return str(data.decode("utf-8-sig"))
+    except ParameterError:
+        raise
     except UnicodeDecodeError:
         raise ParameterError(parameter, f"{path} is not UTF-8 text") from None
     except FileNotFoundError:

@@ -212,6 +212,12 @@ def test_byte_order_mark_is_no_mistake(parameter: str, text: str, tmp_path: Path
     assert "output_table: " in refusal(capsys, arguments(**{parameter: str(path)}))
 
 
+@pytest.mark.parametrize("parameter", ["claim_schema", "rules", "claim_map"])
+def test_document_is_not_read_without_end(parameter: str, capsys):
+    line = refusal(capsys, arguments(**{parameter: "/dev/zero"}))
+    assert line == f"claims: {parameter}: /dev/zero is larger than 1,000,000 bytes\n"
+
+
 @pytest.mark.parametrize("parameter, text, said", BROKEN.values(), ids=BROKEN)
 def test_broken_document_is_named_with_the_place_in_it(
     parameter: str, text: str | bytes, said: str, tmp_path: Path, capsys

@@ -149,3 +149,17 @@ def test_comments_and_texts_hold_no_parameters():
     )
     assert [(each.name, each.type) for each in statement.parameters] == [("a", "INT64"), ("d", "")]
     assert statement.title == "Title."
+
+
+def test_no_error_and_no_log_holds_a_value(ask, tmp_path, caplog):
+    """Answers hold what the query selects; nothing else that the command says does."""
+    file = tmp_path / "mine.sql"
+    file.write_text("SELECT nothing FROM `${CLAIMS_TABLE}` WHERE claim_id = @claim")
+    for words in (
+        [str(file), "--param=claim=CANARY"],
+        ["why_flagged", "--param=claim_id=CANARY", "--param=other=CANARY"],
+        ["review_queue", "--param=capacity=CANARY"],
+        ["why_flagged", "--param=claim_id=CANARY"],
+    ):
+        _, out, err = ask(*words)
+        assert "CANARY" not in out + err + caplog.text

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from claims_ops.shared import claim_times
 from claims_ops.shared.dispositions import LABEL, dispositions_of, judged_claims
 from claims_ops.shared.queries import Queries
 from pipeline.claims.rules import Rules
@@ -24,10 +25,9 @@ def placeholders(
     """
     view = claims._replace(table=f"{claims.table}_current")
     current = f"`{view if queries.has(view) else claims}`"
-    judged = judged_claims(
-        current, dispositions_of(queries, claims), LABEL in queries.columns(claims)
-    )
-    filled = {
+    columns = queries.columns(claims)
+    judged = judged_claims(current, dispositions_of(queries, claims), LABEL in columns)
+    filled = claim_times.placeholders(columns) | {
         "CLAIMS_TABLE": str(claims),
         "CURRENT_CLAIMS": current,
         "JUDGED_CLAIMS": judged,

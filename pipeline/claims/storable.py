@@ -92,13 +92,12 @@ def numeric_fault(value: Any) -> str | None:
 def fit_numeric(values: Iterable[Any]) -> list[bool]:
     """True for each value that fits a NUMERIC column exactly, or is not a number."""
     return [
-        # Dollars and cents, as most are; 39.999999999999997 becomes 40 times 100, and 0.4 again.
+        # Dollars and cents, as most are: the double nearest to so many cents.
         value is None
         or (
             type(value) is float
             and -_CENTS_LIMIT < value < _CENTS_LIMIT
-            and (cents := value * 100).is_integer()
-            and cents / 100 == value
+            and round(value * 100) / 100 == value
         )
         or _fits(value)
         for value in values

@@ -1,31 +1,19 @@
 """`claims check`: what would become of claims, for producers and authors of claim maps."""
 
 import json
-import re
-from collections.abc import Callable, Iterator
 from itertools import chain
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from claims_ops.check.judgement import Documents, Judgement, judge
-from claims_ops.check.sources import Placed, messages
 from claims_ops.shared import csv_options
+from claims_ops.shared.documents import contract_of, map_of, rules_of
+from claims_ops.shared.message_files import looked_at, messages
 from claims_ops.shared.terminal import printable
-from pipeline.claims.contract import default_contract_text
-from pipeline.claims.document_text import DocumentError
-from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
-from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
-from pipeline.claims.rules import default_rules_text
-from pipeline.claims.tables import CLAIM_OUTCOME
-from pipeline.launch.nearest import meant
-
-_Made = TypeVar("_Made")
-_PATH = re.compile(r"[./\\]")
-"""In what can only be meant as a file: no packaged map has these."""
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS
 
 
 @click.command()
@@ -88,54 +76,18 @@ def check(
       claims check --map my.jsonata --csv-delimiter '|' export.csv.gz
     """
     dialect = Dialect(csv_delimiter, csv_encoding)
-    contract = _checked(schema, default_contract_text(), _contract)
-    given_rules = _checked(rules, default_rules_text(), lambda text: check_rules(text, contract))
-    first, placed = _peek(
-        chain.from_iterable(messages(path, input_format, dialect) for path in files)
+    contract = contract_of(schema)
+    given_rules = rules_of(rules, contract)
+    is_x12, placed = looked_at(
+        chain.from_iterable(messages(path, input_format, dialect) for path in files),
+        input_format,
     )
-    is_x12 = input_format == "X12" or (first is not None and " claim " in first.place)
-    claim_map = _map(map_name or (FORMATS["X12"].claim_map if is_x12 else None))
+    claim_map = map_of(map_name or (FORMATS["X12"].claim_map if is_x12 else None))
     documents = Documents(contract, given_rules, claim_map, input_format or "JSON", threshold)
     judgement = judge(placed, documents, show)
     click.echo(json.dumps(_figures(judgement), indent=2) if as_json else _text(judgement))
     if judgement.rejected:
         click.get_current_context().exit(1)
-
-
-def _contract(text: str) -> Any:
-    return check_contract(text, [column.name for column in CLAIM_OUTCOME])
-
-
-def _map(name: str | None) -> ClaimMap | None:
-    if name is None:
-        return None
-    if name in PACKAGED_MAPS:
-        return ClaimMap.packaged(name)
-    if not _PATH.search(name) and not Path(name).exists():
-        names, near = ", ".join(PACKAGED_MAPS), meant(name, PACKAGED_MAPS)
-        raise click.UsageError(f"{name} is no packaged map ({names}) and no file{near}")
-    return _checked(name, "", ClaimMap)
-
-
-def _checked(path: str | None, default: str, make: Callable[[str], _Made]) -> _Made:
-    """What a document makes.
-
-    Raises:
-        click.UsageError: names the file, the place in it and what is wrong.
-    """
-    try:
-        return make(Path(path).read_text("utf-8-sig") if path else default)
-    except DocumentError as error:
-        raise click.UsageError(f"{path}: {error}") from None
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{path} is not UTF-8 text") from None
-    except OSError as error:
-        raise click.UsageError(f"{path}: {error.strerror or error}") from None
-
-
-def _peek(placed: Iterator[Placed]) -> tuple[Placed | None, Iterator[Placed]]:
-    first = next(placed, None)
-    return first, placed if first is None else chain([first], placed)
 
 
 def _figures(judgement: Judgement) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from claims_ops.check.sources import Placed
+from claims_ops.shared.message_files import Placed
 from pipeline.claims.clock import SystemClock
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.table import FORMATS

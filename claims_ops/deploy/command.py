@@ -8,12 +8,16 @@ from claims_ops.deploy import apply, removal
 from claims_ops.deployment import request as requests
 from claims_ops.deployment import rerun
 from claims_ops.deployment.gcloud import Gcloud, StepFailed
-from claims_ops.deployment.job import Job, drained
+from claims_ops.deployment.job import Job, bounded, drained
 from claims_ops.deployment.names import Deployment, Workers
 from claims_ops.deployment.plan import STEPS, steps
 from claims_ops.deployment.request import DeploymentRequest
 from claims_ops.deployment.steps import Step
+from claims_ops.shared.option_types import Bounds
 from pipeline.launch.transform_names import transform_names
+
+MOST_WORKERS = 1000
+"""That Dataflow takes as a bound."""
 
 
 @click.command()
@@ -24,6 +28,13 @@ from pipeline.launch.transform_names import transform_names
     "--drain",
     is_flag=True,
     help="Drain the running job: it finishes what it has read, then stops. Deploys nothing.",
+)
+@click.option(
+    "--workers",
+    "bounds",
+    type=Bounds(MOST_WORKERS),
+    metavar="MIN-MAX",
+    help="Change how many workers the running job may have, without an update. Deploys nothing.",
 )
 @click.option(
     "--direct",
@@ -52,6 +63,7 @@ def deploy(
     *,
     update: bool,
     drain: bool,
+    bounds: tuple[int, int] | None,
     direct: bool,
     image: str | None,
     quiet: bool,
@@ -70,14 +82,15 @@ def deploy(
       claims deploy --project my-project --dry-run
       claims deploy --project my-project --max-workers 3
       claims deploy --project my-project --update --from launch
+      claims deploy --project my-project --workers 2-10
       claims deploy --project my-project --drain
       claims deploy --parameter input_files=gs://my-bucket/2026-*.ndjson.gz --name claims-2026
       claims deploy --direct --image us-central1-docker.pkg.dev/my-project/claims/claims:latest
     """
-    if drain and (update or direct):
-        raise click.UsageError(
-            f"--{'update' if update else 'direct'} and --drain cannot be combined."
-        )
+    chosen = {"--update": update, "--drain": drain, "--workers": bool(bounds), "--direct": direct}
+    given = [name for name, is_given in chosen.items() if is_given]
+    if len(given) > 1 and given != ["--update", "--direct"]:
+        raise click.UsageError(f"{given[0]} and {given[1]} cannot be combined.")
     if direct != bool(image):
         raise click.UsageError(
             "--direct needs --image, the image that holds this code, and --image needs --direct."
@@ -86,9 +99,14 @@ def deploy(
         raise click.UsageError("Pipeline options after -- work with --direct only.")
     _check_options(options)
     to = requests.deployment(request, workers, image=image, pipeline_options=options)
-    if not to.streaming and (update or workers.at_least_once):
-        raise click.UsageError("--update and --at-least-once work for streaming jobs only.")
+    if not to.streaming and (update or bounds or workers.at_least_once):
+        raise click.UsageError(
+            "--update, --workers and --at-least-once work for streaming jobs only."
+        )
     try:
+        if bounds:
+            _bound(to, bounds, dry_run=dry_run)
+            return
         if drain:
             _drain(to, dry_run=dry_run)
             return
@@ -129,6 +147,15 @@ def _steps(to: Deployment, *, update: bool, first: str | None) -> list[Step]:
     if first and first not in names:
         raise click.UsageError(f"--from: this deployment has no step {first}.")
     return every[names.index(first or names[0]) :]
+
+
+def _bound(to: Deployment, bounds: tuple[int, int], *, dry_run: bool) -> None:
+    job = Job(to, Gcloud(to.project))
+    if dry_run:
+        click.echo(f"? {job.gcloud.shown(job.list_active)}")
+        click.echo(f"+ {job.gcloud.shown(job.bound('JOB_ID', bounds))}")
+    else:
+        click.echo(bounded(job, bounds))
 
 
 def _drain(to: Deployment, *, dry_run: bool) -> None:

@@ -17,10 +17,13 @@ def commands(to: Deployment) -> list[str]:
         f"{gcloud} iam service-accounts delete {to.worker_account}",
     ]
     if to.own_source:
-        subscriptions = f"{to.subscription} {to.dead_letter_subscription}"
+        subscriptions, topics = str(to.subscription), to.topic
+        if to.dead_letters:
+            subscriptions += f" {to.dead_letter_subscription}"
+            topics += f" {to.dead_letter_topic}"
         removed += [
             f"{gcloud} pubsub subscriptions delete {subscriptions}  # unread messages are lost",
-            f"{gcloud} pubsub topics delete {to.topic} {to.dead_letter_topic}",
+            f"{gcloud} pubsub topics delete {topics}",
         ]
     removed.append(f"{gcloud} storage rm --recursive gs://{to.bucket}  # templates too")
     removed += [

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from claims_ops.deployment.gcloud import Command, Gcloud
+from claims_ops.deployment.gcloud import Command, Gcloud, StepFailed
 from claims_ops.deployment.names import Deployment
 
 RUNNING, DRAINING = "Running", "Draining"  # states, as gcloud prints them
@@ -37,6 +37,27 @@ class Job:
     def drain(self, job_id: str) -> Command:
         """Lets a job finish what it has read, and read no more."""
         return ("dataflow", "jobs", "drain", job_id, f"--region={self.deployment.region}")
+
+    def bound(self, job_id: str, bounds: tuple[int, int]) -> Command:
+        """Lets a job have this many workers, from the least to the most."""
+        least, most = (
+            f"--{name}-num-workers={n}" for name, n in zip(("min", "max"), bounds, strict=True)
+        )
+        where = f"--region={self.deployment.region}"
+        return ("dataflow", "jobs", "update-options", job_id, where, least, most)
+
+
+def bounded(job: Job, bounds: tuple[int, int]) -> str:
+    """Change the bounds of the running job's workers, and return what happens now.
+
+    Raises:
+        StepFailed: no job is running, or Dataflow refuses.
+    """
+    running = job.active()
+    if running is None or running["state"] != RUNNING:
+        raise StepFailed(f"no job {job.deployment.name} is running: launch it with --max-workers")
+    job.gcloud.run(job.bound(running["id"], bounds))
+    return f"{running['id']} has {bounds[0]} to {bounds[1]} workers, within a few minutes"
 
 
 def drained(job: Job) -> str:

@@ -40,6 +40,8 @@ class Deployment:
     """Launch parameters, complete."""
     own_source: bool
     """Whether topic and subscription are ours to create."""
+    dead_letters: bool = True
+    """Whether our own subscription has a dead-letter topic."""
     image: str | None = None
     """Of a job that is launched without a template; None launches the template."""
     pipeline_options: tuple[str, ...] = ()

@@ -100,7 +100,7 @@ def pubsub(to: Deployment, gcloud: Gcloud) -> Iterator[Resource]:
     """Topics and subscriptions, where they are ours; that of the claims is the last."""
     topics: Command = ("pubsub", "topics")
     subscriptions: Command = ("pubsub", "subscriptions")
-    for topic in (to.topic, to.dead_letter_topic):
+    for topic in (to.topic, *([to.dead_letter_topic] if to.dead_letters else ())):
         yield Resource(
             "topic",
             f"topic {_last(topic)}",
@@ -108,7 +108,13 @@ def pubsub(to: Deployment, gcloud: Gcloud) -> Iterator[Resource]:
             (*topics, "create", topic),
             gcloud,
         )
-    yield keeper(to.dead_letter_topic, to.dead_letter_subscription, gcloud)
+    dead_letters: Command = ()
+    policy = {}
+    if to.dead_letters:
+        yield keeper(to.dead_letter_topic, to.dead_letter_subscription, gcloud)
+        attempts = f"--max-delivery-attempts={DELIVERY_ATTEMPTS}"
+        dead_letters = (f"--dead-letter-topic={to.dead_letter_topic}", attempts)
+        policy = {"deadLetterPolicy.deadLetterTopic": to.dead_letter_topic}
     if to.subscription is not None:
         yield Resource(
             "subscription",
@@ -117,11 +123,10 @@ def pubsub(to: Deployment, gcloud: Gcloud) -> Iterator[Resource]:
             (
                 *(*subscriptions, "create", to.subscription, f"--topic={to.topic}"),
                 *("--ack-deadline=60", f"--message-retention-duration={RETENTION}"),
-                *("--expiration-period=never", f"--dead-letter-topic={to.dead_letter_topic}"),
-                f"--max-delivery-attempts={DELIVERY_ATTEMPTS}",
+                *("--expiration-period=never", *dead_letters),
             ),
             gcloud,
-            {"topic": to.topic, "deadLetterPolicy.deadLetterTopic": to.dead_letter_topic},
+            {"topic": to.topic, **policy},
         )
 
 
@@ -183,7 +188,7 @@ def grants(to: Deployment, gcloud: Gcloud) -> Iterator[Grant | DatasetGrant]:
     claims = Target(f"subscription {_last(to.subscription)}", commands, (to.subscription,))
     yield grant(claims, "pubsub.subscriber", "reads claims")
     yield grant(claims, "pubsub.viewer", "Dataflow looks at its settings")
-    if to.own_source:
+    if to.own_source and to.dead_letters:
         dead = Target("the dead-letter topic", ("pubsub", "topics"), (to.dead_letter_topic,))
         agent = _Agent(gcloud, to.project)
         who = _PUBSUB_AGENT.format(number="PROJECT_NUMBER")

@@ -54,6 +54,11 @@ _PLACES = (
         metavar="gs://...",
         help="Path of a different template.  [default: gs://BUCKET/templates/claims/TAG.json]",
     ),
+    click.option(
+        "--no-dead-letter",
+        is_flag=True,
+        help="Create the subscription without a dead-letter topic.",
+    ),
 )
 _PARAMETERS = (
     click.option("--location", help="Location for a new dataset.  [default: the region]"),
@@ -106,11 +111,17 @@ _WORKERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class TablesRequest:
-    """What the command line says about the tables."""
+class MonitoringRequest:
+    """What the command line says about what is to be watched."""
 
     project: str | None
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TablesRequest(MonitoringRequest):
+    """What the command line says about the tables."""
+
     location: str | None
     given: tuple[tuple[str, str], ...]
     """Launch parameters."""
@@ -126,6 +137,7 @@ class DeploymentRequest(TablesRequest):
     repository: str
     tag: str
     template: str | None
+    no_dead_letter: bool
 
 
 def names(command: Command) -> Command:
@@ -139,6 +151,12 @@ def tables(command: Command) -> Command:
     """Options about the tables alone; the command gets them as `request`, a TablesRequest."""
     command = _gathered(command, TablesRequest, "request")
     return _with(command, _PROJECT, _NAME_OPTION, *_PARAMETERS)
+
+
+def monitored(command: Command) -> Command:
+    """Options that name jobs; the command gets them as `request`, a MonitoringRequest."""
+    command = _gathered(command, MonitoringRequest, "request")
+    return _with(command, _PROJECT, _NAME_OPTION)
 
 
 def workers(command: Command) -> Command:
@@ -174,7 +192,18 @@ def _with(command: Command, *options: Callable[[Command], Command]) -> Command:
     return command
 
 
-def project(request: TablesRequest) -> str:
+def checked_name(name: str) -> str:
+    """The name of a deployment.
+
+    Raises:
+        click.UsageError: it is none.
+    """
+    if not re.fullmatch(_NAME, name):
+        raise click.UsageError("--name: 4 to 22 of a-z, 0-9 and -; first a letter, last no -.")
+    return name
+
+
+def project(request: MonitoringRequest) -> str:
     """The project of a deployment.
 
     Raises:
@@ -199,9 +228,8 @@ def parameters(request: TablesRequest, project: str) -> dict[str, str]:
     Raises:
         click.UsageError: names what is wrong.
     """
-    if not re.fullmatch(_NAME, request.name):
-        raise click.UsageError("--name: 4 to 22 of a-z, 0-9 and -; first a letter, last no -.")
-    ours = settings.defaults(project, request.name, _subscription(project, request.name))
+    name = checked_name(request.name)
+    ours = settings.defaults(project, name, _subscription(project, name))
     return settings.parameters(ours, request.given, request.parameters_file)
 
 
@@ -231,6 +259,7 @@ def deployment(
         location=request.location or request.region,
         parameters=given,
         own_source=given.get("input_subscription") == _subscription(owner, request.name),
+        dead_letters=not request.no_dead_letter,
         image=image,
         pipeline_options=pipeline_options,
         workers=replace(workers, labels=dict(workers.labels)),

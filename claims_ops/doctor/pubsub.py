@@ -59,6 +59,8 @@ class _Subscription:
         found = self._there()
         topic = found.get("deadLetterPolicy", {}).get("deadLetterTopic")
         topic = None if topic == DELETED else topic
+        if not topic and not self._setup.to.dead_letters:
+            return passed("no dead-letter policy, as --no-dead-letter has it")
         wanted = topic or self._setup.to.dead_letter_topic
         problems, fixes = [], []
         exists, kept = _kept(self._setup, wanted)
@@ -110,11 +112,12 @@ class _Subscription:
             create = (*_SUBSCRIPTIONS, "create", self._name, "--topic=TOPIC")
             return self._setup.shown("pubsub", create)
         to = self._setup.to
-        topic, dead_topic, _, subscription = (each.create for each in self._ours)
+        topic, *dead_letters, subscription = (each.create for each in self._ours)
         commands = [] if _has_topic(self._setup, to.topic) else [topic]
-        exists, kept = _kept(self._setup, to.dead_letter_topic)
-        commands += [] if exists else [dead_topic]
-        commands += [] if kept else [self._keeper(to.dead_letter_topic)]
+        if dead_letters:
+            exists, kept = _kept(self._setup, to.dead_letter_topic)
+            commands += [] if exists else dead_letters[:1]
+            commands += [] if kept else [self._keeper(to.dead_letter_topic)]
         return " && ".join(self._setup.shown("pubsub", each) for each in (*commands, subscription))
 
     def _keeper(self, topic: str) -> Command:

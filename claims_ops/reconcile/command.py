@@ -1,8 +1,10 @@
 """`claims reconcile`: every message that came in is a row, or it is named."""
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -51,6 +53,7 @@ _SOURCES = "--published, --message-ids or --input-files"
 @table_options.since
 @table_options.until
 @table_options.payer
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--quiet", is_flag=True, help="Hide the progress bar.")
 def reconcile(
     output_table: TableName,
@@ -64,6 +67,7 @@ def reconcile(
     since: datetime | None,
     until: datetime | None,
     project: str | None,
+    as_json: bool,
     quiet: bool,
 ) -> None:
     """Prove that no message was lost.
@@ -101,7 +105,7 @@ def reconcile(
                     else _given(message_ids)
                 )
                 outcome = books.by_ids(_shown(ids, line))
-    click.echo(told(outcome))
+    click.echo(json.dumps(figures(outcome), indent=2) if as_json else told(outcome))
     if not outcome.closes:
         raise click.ClickException("the numbers do not match")
 
@@ -122,6 +126,19 @@ def _shown(ids: Iterable[str], line: ProgressLine) -> Iterator[str]:
     for done, each in enumerate(ids):
         line.update(done)
         yield each
+
+
+def figures(outcome: Reconciliation) -> dict[str, Any]:
+    """The outcome for programs."""
+    balance = outcome.balance
+    return {
+        "closes": outcome.closes,
+        "published": balance.published,
+        "missing": max(0, balance.published - balance.rows),
+        "unexpected": max(0, balance.rows - balance.published),
+        "first_missing_ids": outcome.missing,
+        **outcome.figures._asdict(),
+    }
 
 
 def told(outcome: Reconciliation) -> str:

@@ -1,5 +1,6 @@
 """`claims replay`: publishes messages of the error table again, once the cause is fixed."""
 
+import json
 import sys
 import time
 from collections.abc import Collection, Iterable
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
     "--dry-run", is_flag=True, help="Count the messages by cause without publishing them."
 )
 @click.option("--yes", is_flag=True, help="Publish without asking for confirmation.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, at the end.")
 @click.option("--quiet", is_flag=True, help="Print only the outcome.")
 @click.option(
     "--project",
@@ -111,6 +113,7 @@ def replay(
     rate: float,
     dry_run: bool,
     yes: bool,
+    as_json: bool,
     quiet: bool,
     project: str | None,
 ) -> None:
@@ -151,13 +154,15 @@ def replay(
                 causes = ErrorTable(queries, error_table, known, Selection()).counts()
                 _check_words("--stage", stages, {cause.stage for cause in causes})
                 _check_words("--error-code", error_codes, {cause.error_code for cause in causes})
-            _say_nothing_matches(error_table, selection)
-        if not quiet:
+            if not as_json or selection.names_messages:
+                _say_nothing_matches(error_table, selection)
+        if not (quiet or as_json):
             _show(counts)
         ready = sum(count.messages for count in counts if count.outcome == READY)
         asked = min(ready, limit or ready)
         if dry_run or not topic or not asked:
-            click.echo(f"{'would replay' if dry_run else 'replayed'} {asked:,} messages")
+            text = f"{'would replay' if dry_run else 'replayed'} {asked:,} messages"
+            click.echo(_json(counts, asked) if as_json else text)
             return
         if not yes:
             question = f"Publish {asked:,} messages to {topic}?"
@@ -173,7 +178,8 @@ def replay(
                     for done in publication.send(rows):
                         line.update(done, min(1.0, done / asked))
             finally:
-                click.echo(_summary(publication, asked, time.monotonic() - began))
+                text = _summary(publication, asked, time.monotonic() - began)
+                click.echo(_json(counts, asked, publication) if as_json else text)
     if publication.refused:
         raise click.ClickException(_refusals(publication))
 
@@ -211,6 +217,18 @@ def _refusals(publication: Republication) -> str:
     more = ", ..." if refused > len(publication.refused) else ""
     names = ", ".join(map(printable, publication.refused))
     return f"Pub/Sub refused {refused:,} messages as invalid, each for itself: {names}{more}"
+
+
+def _json(counts: list[Count], asked: int, publication: Republication | None = None) -> str:
+    """The outcome for programs; the outcomes of a run without a publication are null."""
+    figures = {
+        "causes": [count._asdict() for count in counts],
+        "asked": asked,
+        "replayed": publication.outcomes[READY] if publication else 0,
+        "outcomes": dict(publication.outcomes) if publication else None,
+        "refused_ids": publication.refused if publication else [],
+    }
+    return json.dumps(figures, indent=2)
 
 
 def _show(counts: list[Count]) -> None:

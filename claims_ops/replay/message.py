@@ -71,9 +71,9 @@ def replay_of(row: Mapping[str, Any]) -> Replay | str:
     """
     if row.get("raw_encoding") in (TRUNCATED, REDACTED):
         return str(row["raw_encoding"])
-    if (row.get("raw_size") or 0) > MAX_REQUEST_BYTES:  # before it is unpacked
-        return "too_large"
     try:
+        if (row.get("raw_size") or 0) > MAX_REQUEST_BYTES:  # before it is unpacked
+            return "too_large"
         return _replay(row)
     except (zlib.error, TypeError, ValueError, KeyError, AttributeError):
         return "damaged"

@@ -1,17 +1,21 @@
-"""`claims report`: a page about the two tables, for people."""
+"""`claims report`: pages about the two tables, for people; and the same as JSON."""
 
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import click
 
 from claims_ops.report.measures import Scope, measure
 from claims_ops.shared import table_options
+from claims_ops.shared.claim_times import PROCESSING, TIMES
 from claims_ops.shared.queries import Queries, connect
 from pipeline.claims.tables import TableName
 
 NEEDED = "a report needs {}, which the image leaves out: run make setup in a checkout"
+PAGES = "provider-*.html"
+"""The pages of providers in a folder. Their names hold no id: ids are values."""
 
 
 @click.command()
@@ -20,13 +24,32 @@ NEEDED = "a report needs {}, which the image leaves out: run make setup in a che
 @table_options.since
 @table_options.until
 @click.option(
+    "--by",
+    type=click.Choice(list(TIMES)),
+    default=PROCESSING,
+    show_default=True,
+    help="The time that --since, --until and the plots go by. By a date of the claim, rejected"
+    " messages are left out, for they have none.",
+)
+@click.option(
+    "--provider",
+    metavar="ID",
+    help="Write the page of this provider, whether it stands out or not.",
+)
+@click.option(
     "--output",
     type=click.Path(dir_okay=False, allow_dash=True),
-    default="report.html",
-    show_default=True,
     metavar="FILE",
-    help="File to write; - writes to stdout.",
+    help="File to write; - writes to stdout.  [default: report.html; stdout with --json]",
 )
+@click.option(
+    "--pages",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write a folder instead: index.html, and a page of each provider that stands out.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write the figures as JSON, not a page.")
 @click.option(
     "--include-claims",
     is_flag=True,
@@ -38,30 +61,46 @@ def report(
     error_table: TableName,
     since: datetime | None,
     until: datetime | None,
-    output: str,
+    by: str,
+    provider: str | None,
+    output: str | None,
+    folder: Path | None,
+    as_json: bool,
     include_claims: bool,
     project: str | None,
 ) -> None:
     """Write an HTML report on the claims in a time range.
 
-    Shows volumes, risky providers with reasons, scores by amount, rejections, data quality and
-    latency in a single HTML file without scripts or external resources. Only aggregates leave
-    BigQuery unless you pass --include-claims. docs/operate/report.md explains each part.
+    Shows what stands out, which providers differ from their peers and why, what each threshold
+    would flag and how often it would be right, volumes, amounts, rejections and latency, in HTML
+    without scripts or external resources. Only aggregates leave BigQuery unless you pass
+    --include-claims. docs/operate/report.md explains each part.
 
     \b
     Examples:
       claims report --output-table my-project.claims.claims \\
         --error-table my-project.claims.errors --since 2026-11-23 --until 2026-11-24
+      claims report --output-table my-project.claims.claims \\
+        --error-table my-project.claims.errors --by service_date --pages report
     """
     table_options.check_range(since, until)
-    scope = Scope(output_table, error_table, since, until)
+    if folder and (output or provider is not None or as_json):
+        raise click.UsageError("--pages cannot be combined with --output, --provider or --json.")
+    scope = Scope(output_table, error_table, since, until, by, provider)
+    target = output or ("-" if as_json else "report.html")
     with connect(project or output_table.project) as queries:
         for table in (output_table, error_table):
             if not queries.has(table):
                 raise click.ClickException(f"table {table} does not exist")
-        write(queries, scope, output, include_claims)
-    if output != "-":
-        click.echo(f"The report: {output}")
+        if as_json:
+            text = _page().document(measure(queries, scope, include_claims), scope)
+            _save(text, Path(target), private=include_claims)
+        elif folder:
+            write_pages(queries, scope, folder, include_claims)
+        else:
+            write(queries, scope, target, include_claims)
+    if folder or target != "-":
+        click.echo(f"The report: {folder / 'index.html' if folder else target}")
 
 
 def write(queries: Queries, scope: Scope, output: str | Path, include_claims: bool = False) -> None:
@@ -71,12 +110,48 @@ def write(queries: Queries, scope: Scope, output: str | Path, include_claims: bo
         click.ClickException: a package is missing, or BigQuery does not answer.
         OSError: the file cannot be written.
     """
+    page = _page()
+    # The page of one provider has its claims from the query of all pages.
+    measures = measure(queries, scope, include_claims, pages=scope.provider is not None)
+    now = datetime.now(UTC)
+    if scope.provider is None:
+        text = page.render(measures, scope, now)
+    else:
+        text = page.render_provider(measures.providers[0], measures, scope, now)
+    _save(text, Path(output), private=include_claims)
+
+
+def write_pages(queries: Queries, scope: Scope, folder: Path, include_claims: bool = False) -> None:
+    """Query BigQuery and write the page of all claims and those of providers.
+
+    Raises:
+        click.ClickException: as `write` does.
+        OSError: as `write` does.
+    """
+    page = _page()
+    measures = measure(queries, scope, include_claims, pages=True)
+    now = datetime.now(UTC)
+    names = {place: f"provider-{place + 1:02}.html" for place in range(len(measures.providers))}
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(PAGES):
+        old.unlink()  # of a report with more providers
+    for place, provider in enumerate(measures.providers):
+        text = page.render_provider(provider, measures, scope, now, page.INDEX)
+        _save(text, folder / names[place], private=include_claims)
+    _save(page.render(measures, scope, now, names), folder / page.INDEX, private=include_claims)
+
+
+def _page() -> ModuleType:
+    """The module that needs packages beyond those of the image.
+
+    Raises:
+        click.ClickException: one is missing.
+    """
     try:
-        from claims_ops.report.page import render
+        from claims_ops.report import page
     except ModuleNotFoundError as missing:
         raise click.ClickException(NEEDED.format(missing.name)) from None
-    page = render(measure(queries, scope, include_claims), scope, datetime.now(UTC))
-    _save(page, Path(output), private=include_claims)
+    return page
 
 
 def _save(page: str, path: Path, *, private: bool) -> None:

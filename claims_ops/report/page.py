@@ -1,19 +1,145 @@
-"""The page: one HTML file that asks for nothing else, without script."""
+"""The pages: HTML files that ask for nothing else, without script."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from claims_ops.report import sections_rejections, sections_risk, sections_rules, sections_time
-from claims_ops.report.measures import CLAIMS, Measures, Scope
+from claims_ops.report import (
+    sections_providers,
+    sections_rejections,
+    sections_risk,
+    sections_rules,
+    sections_thresholds,
+    sections_time,
+)
+from claims_ops.report.document import document
+from claims_ops.report.findings import findings
+from claims_ops.report.measures import CLAIMS, Measures, Provider, Scope
 from claims_ops.report.section import Section, Tile
-from claims_ops.report.text import NONE, compact, count, duration, instant, share
+from claims_ops.report.text import NONE, change, count, dollars, duration, instant, share
+from claims_ops.shared.claim_times import PROCESSING
+
+__all__ = ["INDEX", "document", "render", "render_provider"]
+
+INDEX = "index.html"
 
 
-def render(measures: Measures, scope: Scope, now: datetime) -> str:
-    """The whole page."""
+def render(
+    measures: Measures, scope: Scope, now: datetime, pages: Mapping[int, str] | None = None
+) -> str:
+    """The page of all claims; `pages` are those of providers, by their place."""
+    return _fill(
+        measures,
+        scope,
+        now,
+        title="Claims report",
+        home="",
+        tiles=tiles(measures, scope),
+        findings=findings(measures),
+        sections=sections(measures, scope, pages or {}),
+        has_claims=CLAIMS in measures.answers,
+    )
+
+
+def render_provider(
+    provider: Provider, measures: Measures, scope: Scope, now: datetime, home: str = ""
+) -> str:
+    """The page of a provider; `home` is the page of all claims, where there is one."""
+    row = provider.row
+    said = [f"It stands out by {sections_providers.sets_apart(row)}."] if row["reason"] else []
+    return _fill(
+        measures,
+        scope,
+        now,
+        title=f"Provider {row['provider_id']}",
+        home=home,
+        tiles=sections_providers.tiles(provider),
+        findings=said,
+        sections=sections_providers.sections(provider, measures),
+        has_claims=provider.claims is not None,
+    )
+
+
+def sections(measures: Measures, scope: Scope, pages: Mapping[int, str]) -> list[Section]:
+    """In the order of the page; two that are not wide stand side by side."""
+    made = [
+        sections_providers.providers(measures, pages),
+        sections_thresholds.thresholds(measures),
+        sections_rules.reasons(measures),
+        sections_rules.regions(measures),
+        sections_time.volumes(measures),
+        sections_risk.amount_by_score(measures),
+        sections_rules.quality(measures),
+    ]
+    if scope.has_errors:
+        made += [sections_rejections.rejections(measures), sections_rejections.violations(measures)]
+        if not measures.is_backfill:
+            made.append(sections_time.latency(measures))
+    return [*made, sections_risk.riskiest_claims(measures)] if CLAIMS in measures.answers else made
+
+
+def tiles(measures: Measures, scope: Scope) -> list[Tile]:
+    """The figures at the top."""
+    claims, messages = measures.claims_totals, measures.claims + measures.rejected
+    before = measures.previous or {}
+    high_risk, amount = claims["high_risk_claims"], claims["total_amount"]
+
+    def tile(label: str, name: str, value: str, note: str, kind: str, now: object) -> Tile:
+        compared = change(now, before.get(name))  # type: ignore[arg-type]
+        return Tile(label, value, note, kind, compared and f"{compared} on the period before")
+
+    found = [
+        tile(
+            "Claims scored",
+            "claims",
+            count(measures.claims),
+            f"{measures.standing:,} as they stand",
+            "claims",
+            measures.claims,
+        ),
+        tile(
+            "High risk",
+            "high_risk_claims",
+            count(high_risk),
+            f"{share(high_risk, measures.claims)} of claims",
+            "risk",
+            high_risk,
+        ),
+        tile(
+            "High-risk amount",
+            "high_risk_amount",
+            dollars(claims["high_risk_amount"]),
+            f"{share(claims['high_risk_amount'], amount)} of {dollars(amount)}"
+            + (", replaced and voided claims left out" if claims["is_current"] else ""),
+            "risk",
+            claims["high_risk_amount"],
+        ),
+    ]
+    if not scope.has_errors:
+        return found
+    rejected = tile(
+        "Rejected",
+        "rejected",
+        count(measures.rejected),
+        f"{share(measures.rejected, messages)} of messages",
+        "rejected",
+        measures.rejected,
+    )
+    found = [
+        Tile("Messages", count(messages), "scored or rejected"),
+        found[0],
+        rejected,
+        *found[1:],
+    ]
+    if claims["latency_p95_ms"] is None:
+        return found
+    late = f"95 of 100 within {duration(claims['latency_p95_ms'])}"
+    return [*found, Tile("Latency, median", duration(claims["latency_p50_ms"]), late)]
+
+
+def _fill(measures: Measures, scope: Scope, now: datetime, **parts: object) -> str:
     environment = Environment(
         loader=PackageLoader("claims_ops.report", ""),
         autoescape=True,
@@ -22,101 +148,21 @@ def render(measures: Measures, scope: Scope, now: datetime) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    by_day = scope.by != PROCESSING
     return environment.get_template("page.html").render(
         scope=scope,
         made=instant(now),
         version=version("claims-pipeline"),
-        first=instant(measures.first_seen),
-        last=instant(measures.last_seen),
+        first=instant(measures.first_seen, 86_400 if by_day else 1),
+        last=instant(measures.last_seen, 86_400 if by_day else 1),
         rows=_rows(scope),
-        tiles=tiles(measures),
-        findings=findings(measures),
-        sections=sections(measures),
-        has_claims=CLAIMS in measures.answers,
         repeated_rows=measures.repeated_rows,
         versions=[
             (name, measures.claims_totals[f"{name}_versions"] or NONE)
             for name in ("rules", "contract", "pipeline")
         ],
+        **parts,
     )
-
-
-def sections(measures: Measures) -> list[Section]:
-    """In the order of the page; two that are not wide stand side by side."""
-    made = [
-        sections_time.volumes(measures),
-        sections_risk.providers(measures),
-        sections_rules.reasons(measures),
-        sections_risk.thresholds(measures),
-        sections_risk.amount_by_score(measures),
-        sections_rules.regions(measures),
-        sections_rules.quality(measures),
-        sections_rejections.rejections(measures),
-        sections_rejections.violations(measures),
-        sections_time.latency(measures),
-    ]
-    return [*made, sections_risk.riskiest_claims(measures)] if CLAIMS in measures.answers else made
-
-
-def tiles(measures: Measures) -> list[Tile]:
-    """The figures at the top."""
-    claims, messages = measures.claims_totals, measures.claims + measures.rejected
-    high_risk, amount = claims["high_risk_claims"], claims["total_amount"]
-    return [
-        Tile("Messages", count(messages), "scored or rejected"),
-        Tile("Claims scored", count(measures.claims), _of(measures.claims, messages), "claims"),
-        Tile("Rejected", count(measures.rejected), _of(measures.rejected, messages), "rejected"),
-        Tile(
-            "High risk", count(high_risk), f"{share(high_risk, measures.claims)} of claims", "risk"
-        ),
-        Tile(
-            "High-risk amount",
-            _dollars(claims["high_risk_amount"]),
-            f"{share(claims['high_risk_amount'], amount)} of {_dollars(amount)}"
-            + (", replaced and voided claims left out" if claims["is_current"] else ""),
-            "risk",
-        ),
-        Tile(
-            "Latency, median",
-            duration(claims["latency_p50_ms"]),
-            f"95 of 100 within {duration(claims['latency_p95_ms'])}",
-        ),
-    ]
-
-
-def findings(measures: Measures) -> list[str]:
-    """The findings that stand out, one sentence each."""
-    said = []
-    answers = measures.answers
-    if top := next(iter(answers["providers"]), None):
-        said.append(
-            f"Provider {top['provider_id']} has the most high-risk claims:"
-            f" {top['high_risk_claims']:,} of {top['claims']:,}."
-        )
-    if top := next((row for row in answers["rules_fired"] if row["kind"] == "risk"), None):
-        said.append(
-            f"Risk rule {top['rule']} fires most often: on"
-            f" {share(top['claims'], measures.claims)} of claims."
-        )
-    if top := next(iter(answers["rejections"]), None):
-        said.append(
-            f"The most frequent rejection is {top['error_code']}:"
-            f" {top['messages']:,} of {measures.rejected:,}."
-        )
-    issues = measures.claims_totals["claims_with_quality_issues"]
-    if issues:
-        said.append(
-            f"{issues:,} claims ({share(issues, measures.claims)}) have a gap in their data."
-        )
-    return said
-
-
-def _of(part: int, whole: int) -> str:
-    return f"{share(part, whole)} of messages"
-
-
-def _dollars(amount: object) -> str:
-    return NONE if amount is None else f"${compact(amount)}"  # type: ignore[arg-type]
 
 
 def _rows(scope: Scope) -> str:
@@ -124,5 +170,7 @@ def _rows(scope: Scope) -> str:
         ("since", scope.since),
         ("before", scope.until),
     )
-    bounds_given = [f"{word} {instant(at)} UTC" for word, at in bounds if at]
-    return f"rows made {' and '.join(bounds_given)}" if bounds_given else "all rows"
+    given = " and ".join(f"{word} {instant(at)} UTC" for word, at in bounds if at)
+    if scope.by == PROCESSING:
+        return f"rows made {given}" if given else "all rows"
+    return f"claims by {scope.by.replace('_', ' ')}{', ' if given else ''}{given}"

@@ -1,9 +1,7 @@
 """The sections about rejected messages."""
 
 from claims_ops.report.measures import Measures
-from claims_ops.report.plot_ranking import Bar, ranking
-from claims_ops.report.section import Section, Table
-from claims_ops.report.svg import draw
+from claims_ops.report.section import Bar, Ranking, Section, Table
 from claims_ops.report.text import NONE, count, instant, part_of, share
 
 BARS = 12
@@ -36,10 +34,10 @@ def rejections(measures: Measures) -> Section:
         id="rejections",
         short="Rejections",
         title="Why messages were rejected",
-        lead="Rejected messages by error code. The second table has the line that each row says.",
+        lead="Rejected messages by error code. The second table has the error line of each row.",
         query="rejections",
         empty="No message was rejected.",
-        plot=draw(ranking(bars, "var(--rejected)"), "Rejected messages by code") if bars else None,
+        ranking=Ranking(bars, "rejected") if bars else None,
         tables=[
             Table(
                 "by code and step of the pipeline",
@@ -66,7 +64,7 @@ def violations(measures: Measures) -> Section:
         " message that breaks several counts for each.",
         query="violations",
         empty="No rejected message broke a rule of the claim schema.",
-        plot=draw(ranking(bars, "var(--rejected)"), "Broken rules by field") if bars else None,
+        ranking=Ranking(bars, "rejected") if bars else None,
         tables=[
             Table(
                 "by field and rule, the most frequent",

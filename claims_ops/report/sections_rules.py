@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 
-from markupsafe import Markup
-
+from claims_ops.report.meanings import meaning
 from claims_ops.report.measures import Measures, Row
-from claims_ops.report.plot_ranking import Bar, ranking
-from claims_ops.report.section import Section, Table
-from claims_ops.report.svg import draw
+from claims_ops.report.section import Bar, Ranking, Section, Table, with_note
 from claims_ops.report.text import compact, count, part_of, share
 
 BARS = 12
@@ -19,12 +16,12 @@ def reasons(measures: Measures) -> Section:
     rows = _fired(measures, "risk")
     table = Table(
         "risk rules that fired",
-        ("rule ", "claims", "share", "of high risk", "labelled", "of these fraud"),
+        ("rule ", "claims", "share", "high risk", "judged", "of these improper"),
         [
             (
                 *_firing(row, measures),
-                count(row["labelled_claims"]),
-                share(row["labelled_fraud"], row["labelled_claims"]),
+                count(row["judged_claims"]),
+                share(row["improper_claims"], row["judged_claims"]),
             )
             for row in rows
         ],
@@ -34,10 +31,10 @@ def reasons(measures: Measures) -> Section:
         short="Risk reasons",
         title="Why claims are risky",
         lead="Claims on which each risk rule fired. The narrow bar inside: those of them that are"
-        " flagged as high risk.",
+        " flagged as high risk. Judged claims are those with a disposition or a label.",
         query="rules_fired",
         empty="No risk rule fired.",
-        plot=_fired_plot(rows, measures, "Claims by risk rule"),
+        ranking=_fired_ranking(rows, measures),
         tables=[table],
     )
 
@@ -53,11 +50,11 @@ def quality(measures: Measures) -> Section:
         " those of them that are flagged as high risk.",
         query="rules_fired",
         empty="No claim has a quality issue.",
-        plot=_fired_plot(rows, measures, "Claims by quality issue"),
+        ranking=_fired_ranking(rows, measures),
         tables=[
             Table(
                 "quality rules that fired",
-                ("rule ", "claims", "share", "of high risk"),
+                ("rule ", "claims", "share", "high risk"),
                 [_firing(row, measures) for row in rows],
             )
         ],
@@ -65,36 +62,37 @@ def quality(measures: Measures) -> Section:
 
 
 def regions(measures: Measures) -> Section:
-    """Where the high-risk claims are."""
+    """Where the share of high-risk claims is high."""
     rows = measures.answers["regions"]
-    risky = [row for row in rows if row["high_risk_claims"]]
     bars = [
         Bar(
             row["provider_region"] or "(no region)",
-            row["high_risk_claims"],
-            f"{row['high_risk_claims']:,} of {row['claims']:,}",
+            row["high_risk_claims"] / row["claims"],
+            f"{share(row['high_risk_claims'], row['claims'])}"
+            f" ({row['high_risk_claims']:,} of {row['claims']:,})",
         )
-        for row in risky[:BARS]
+        for row in rows[:BARS]
     ]
     return Section(
         id="regions",
         short="Regions",
         title="Regions",
-        lead="High-risk claims by the region of the provider, beside all claims from there.",
+        lead="The share of claims that are of high risk, by the region of the provider. Regions"
+        " with less than 20 claims come last: their share says little.",
         query="regions",
         empty="No claim in this range.",
-        plot=draw(ranking(bars, "var(--risk)"), "High-risk claims by region") if bars else None,
+        ranking=Ranking(bars, "risk") if bars else None,
         tables=[
             Table(
-                "by region, those with the most high-risk claims first",
-                ("region ", "claims", "amount", "of high risk", "share"),
+                "by region, the highest shares first",
+                ("region ", "share", "high risk", "claims", "amount ($)"),
                 [
                     (
                         row["provider_region"] or "(no region)",
+                        share(row["high_risk_claims"], row["claims"]),
+                        count(row["high_risk_claims"]),
                         count(row["claims"]),
                         compact(row["total_amount"], 2),
-                        count(row["high_risk_claims"]),
-                        share(row["high_risk_claims"], row["claims"]),
                     )
                     for row in rows
                 ],
@@ -109,23 +107,21 @@ def _fired(measures: Measures, kind: str) -> Sequence[Row]:
 
 def _firing(row: Row, measures: Measures) -> tuple[str, ...]:
     return (
-        row["rule"],
+        with_note(row["rule"], meaning(row["rule"])),
         count(row["claims"]),
-        share(row["claims"], measures.claims),
+        share(row["claims"], measures.standing),
         count(row["high_risk_claims"]),
     )
 
 
-def _fired_plot(rows: Sequence[Row], measures: Measures, name: str) -> Markup | None:
+def _fired_ranking(rows: Sequence[Row], measures: Measures) -> Ranking | None:
     bars = [
         Bar(
             row["rule"],
             row["claims"],
-            part_of(row["claims"], measures.claims),
+            part_of(row["claims"], measures.standing),
             part=row["high_risk_claims"],
-            tooltip=f"{row['rule']}: {row['claims']:,} claims,"
-            f" {row['high_risk_claims']:,} of high risk",
         )
         for row in rows[:BARS]
     ]
-    return draw(ranking(bars), name) if bars else None
+    return Ranking(bars) if bars else None

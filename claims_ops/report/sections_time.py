@@ -1,19 +1,22 @@
 """The sections over time: volumes and latency."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from claims_ops.report.measures import Measures, steps
+from claims_ops.report.measures import Measures, every_step
 from claims_ops.report.plot_time import Line, Panel, lines, over_time
 from claims_ops.report.section import Section, Table
 from claims_ops.report.svg import draw
 from claims_ops.report.text import count, duration, instant, share, step
+from claims_ops.shared.claim_times import PROCESSING
 
 _PANELS = (
     Panel("Claims scored", "claims", "var(--claims)"),
-    Panel("Of these, of high risk", "high_risk_claims", "var(--risk)"),
+    Panel("Of these, high risk", "high_risk_claims", "var(--risk)"),
     Panel("Messages rejected", "rejected", "var(--rejected)"),
 )
+_BY = {
+    PROCESSING: "Messages by the time at which they became a row",
+    "service_date": "Claims by the date of service, where they have one",
+    "submission_date": "Claims by the date of submission, where they have one",
+}
 _LINES = (
     Line("95 of 100 claims took at most", "latency_p95_ms"),
     Line("the median claim", "latency_p50_ms"),
@@ -22,19 +25,22 @@ _LINES = (
 
 def volumes(measures: Measures) -> Section:
     """How much came, when."""
-    rows = _every_step(measures)
+    # Rejected messages have a time of processing only.
+    panels = _PANELS if measures.axis == PROCESSING else _PANELS[:2]
     seconds = measures.step_seconds
-    told = [
+    counts = [panel.column for panel in _PANELS]
+    found = every_step(measures.answers["volumes"], measures.axis_ends, seconds, counts)
+    rows = [
         {
             **row,
             "tooltip": f"{instant(row['step'], seconds)}: {row['claims']:,} claims,"
             f" {row['high_risk_claims']:,} of high risk, {row['rejected']:,} rejected",
         }
-        for row in rows
+        for row in found
     ]
     table = Table(
         f"in steps of {step(seconds)}",
-        ("begin (UTC) ", "claims", "of high risk", "share", "rejected", "share of messages"),
+        ("begin (UTC) ", "claims", "high risk", "share", "rejected")[: len(panels) + 2],
         [
             (
                 instant(row["step"], seconds),
@@ -42,8 +48,7 @@ def volumes(measures: Measures) -> Section:
                 count(row["high_risk_claims"]),
                 share(row["high_risk_claims"], row["claims"]),
                 count(row["rejected"]),
-                share(row["rejected"], row["claims"] + row["rejected"]),
-            )
+            )[: len(panels) + 2]
             for row in rows
         ],
     )
@@ -51,11 +56,11 @@ def volumes(measures: Measures) -> Section:
         id="volumes",
         short="Volumes",
         title="Volumes over time",
-        lead=f"Messages by the time at which they became a row (UTC), in steps of {step(seconds)}."
-        " Each panel has a scale of its own.",
+        lead=f"{_BY[measures.axis]} (UTC), in steps of {step(seconds)}. Each panel has a scale of"
+        " its own.",
         query="volumes",
         empty="No message in this range.",
-        plot=draw(over_time(told, _PANELS, seconds), "Volumes over time") if rows else None,
+        plot=draw(over_time(rows, panels, seconds), "Volumes over time") if rows else None,
         tables=[table],
         wide=True,
     )
@@ -117,15 +122,3 @@ def latency(measures: Measures) -> Section:
         tables=[table],
         wide=True,
     )
-
-
-def _every_step(measures: Measures) -> list[Mapping[str, Any]]:
-    if measures.first_seen is None or measures.last_seen is None:
-        return []
-    nothing = {"claims": 0, "high_risk_claims": 0, "rejected": 0}
-    rows: dict[Any, Mapping[str, Any]] = {
-        at: {"step": at} | nothing
-        for at in steps(measures.first_seen, measures.last_seen, measures.step_seconds)
-    }
-    rows |= {row["step"]: row for row in measures.answers["volumes"]}
-    return [rows[at] for at in sorted(rows)]

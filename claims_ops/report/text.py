@@ -87,14 +87,13 @@ def step(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def distinct(labels: list[str]) -> list[str]:
-    """The labels, numbered where two are equal: an axis would put both in one place."""
-    told: list[str] = []
-    taken = set(labels)
-    for label in labels:
-        numbered, number = label, 1
-        while numbered in told or (number > 1 and numbered in taken):
-            number += 1
-            numbered = f"{label} ({number})"
-        told.append(numbered)
-    return told
+def dollars(amount: Number | None, digits: int = 3) -> str:
+    """`$2.47 M`."""
+    return NONE if amount is None else f"${compact(amount, digits)}"
+
+
+def change(now: Number | None, before: Number | None) -> str:
+    """`+12%`: how much more than before; empty where there is nothing to compare with."""
+    if not before or now is None:
+        return ""
+    return f"{(float(now) / float(before) - 1) * 100:+.0f}%"

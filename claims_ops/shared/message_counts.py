@@ -62,11 +62,9 @@ class RowCounter:
         from requests import RequestException
 
         try:
-            rows = list(self._client.query_and_wait(self._sql, retry=self._retry))
+            (row,) = self._client.query_and_wait(self._sql, retry=self._retry)
         except NotFound:
-            rows = []
+            return MessageCounts(published, 0, 0)
         except (GoogleAPIError, RequestException) as error:
             raise click.ClickException(f"BigQuery does not answer: {error}") from None
-        if not rows:  # the emulator's way to say that a table is not there
-            return MessageCounts(published, 0, 0)
-        return MessageCounts(published, *rows[0].values())
+        return MessageCounts(published, *row.values())

@@ -34,6 +34,28 @@ class Duration(click.ParamType[timedelta]):
         return timedelta(seconds=seconds)
 
 
+class Bounds(click.ParamType[tuple[int, int]]):
+    """`2-10`: the least and the most of something, each from 1 to `most`."""
+
+    name = "min-max"
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,9})", value)
+        if not match:
+            self.fail(f"{value!r} is not of the form MIN-MAX, such as 1-10.", param, ctx)
+        least, most = int(match[1]), int(match[2])
+        if not 1 <= least <= most <= self._most:
+            self.fail(f"{value!r} is not within 1-{self._most}, the least first.", param, ctx)
+        return least, most
+
+
 class Number(click.FloatRange):
     """A number between bounds: neither infinite nor NaN, which compares with nothing."""
 

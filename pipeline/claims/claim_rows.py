@@ -10,7 +10,7 @@ from pipeline.claims.history import ORIGINAL_MESSAGE_ID, history_columns
 from pipeline.claims.judgement import BasisSource, Judgement, RuleColumns
 from pipeline.claims.message import Message, Part
 from pipeline.claims.records import as_columns_take_them
-from pipeline.claims.storable import NumbersAsText, decimal_text, json_column
+from pipeline.claims.storable import NumbersAsText, decimal_texts, json_column
 from pipeline.claims.validate import ADDITIONAL_FIELDS
 
 NUMBER_AS_TEXT = "number_as_text"
@@ -78,7 +78,7 @@ class ClaimRows:
             columns |= history_columns(messages, self._map_version)
         for name in self._numerics:
             if not are_empty(columns[name]):
-                columns[name] = list(map(decimal_text, columns[name]))
+                columns[name] = decimal_texts(columns[name])
         for name, numerics in self._records.items():
             if not are_empty(columns[name]):
                 columns[name] = [as_columns_take_them(each, numerics) for each in columns[name]]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
+from itertools import chain
 from operator import and_
 from typing import Any, Self
 
@@ -156,6 +157,15 @@ class Fields:
         """What is there for NUMERIC columns, by name."""
         return ((name, values.get(name)) for name in self._numerics)
 
+    def decimals(self, records: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """What is there for NUMERIC columns in records, but for integers and nulls."""
+        return [
+            value
+            for record in records
+            for name in self._numerics
+            if (value := record.get(name)) is not None and type(value) is not int
+        ]
+
 
 class Contract(Fields):
     """A compiled claim schema.
@@ -240,15 +250,14 @@ class Contract(Fields):
             if False in fit:
                 accepted = list(map(and_, accepted, fit))
         for name, fields in self.records.items():
-            for place, records in enumerate(columns.get(name, ())):
-                if records and accepted[place]:
-                    numbers = [
-                        each
-                        for record in records
-                        for _, each in fields.exact_numbers(record)
-                        if type(each) is not int and each is not None
-                    ]
-                    accepted[place] = False not in fit_numeric(numbers)
+            numbers = {
+                place: fields.decimals(records)
+                for place, records in enumerate(columns.get(name, ()))
+                if records and accepted[place]
+            }
+            if False in fit_numeric(list(chain.from_iterable(numbers.values()))):
+                for place, some in numbers.items():
+                    accepted[place] = False not in fit_numeric(some)
         return accepted
 
     def _is_valid_at_any_depth(self, claim: dict[str, Any]) -> bool:

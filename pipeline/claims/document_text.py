@@ -6,7 +6,7 @@ or nesting without end is a slip that a lenient reader would settle in silence.
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from math import isfinite
 from typing import Any
@@ -15,7 +15,10 @@ MAX_LEVELS = 64
 """Objects and arrays within each other; the validators that compile a document are recursive."""
 MAX_BYTES = 1_000_000
 """Of a document, which each step of a job carries; Dataflow takes 20 MB for a whole job."""
+MAX_VERSION = 100
+"""Characters of a document's version, which each row of the tables bears."""
 _SHOWN_STEPS = 6
+_VERSIONS = (str, int, float, Decimal)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -53,6 +56,18 @@ def load(text: str, parse_float: Callable[[str], Any] = float) -> Any:
         raise DocumentError("", f"not JSON: {error}") from None
     _check(document)
     return document
+
+
+def version_of(document: Mapping[str, Any], key: str, default: str = "") -> str:
+    """The version that a document gives itself.
+
+    Raises:
+        DocumentError: it is no short text on one line.
+    """
+    version = str(value) if isinstance(value := document.get(key, default), _VERSIONS) else None
+    if version is None or len(version) > MAX_VERSION or not version.isprintable():
+        raise DocumentError(key, f"a text of one line is needed, of at most {MAX_VERSION} letters")
+    return version
 
 
 def place_of(steps: Iterable[str | int]) -> str:

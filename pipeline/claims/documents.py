@@ -4,7 +4,6 @@ They run once, at launch, with the reference implementation of JSON Schema; each
 with its place in the document.
 """
 
-import copy
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -21,7 +20,7 @@ from pipeline.claims.contract import (
     Fields,
     is_nullable,
 )
-from pipeline.claims.document_text import DocumentError, place_of
+from pipeline.claims.document_text import DocumentError, place_of, version_of
 from pipeline.claims.judgement import Scorer
 from pipeline.claims.rules import Rule, Rules, condition_of, fields_read
 from pipeline.claims.signals.facts import GivenFacts
@@ -85,8 +84,7 @@ def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
     _check_schema(contract.document)
     if contract.document.get("type") != "object":
         raise DocumentError("type", "must be object")
-    if not isinstance(contract.document.get("x-version", ""), str | int | float):
-        raise DocumentError("x-version", "a text is needed")
+    version_of(contract.document, "x-version")
     _check_core(contract)
     _check_fields(contract, (*reserved, *SIGNALS), contract.document.get("required", ()))
     for name, fields in contract.records.items():
@@ -211,14 +209,14 @@ def check_rules(text: str, contract: Contract) -> Rules:
             if rule.id in seen:
                 raise DocumentError(f"{where}.id", f"{rule.id} stands twice")
             seen.add(rule.id)
-            _check_on_workers(rules, rule, f"{where}.when")
+            _check_on_workers(rule, f"{where}.when")
     return rules
 
 
-def _check_on_workers(rules: Rules, rule: Rule, where: str) -> None:
+def _check_on_workers(rule: Rule, where: str) -> None:
     """Compile and ask a rule as workers do, on a claim of nulls and on one of texts."""
-    alone = copy.copy(rules)
-    alone.risk, alone.quality = (rule,), ()
+    alone = Rules('{"risk_rules": [], "quality_rules": []}')
+    alone.risk = (rule,)
     try:
         scorer = Scorer(alone, GivenFacts({}))
         for value in (None, "text", 1, ["text"], {"text": "text"}):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from itertools import repeat
 from operator import and_, or_
 from typing import Any, NamedTuple, Protocol
@@ -68,6 +68,11 @@ class Unchanging:
         return Counter()
 
 
+@cache
+def _default_blank() -> dict[str, Any]:
+    return Contract.default().blank
+
+
 class Scorer:
     """Applies rules. The rules that fired on a claim are a bit mask: bit i stands for rule i.
 
@@ -83,7 +88,7 @@ class Scorer:
         self._rules = (*rules.risk, *rules.quality)
         self._risk_count = len(rules.risk)
         self._facts = facts
-        self._blank = Contract.default().blank
+        self._blank = _default_blank()
         """What rules see of a field that the contract of a job does not have."""
         by_field: dict[str, dict[int, Schema]] = {}
         self._across: list[tuple[int, Condition]] = []
@@ -185,14 +190,19 @@ class Fired(NamedTuple):
 class Judgement:
     """Judges claims by one basis."""
 
-    def __init__(self, basis: Basis, high_risk_threshold: float) -> None:
+    def __init__(
+        self, basis: Basis, high_risk_threshold: float, facts: Facts | None = None
+    ) -> None:
         """Compile the rules.
+
+        Judgements by different rules that are given the same `facts` compute each signal once:
+        `fired_on` takes what `facts.of` made of some claims. They have the look-ups of the basis.
 
         Raises:
             ValueError: a condition does not compile.
         """
         self.basis = basis
-        self._facts = Facts(basis.lookups)
+        self._facts = Facts(basis.lookups) if facts is None else facts
         self._facts.need(["days_to_submission"])
         self._scorer = Scorer(basis.rules, self._facts)
         self._threshold = high_risk_threshold
@@ -202,7 +212,10 @@ class Judgement:
 
     def fired(self, claims: Columns) -> Fired:
         """The signals of claims, and the rules that fire on each."""
-        facts = self._facts.of(claims)
+        return self.fired_on(self._facts.of(claims))
+
+    def fired_on(self, facts: Columns) -> Fired:
+        """The rules that fire on claims, which come with their signals."""
         return Fired(facts, self._scorer.fired(facts))
 
     def columns(self, fired: Fired) -> dict[str, Sequence[Any]]:

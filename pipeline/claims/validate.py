@@ -45,8 +45,8 @@ class ClaimValidator:
         ]
         self._blank = {**contract.blank, ADDITIONAL_FIELDS: None}
         self._objects = [column.name for column in contract.columns if column.type == "JSON"]
-        self._as_they_are = contract.blank.keys() - self._objects - contract.records.keys()
-        """The fields whose columns take valid values as they are."""
+        self._as_they_are = contract.blank.keys() - self._objects
+        """The fields whose columns take valid values as they are, or records once completed."""
 
     def validate(self, many: Sequence[dict[str, Any]]) -> Validated:
         """The claim of each message, or the rejection with all that is wrong with it.
@@ -63,6 +63,8 @@ class ClaimValidator:
                     is_canonical and type(value) not in misspelt
                     for is_canonical, value in zip(canonical, columns[name], strict=True)
                 ]
+        for name in self._contract.records.keys() & columns.keys():
+            self._complete_records(name, columns[name], canonical)
         as_they_are = canonical
         if not self._as_they_are.issuperset(columns):
             as_they_are = list(map(and_, canonical, map(self._as_they_are.issuperset, many)))
@@ -78,6 +80,17 @@ class ClaimValidator:
             columns = {name: list(compress(values, kept)) for name, values in columns.items()}
         return Validated(Rows(filled(columns, self._blank, len(many) - len(rejected))), rejected)
 
+    def _complete_records(self, name: str, column: list[Any], canonical: list[bool]) -> None:
+        """Complete the records of canonical claims; those with a misspelt one are none."""
+        of_record = self._contract.records[name]
+        for place, records in enumerate(column):
+            if records and canonical[place]:
+                try:
+                    column[place] = complete(records, of_record)
+                    canonical[place] = not is_misspelt(records, of_record)
+                except RecursionError:  # one is nested too deeply
+                    canonical[place] = False
+
     def _put(self, claim: dict[str, Any], columns: dict[str, list[Any]], place: int) -> None:
         """Put a claim in the place of its fields."""
         for name in claim.keys() - columns.keys():
@@ -88,7 +101,7 @@ class ClaimValidator:
     def _claim(self, fields: dict[str, Any], is_canonical: bool) -> dict[str, Any] | Rejection:
         """The outcome for fields that are not as the columns take them."""
         try:
-            if is_canonical and not any(map(self._is_misspelt, fields.items())):
+            if is_canonical:
                 return self._complete(fields)
             return self._normalised(fields)
         except (ValueError, RecursionError):  # nested deeper than the validator looks
@@ -97,12 +110,6 @@ class ClaimValidator:
             return self._normalised(known, fields)
         except (ValueError, RecursionError):
             return _TOO_DEEP
-
-    def _is_misspelt(self, field: tuple[str, Any]) -> bool:
-        """Whether a field holds records, one of them in another spelling than its columns'."""
-        name, value = field
-        of_record = self._contract.records.get(name)
-        return of_record is not None and is_misspelt(value, of_record)
 
     def _normalised(
         self, fields: dict[str, Any], rest: Mapping[str, Any] | None = None

@@ -24,6 +24,8 @@ _SECRET = re.compile(
     r"(?!projects/|gs://|[.~]{0,2}/)(?:[A-Za-z0-9+/=_-]{24,}|[^/]{24,})", re.DOTALL
 )
 """Hexadecimal, base64, a token or a phrase, as long as a key, and no place where a key could be."""
+_SHOWN = 200
+"""Characters of a wrong value that an error repeats."""
 _KMS = "[A-Za-z0-9_-]{1,63}"
 _FIELD = r"[A-Za-z_][A-Za-z0-9_]*"
 _FRACTION = r"^(0(\.[0-9]+)?|1(\.0+)?|\.[0-9]+)$"
@@ -168,6 +170,7 @@ class Launch:
         " pseudonyms. Rules are evaluated on the original values, except for replayed messages,"
         " which already hold pseudonyms. Unknown fields are not changed. Needs pseudonym_key.",
         "Output",
+        is_quoted=False,
         example="patient_id,claim_id",
         regex=rf"^{_FIELD}( *, *{_FIELD})*$",
     )
@@ -438,7 +441,8 @@ def _value(parameter: Parameter, given: Any) -> Any:
             parameter.name, f"must be one of {', '.join(values)}{meant(text, values)}"
         )
     if parameter.regex and not re.fullmatch(parameter.regex, text):
-        raise ParameterError(parameter.name, f"{text!r} is not valid. {parameter.text}")
+        shown = f"{text[:_SHOWN]!r} " if parameter.is_quoted else ""
+        raise ParameterError(parameter.name, f"{shown}is not valid. {parameter.text}")
     if parameter.type is bool:
         if text.lower() not in ("true", "false"):
             raise ParameterError(parameter.name, "must be true or false")

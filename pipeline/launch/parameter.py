@@ -36,6 +36,8 @@ class Parameter:
     """What Dataflow takes of it, where that is less: its workers have no files of ours."""
     is_reference: bool = False
     """Whether it names where a secret is: what looks like the secret itself is refused, unseen."""
+    is_quoted: bool = True
+    """Whether an error repeats what was given: not where the secret of another may have landed."""
     choices: tuple[Choice, ...] = ()
     parent: str | None = None
     """The parameter that this one depends on: without its value `parent_value` it does nothing."""

@@ -27,7 +27,7 @@ from pipeline.launch.rehearsal import RehearsalFailed, rehearse
 from pipeline.privacy import pseudonymisation
 from pipeline.privacy.pseudonymisation import KeyUnusable
 from pipeline.reference.files import FileUnusable, look
-from pipeline.reference.watch import RULES, ReferenceFiles, load, source_of
+from pipeline.reference.watch import ReferenceFiles, load, source_of
 from pipeline.settings import Settings
 from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.sinks.bigquery.streaming_insert import StreamingInsert
@@ -121,11 +121,9 @@ def _claim_map(launch: Launch) -> ClaimMap | None:
 def _reference_files(launch: Launch, contract: Contract) -> ReferenceFiles:
     """The files that workers will read again, each of which can be used now."""
     for parameter, path in launch.reference_files:
-        if parameter == RULES:
-            continue  # it was read above
         try:
             load(look(path), source_of(parameter, contract))
-        except (FileUnusable, InvalidReference) as error:
+        except (FileUnusable, DocumentError, InvalidReference) as error:
             raise ParameterError(parameter, f"{path}: {error}") from None
     return ReferenceFiles(launch.reference_files, launch.reference_refresh_minutes)
 

@@ -26,6 +26,8 @@ FOREIGN = "foreign_pseudonym"
 _ANOTHER_KEY = "a pseudonym that the key of this job has not made"
 _REFERS = "x-refers-to"
 """The keyword of a field whose values are those of another field of other claims."""
+_SHORTEST_KEY = 24
+"""Letters of a text that may be a key."""
 TOO_MANY = "too_many_named_values"
 _MORE = f"more than {MAX_ENTRIES} values stand under keys that resemble a named field"
 _SHARED = ("$schema", "$id", "$defs", "definitions")
@@ -39,15 +41,17 @@ def check_names(text: str, contract: Contract) -> tuple[str, ...]:
     it holds the same values, and stays linked by the same pseudonyms.
 
     Raises:
-        DocumentError: names the field, and why it cannot.
+        DocumentError: names the field, and why it cannot; of a long name that is none only where it
+            stands, for it may be the key itself.
     """
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     texts = contract.names("STRING")
     referring = (name for name in texts if contract.properties[name].get(_REFERS) in names)
     names = tuple(dict.fromkeys((*names, *referring)))
-    for name in names:
+    for number, name in enumerate(names, 1):
         if name not in contract.properties:
-            raise DocumentError(name, "no field of the claim schema")
+            shown = name if len(name) < _SHORTEST_KEY else f"name {number}"
+            raise DocumentError(shown, "no field of the claim schema")
         if name not in texts:
             raise DocumentError(name, "its column is no STRING, which a pseudonym is")
         sample = PREFIX + "A" * (PSEUDONYM_LENGTH - len(PREFIX))

@@ -51,8 +51,18 @@ class Loaded(NamedTuple):
 
 
 def read_rules(contract: Contract, lines: Iterable[str]) -> Rules:
-    """The rules of a rules file, checked as at launch."""
-    return check_rules("".join(lines), contract)
+    """The rules of a rules file, checked as at launch.
+
+    Raises:
+        DocumentError: what is wrong in it.
+    """
+    # A long line comes in parts, which may end within a letter.
+    data = "".join(lines).encode("utf-8", "surrogateescape")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise DocumentError("", "not UTF-8 text") from None
+    return check_rules(text, contract)
 
 
 def source_of(parameter: str, contract: Contract) -> Source:

@@ -6,13 +6,13 @@ once a version of bqemulator does without.
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
 import duckdb
 import pyarrow as pa
-from bqemulator.api.routes import tabledata
+from bqemulator.api.routes import jobs, tabledata
 from bqemulator.catalog.models import TableMeta
 from bqemulator.cli import main
 from bqemulator.grpc_api import write_servicer
@@ -20,9 +20,14 @@ from bqemulator.sql import catalog_schema, inner_query
 from bqemulator.storage import engine
 from bqemulator.versioning.snapshots import SnapshotManager
 from duckdb_extensions import import_extension
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_STATUS = {"notFound": 404, "duplicate": 409, "accessDenied": 403}
+"""Of a query that fails, by BigQuery's reason; else 400."""
 
 _turn = threading.RLock()  # who holds it has the one DuckDB connection to itself
 
@@ -176,6 +181,31 @@ def _fix_snapshots() -> None:
     SnapshotManager.capture = capture_on_demand  # type: ignore[method-assign,assignment]
 
 
+def _fix_failed_queries() -> None:
+    """jobs.query answers a query that fails with status 200, no rows and `errors`.
+
+    Without this, a client takes a mistyped query for one that finds nothing: BigQuery answers with
+    a status of failure, and only that raises in `query_and_wait`.
+    """
+    for route in jobs.router.routes:
+        if isinstance(route, APIRoute) and route.endpoint is jobs.query:
+            route.endpoint = _failing(jobs.query)
+
+
+def _failing(query: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[Any]]:
+    @functools.wraps(query)
+    async def answer(**given: Any) -> Any:
+        response = await query(**given)
+        if "errors" not in response:
+            return response
+        (error,) = response["errors"]
+        code = _STATUS.get(error["reason"], 400)
+        body = {"code": code, "message": error["message"], "errors": [error]}
+        return JSONResponse({"error": body}, code)
+
+    return answer
+
+
 def _install_extensions() -> None:
     """DuckDB's extensions from the installed packages, once per user and version of DuckDB.
 
@@ -197,4 +227,5 @@ if __name__ == "__main__":
     _fix_nested_fields()
     _fix_types_of_columns()
     _fix_snapshots()
+    _fix_failed_queries()
     main()

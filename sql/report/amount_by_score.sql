@@ -20,7 +20,9 @@ WITH binned AS (
     CAST(CEIL(ROUND(fraud_risk_score * 10, 6)) AS INT64) AS score_tenths,
     high_risk_flag
   FROM ${CURRENT_CLAIMS}
-  WHERE processing_timestamp >= @since AND processing_timestamp < @until
+  WHERE
+    processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+    AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
 )
 SELECT
   amount_from,

@@ -1,31 +1,111 @@
--- Providers to look at: those with the most claims of high risk, and what fired on these claims.
--- Of claims as they stand: replaced and voided ones do not count.
-WITH ranked AS (
+-- Providers that stand out against their peers, each by the one reason that sets it apart most.
+-- Peers are the providers of the same specialty; all where fewer than 5 have it. How far a provider
+-- stands out is by how much more often than on its peers' claims a reason fires on its own, in
+-- standard deviations between providers, times what the reason adds to a score on average. Ten claims
+-- like the peers' are added to each provider's, so that few claims prove little, and many no more
+-- than the share they have. Of claims as they stand: replaced and voided ones do not count.
+WITH scored AS (
   SELECT
     provider_id,
+    ${PEERS} AS peers,
+    patient_id,
+    claim_amount,
+    fraud_risk_score,
+    high_risk_flag,
+    risk_reasons
+  FROM ${CURRENT_CLAIMS}
+  WHERE
+    processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+    AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
+),
+providers AS (
+  SELECT
+    provider_id,
+    MAX(peers) AS peers,
     COUNT(*) AS claims,
     COUNT(DISTINCT patient_id) AS patients,
     SUM(claim_amount) AS total_amount,
     COUNTIF(high_risk_flag) AS high_risk_claims,
     SUM(IF(high_risk_flag, claim_amount, 0)) AS high_risk_amount,
-    ROUND(AVG(fraud_risk_score), 3) AS mean_score
-  FROM ${CURRENT_CLAIMS}
-  WHERE processing_timestamp >= @since AND processing_timestamp < @until
+    AVG(fraud_risk_score) AS mean_score
+  FROM scored
   GROUP BY provider_id
-  HAVING COUNTIF(high_risk_flag) > 0
-  ORDER BY high_risk_claims DESC, high_risk_amount DESC, provider_id
-  LIMIT 15
+),
+fired AS (
+  SELECT
+    provider_id,
+    reason,
+    COUNT(*) AS claims,
+    SUM(fraud_risk_score / ARRAY_LENGTH(risk_reasons)) AS added
+  FROM scored, UNNEST(risk_reasons) AS reason
+  GROUP BY provider_id, reason
 ),
 reasons AS (
   SELECT
-    provider_id,
-    STRING_AGG(DISTINCT reason, ', ' ORDER BY reason) AS risk_reasons
-  FROM ${CURRENT_CLAIMS}, UNNEST(risk_reasons) AS reason
-  WHERE processing_timestamp >= @since AND processing_timestamp < @until AND high_risk_flag
-  GROUP BY provider_id
+    reason,
+    SUM(added) / SUM(claims) AS weight,
+    SUM(claims) / (SELECT SUM(claims) FROM providers) AS rate
+  FROM fired
+  GROUP BY reason
+),
+peer_groups AS (
+  SELECT peers, COUNT(*) AS providers, SUM(claims) AS claims FROM providers GROUP BY peers
+),
+peers_fired AS (
+  SELECT providers.peers, fired.reason, SUM(fired.claims) AS claims
+  FROM fired INNER JOIN providers ON providers.provider_id = fired.provider_id
+  GROUP BY providers.peers, fired.reason
+),
+-- Every reason for every provider: those on whose claims it never fires are peers, too.
+compared AS (
+  SELECT
+    providers.provider_id,
+    reasons.reason,
+    reasons.weight,
+    COALESCE(fired.claims, 0) AS claims,
+    providers.claims AS all_claims,
+    IF(
+      peer_groups.providers < 5, reasons.rate, COALESCE(peers_fired.claims, 0) / peer_groups.claims
+    ) AS peer_rate
+  FROM providers
+  CROSS JOIN reasons
+  INNER JOIN peer_groups ON peer_groups.peers = providers.peers
+  LEFT JOIN fired ON fired.provider_id = providers.provider_id AND fired.reason = reasons.reason
+  LEFT JOIN peers_fired
+    ON peers_fired.peers = providers.peers AND peers_fired.reason = reasons.reason
+),
+excesses AS (
+  SELECT *, (claims - all_claims * peer_rate) / (all_claims + 10) AS excess FROM compared
+),
+spreads AS (
+  SELECT reason, STDDEV_POP(excess) + 0.02 AS spread FROM excesses GROUP BY reason
+),
+distances AS (
+  SELECT
+    excesses.provider_id,
+    excesses.reason,
+    excesses.claims,
+    excesses.peer_rate,
+    excesses.weight * excesses.excess / spreads.spread AS distance
+  FROM excesses INNER JOIN spreads ON spreads.reason = excesses.reason
+  WHERE excesses.claims >= 2 AND excesses.excess > 0
+),
+standing_out AS (
+  SELECT * FROM distances
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY provider_id ORDER BY distance DESC, reason) = 1
 )
 SELECT
-  ranked.*,
-  reasons.risk_reasons
-FROM ranked LEFT JOIN reasons ON ranked.provider_id = reasons.provider_id
-ORDER BY high_risk_claims DESC, high_risk_amount DESC, ranked.provider_id
+  providers.* EXCEPT (peers, mean_score),
+  ROUND(providers.mean_score, 3) AS mean_score,
+  ROUND((SELECT APPROX_QUANTILES(mean_score, 100)[SAFE_OFFSET(50)] FROM providers), 3)
+    AS typical_score,
+  standing_out.reason,
+  standing_out.claims AS reason_claims,
+  ROUND(standing_out.peer_rate, 4) AS peer_rate,
+  ROUND(standing_out.distance, 3) AS distance
+FROM providers
+LEFT JOIN standing_out ON standing_out.provider_id = providers.provider_id
+WHERE IF(@provider = '', standing_out.reason IS NOT NULL, providers.provider_id = @provider)
+ORDER BY distance DESC, providers.provider_id
+LIMIT 15

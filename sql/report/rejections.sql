@@ -1,8 +1,10 @@
--- Rejected messages by stage and code, the most frequent first.
+-- Rejected messages by stage and code, the most frequent first; and how many of them came in the
+-- second half of the range.
 SELECT
   stage,
   error_code,
   COUNT(*) AS messages,
+  COUNTIF(error_timestamp >= @middle) AS messages_of_second_half,
   MIN(error_timestamp) AS first_seen,
   MAX(error_timestamp) AS last_seen
 FROM `${ERROR_TABLE}`

@@ -10,6 +10,9 @@ SELECT
   risk_reasons,
   quality_issues
 FROM ${CURRENT_CLAIMS}
-WHERE processing_timestamp >= @since AND processing_timestamp < @until
+WHERE
+  processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+  AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
+  AND (@provider = '' OR provider_id = @provider)
 ORDER BY fraud_risk_score DESC, claim_amount DESC, claim_id
 LIMIT 50

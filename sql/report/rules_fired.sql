@@ -1,31 +1,20 @@
 -- How often each risk and each quality rule fired, and how often on claims that were flagged.
--- Labelled claims have a ground truth (synthetic_label_is_fraud); labelled_fraud are those of it
--- that are fraud.
-WITH scored AS (
-  SELECT
-    risk_reasons,
-    quality_issues,
-    IF(high_risk_flag, 1, 0) AS high_risk,
-    IF(synthetic_label_is_fraud IS NULL, 0, 1) AS labelled,
-    IF(synthetic_label_is_fraud = 1, 1, 0) AS fraud
-  FROM `${CLAIMS_TABLE}`
-  WHERE processing_timestamp >= @since AND processing_timestamp < @until
-),
-fired AS (
-  SELECT 'risk' AS kind, rule, high_risk, labelled, fraud
-  FROM scored, UNNEST(risk_reasons) AS rule
-  UNION ALL
-  SELECT 'quality' AS kind, rule, high_risk, labelled, fraud
-  FROM scored, UNNEST(quality_issues) AS rule
-)
+-- Judged are the claims of which a disposition or a label tells whether they were improper.
+-- Of claims as they stand: replaced and voided ones do not count.
 SELECT
   kind,
   rule,
   COUNT(*) AS claims,
-  SUM(high_risk) AS high_risk_claims,
-  SUM(labelled) AS labelled_claims,
-  SUM(fraud) AS labelled_fraud
-FROM fired
+  COUNTIF(high_risk_flag) AS high_risk_claims,
+  COUNTIF(is_improper IS NOT NULL) AS judged_claims,
+  COUNTIF(is_improper) AS improper_claims
+FROM
+  ${JUDGED_CLAIMS},
+  UNNEST(['risk', 'quality']) AS kind,
+  UNNEST(IF(kind = 'risk', risk_reasons, quality_issues)) AS rule
+WHERE
+  processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+  AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
 GROUP BY kind, rule
 ORDER BY claims DESC, kind, rule
 LIMIT 50

@@ -1,13 +1,16 @@
--- Claims, those of high risk, and rejected messages over time.
+-- Claims, those of high risk, and rejected messages over time. Rejected messages have a time of
+-- processing only: by another time they are left out.
 -- UNIX_SECONDS truncates by itself, but rounds in the emulator.
 WITH outcomes AS (
   SELECT
-    processing_timestamp AS seen,
+    ${AXIS} AS seen,
     1 AS claim,
     IF(high_risk_flag, 1, 0) AS high_risk,
     0 AS rejected
   FROM `${CLAIMS_TABLE}`
-  WHERE processing_timestamp >= @since AND processing_timestamp < @until
+  WHERE
+    processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
+    AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
   UNION ALL
   SELECT
     error_timestamp AS seen,
@@ -15,7 +18,7 @@ WITH outcomes AS (
     0 AS high_risk,
     1 AS rejected
   FROM `${ERROR_TABLE}`
-  WHERE error_timestamp >= @since AND error_timestamp < @until
+  WHERE error_timestamp >= @since AND error_timestamp < @until AND ${HAS_ERRORS}
 )
 SELECT
   TIMESTAMP_SECONDS(
@@ -25,5 +28,6 @@ SELECT
   SUM(high_risk) AS high_risk_claims,
   SUM(rejected) AS rejected
 FROM outcomes
+WHERE seen IS NOT NULL
 GROUP BY step
 ORDER BY step

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims import document_text
 from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Contract, default_contract_text
 from pipeline.claims.document_text import DocumentError
@@ -92,6 +93,43 @@ def test_references_that_branch(levels: int, is_accepted: bool) -> None:
     with pytest.raises(DocumentError, match=r"^properties\.extra.* 100,000 schemas") as caught:
         check_contract(json.dumps(document), OURS)
     assert "$ref" in str(caught.value)
+
+
+@pytest.mark.parametrize("values, is_accepted", [(range(9_000), True), (range(11_000), False)])
+def test_numbers_to_compare_with(values: range, is_accepted: bool) -> None:
+    """A fraction is compared with each of them: with 90,000, one claim took a tenth of a second."""
+    rule = {"id": "a", "description": "", "weight": 0.1}
+    rule["when"] = {"properties": {"claim_amount": {"enum": [*values]}}}
+    text = json.dumps({"risk_rules": [rule], "quality_rules": []})
+    if is_accepted:
+        check_rules(text, CONTRACT)
+        return
+    with pytest.raises(DocumentError, match=r"^risk_rules\[0\]\.when\.properties\.claim_amount: "):
+        check_rules(text, CONTRACT)
+
+
+def test_text_to_compare_with_is_looked_up() -> None:
+    rule = {"id": "a", "description": "", "weight": 0.1}
+    rule["when"] = {"properties": {"notes": {"enum": [f"n{number}" for number in range(50_000)]}}}
+    check_rules(json.dumps({"risk_rules": [rule], "quality_rules": []}), CONTRACT)
+
+
+def test_a_document_is_read_once_however_many_rules_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """3,000 rules kept a launch for minutes, for each of them the whole document was read."""
+    read: list[int] = []
+    load_document = document_text.load
+    monkeypatch.setattr(
+        document_text,
+        "load",
+        lambda text, *more, **by: read.append(len(text)) or load_document(text, *more, **by),
+    )
+    rules = [{"id": f"r{n}", "description": "", "when": True, "weight": 0} for n in range(50)]
+    text = json.dumps({"risk_rules": rules, "quality_rules": []})
+    check_rules(text, CONTRACT)
+    assert read.count(len(text)) == 1
+    assert sum(read) < 2 * len(text) + 2 * len(default_contract_text())
 
 
 def test_references_in_a_row_too_long_to_follow() -> None:

@@ -11,10 +11,13 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from claims_ops.query.tables import rules_relation
 from claims_ops.reconcile.reconciliation import Books
 from claims_ops.replay.selection import ErrorTable, Selection
 from claims_ops.shared.analyst_queries import DIRECTORY
+from claims_ops.shared.claim_times import TIMES, placeholders
 from claims_ops.shared.dispositions import judged_claims
+from pipeline.claims.rules import Rules
 from pipeline.claims.tables import (
     ERROR_COLUMNS,
     TableName,
@@ -67,8 +70,11 @@ def test_file(path):
     # `claims profiles` reads the table itself where it has no view.
     names |= {"CURRENT_CLAIMS": f"`{CLAIMS}`", "AS_OF": "CURRENT_DATE()"}
     names["JUDGED_CLAIMS"] = judged_claims(f"`{CLAIMS}`", dispositions_name(CLAIMS))
-    statement = Template(path.read_text()).safe_substitute(names)
-    assert bool(unfiltered(statement)) == (path.stem in GIVEN)
+    names["RULES"] = rules_relation(Rules.default())
+    for by in TIMES:
+        given = names | placeholders((), by, by)
+        statement = Template(path.read_text()).safe_substitute(given)
+        assert bool(unfiltered(statement)) == (path.stem in GIVEN)
 
 
 class Asked:

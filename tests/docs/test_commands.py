@@ -15,7 +15,7 @@ from pipeline.claims.documents import check_rules
 from tests.support.docs.judges import complaint
 from tests.support.docs.pages import ROOT, Block, pages
 from tests.support.docs.shell import NoShell, Shell, parsed
-from tests.support.google.gcloud import Gcloud
+from tests.support.google.gcloud import Gcloud, unknown_to_gcloud
 from tests.support.terraform import MODULE, Evaluated
 
 PROSE = {"text", "mermaid"}
@@ -82,19 +82,6 @@ def test_each_command_is_one_that_its_program_takes():
 def test_each_command_in_a_sentence_is_one_that_its_program_takes():
     lacking = ("Missing ", "output_table: is required", "COMMAND [ARGS]")  # a group by its name
     assert [each for each in wrong(commands_in_text()) if not any(map(each.count, lacking))] == []
-
-
-def unknown_to_gcloud(gcloud: Gcloud, of: Iterable[tuple[str, list[str]]]) -> list[str]:
-    """The commands of gcloud that its own parser refuses: where they stand, why."""
-    asked = {shlex.join(words): place for place, words in of if words[0] == "gcloud"}
-    file = gcloud.home / "commands.json"
-    file.write_text(json.dumps([{"command_string": text} for text in asked]))
-    ended = gcloud.run("gcloud", "meta", "lint-gcloud-commands", f"--commands-file={file}")
-    return [
-        f"{place}: {text}: {' '.join(answer['error_message'].split())}"
-        for (text, place), answer in zip(asked.items(), json.loads(ended.stdout), strict=True)
-        if not answer["success"]
-    ]
 
 
 def test_each_command_of_gcloud_is_one_that_gcloud_takes(tmp_path: Path):

@@ -27,7 +27,8 @@ def test_a_changed_weight_shows_in_the_demo(checkout: Path):
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     risky = ended.stdout.partition("High-risk claims")[2].partition("Messages rejected")[0]
-    scores = re.findall(r" (\S+)   high_amount(?:, infant_high_amount)? *$", risky, re.M)
+    reasons = r"(?:\n +risk reasons:)? +high_amount(?:, infant_high_amount)?$"
+    scores = re.findall(rf" (\S+){reasons}", risky, re.M)
     assert scores
     assert {*scores} <= {"0.6", "1"}  # with the weights of the package, 0.3 and 0.7
     assert "200 = 190 claims + 10 errors, as generated" in ended.stdout

@@ -167,3 +167,9 @@ def test_dependence_is_on_a_value_that_the_other_can_have(parameter: Parameter):
     if parameter.parent:
         assert parameter.parent_value in CASES[parameter.parent]["accepted"]
         assert not parameter.required
+
+
+def test_a_long_value_is_not_repeated_in_full():
+    with pytest.raises(ParameterError, match="is not valid") as caught:
+        launch(**LEAST | {"error_retention_days": "9" * 100_000})
+    assert len(str(caught.value)) < 1_000

@@ -93,6 +93,15 @@ def test_a_rule_that_takes_long(
     assert ("rules: the rule high_amount: one claim takes" in caplog.text) == bool(is_warned)
 
 
+def test_rules_that_take_long_together(monkeypatch: pytest.MonkeyPatch):
+    """Each of them less than what is warned of."""
+    count = len(Rules.default().risk) + len(Rules.default().quality)
+    monkeypatch.setattr("pipeline.launch.rehearsal.MAX_MILLISECONDS", 0.1 * count)
+    monkeypatch.setattr("pipeline.launch.rehearsal.condition_of", lambda rule: burning(0.2))
+    with pytest.raises(RehearsalFailed, match="^all rules together: one claim takes .* ms"):
+        rehearse(settings())
+
+
 def test_a_schema_that_takes_long(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pipeline.launch.rehearsal.WARN_MILLISECONDS", 0.0)
     monkeypatch.setattr("pipeline.launch.rehearsal.MAX_MILLISECONDS", 0.0)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from google.cloud.monitoring_v3 import AlertPolicy
 from google.protobuf.json_format import ParseDict
 
 from pipeline.transforms.metrics import METRICS, Metric
+from tests.support.docs import judges
+from tests.support.google.gcloud import Gcloud, unknown_to_gcloud
 from tests.support.promql import GOOGLE, functions, mistakes, promql_name, selectors
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +30,17 @@ ALERTED_ON = {
     "sink_failing",
     "job_failed",
     "errors_growing",
+    "dead_letters",
 }
+FILLED = {
+    "PROJECT": "my-project",
+    "REGION": "us-central1",
+    "JOB_ID": "2026-01-01_00_00_00-1",
+    "CODE": "invalid_json",
+    "COUNT": "2000",
+    "TIME": "2026-11-23",
+}
+"""What people put in place of the words in capitals."""
 WATCHED = {
     "received",
     "rejected_{stage}_{error_code}",
@@ -58,7 +71,14 @@ def queries(document: Any) -> Iterator[str]:
 def test_the_dashboard_is_a_dashboard():
     parsed = Dashboard.wrap(ParseDict(content(DASHBOARD), Dashboard.pb()()))
     tiles = parsed.mosaic_layout.tiles
-    assert all(tile.widget.title and tile.widget.xy_chart.data_sets for tile in tiles)
+    for tile in tiles:
+        scorecard, chart = tile.widget.scorecard, tile.widget.xy_chart
+        assert tile.widget.title
+        assert chart.data_sets or scorecard.time_series_query.prometheus_query
+    cards = [tile for tile in tiles if tile.widget.scorecard]
+    assert len(cards) == 6
+    charts = [tile for tile in tiles if tile not in cards]
+    assert max(card.y_pos + card.height for card in cards) <= min(each.y_pos for each in charts)
     taken = [(x, y) for tile in tiles for x, y in squares(tile)]
     assert len(taken) == len(set(taken)), "tiles overlap"
     assert max(x for x, _ in taken) < parsed.mosaic_layout.columns
@@ -86,6 +106,27 @@ def test_an_alert_is_an_alert_policy_with_a_runbook(path: Path):
     assert parsed.documentation.mime_type == "text/markdown"
     for part in ("**What it means.**", "**Look at", "**Do.**"):
         assert part in parsed.documentation.content
+
+
+def test_runbooks_can_be_followed_from_a_mail(tmp_path: Path):
+    """They have whole commands, which their programs take once the words in capitals are filled."""
+    found: list[tuple[str, list[str]]] = []
+    for path in ALERTS:
+        text = content(path)["documentation"]["content"]
+        commands = re.findall(r"(?m)^ {4,}((?:gcloud|claims) .+)$", text)
+        commands += re.findall(r"`((?:gcloud|claims) [^`]+)`", text)
+        assert commands, path.stem
+        for command in commands:
+            filled = command
+            for name, value in FILLED.items():
+                filled = re.sub(rf"\b{name}\b", value, filled)
+            assert "PROJECT" in command or "--without" in command, command
+            found.append((path.stem, shlex.split(filled)))
+    complaints = {
+        shlex.join(words): judges.claims(words[1:]) for _, words in found if words[0] == "claims"
+    }
+    assert {command: said for command, said in complaints.items() if said} == {}
+    assert unknown_to_gcloud(Gcloud(tmp_path), found) == []
 
 
 @pytest.mark.parametrize("path", ALERTS, ids=lambda path: path.stem)

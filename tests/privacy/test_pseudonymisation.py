@@ -90,7 +90,7 @@ WRONG = {
     "latest": (SECRET.replace("/1", "/latest"), r"pseudonym_key: .*versions/V, V a number"),
     "no version": (SECRET[: -len("/versions/1")], r"pseudonym_key: .*versions/V, V a number"),
     "no file": ("/nowhere/key", r"pseudonym_key: the file cannot be read: "),
-    "the key itself": (KEY, r"pseudonym_key: looks like a secret itself"),
+    "the key itself": (KEY, r"pseudonym_key: looks like the secret itself"),
 }
 
 
@@ -134,6 +134,18 @@ def test_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys)
 @pytest.mark.usefixtures("secrets")
 def test_wrong_fields(given: dict[str, str], said: str, capsys):
     assert refusal(capsys, arguments(**given)).startswith(f"claims: {said}")
+
+
+@pytest.mark.parametrize(
+    "key", ["a2V5LW9mLTMyLWJ5dGVz" * 2, "0f" * 32, "aKeyOfLettersOnlyWhichIsLong"]
+)
+@pytest.mark.parametrize("given", ["{key}", "patient_id,{key}"])
+@pytest.mark.usefixtures("secrets")
+def test_key_in_the_place_of_the_fields_is_not_shown(key: str, given: str, capsys):
+    swapped = arguments(pseudonymise=given.format(key=key), pseudonym_key=SECRET)
+    line = refusal(capsys, swapped)
+    assert line.startswith("claims: pseudonymise: ")
+    assert key not in line
 
 
 def test_local_file_on_dataflow(file: Path):

@@ -1,5 +1,6 @@
 """Reference files are read again while they change; a bad one never takes the place of a good."""
 
+import json
 import logging
 import os
 import threading
@@ -159,6 +160,31 @@ def test_rules_change_in_a_running_job(tmp_path: Path) -> None:
     watch.look()
     assert str(watch.now().rules.risk[0].weight) == "0.45"
     assert watch.take_counts() == {"reference_read_rules": 2, "reference_unusable_rules": 1}
+
+
+def test_rules_on_one_long_line(tmp_path: Path) -> None:
+    """It is read in parts, some of which end within a letter."""
+    path = tmp_path / "rules.json"
+    document = json.loads(default_rules_text())
+    document["risk_rules"][0]["description"] = "\N{GREEK SMALL LETTER ALPHA}" * 400_000
+    for shift in (0, 1):
+        document["risk_rules"][0]["description"] += "x"
+        path.write_text("\ufeff" + " " * shift + json.dumps(document, ensure_ascii=False), "utf-8")
+        watch = watch_over(path, "rules")
+        assert watch.take_counts() == {"reference_read_rules": 1}
+        assert watch.now().rules.risk[0].description == document["risk_rules"][0]["description"]
+
+
+def test_rules_in_another_encoding(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "rules.json"
+    path.write_bytes(
+        default_rules_text()
+        .replace("claim", "cl\N{LATIN SMALL LETTER A WITH GRAVE}im")
+        .encode("cp1252")
+    )
+    watch = watch_over(path, "rules")
+    assert watch.take_counts() == {"reference_unusable_rules": 1}
+    assert "rules: not UTF-8 text; none is in use" in caplog.text
 
 
 def test_parts_of_a_pattern_are_one_list(tmp_path: Path) -> None:

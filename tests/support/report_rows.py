@@ -64,12 +64,23 @@ class Tables:
             assert not rows or not self.client.insert_rows_json(f"{self.dataset}.{name}", rows)
 
     def report(self, path: Path, *arguments: str) -> int:
+        return self._run("--output", str(path), *arguments)
+
+    def pages(self, folder: Path, *arguments: str) -> int:
+        return self._run("--pages", str(folder), *arguments)
+
+    def _run(self, *arguments: str) -> int:
         names = ("--output-table", f"{self.dataset}.claims")
         errors = ("--error-table", f"{self.dataset}.errors")
-        return cli.main(["report", *names, *errors, "--output", str(path), *arguments])
+        return cli.main(["report", *names, *errors, *arguments])
 
 
 def tiles(page: str) -> dict[str, str]:
     """The figures at the top, by their labels."""
     found = re.findall(r'<dt>([^<]+)</dt><dd class="value">([^<]*)</dd>', page)
     return {html.unescape(label): html.unescape(value) for label, value in found}
+
+
+def sections(page: str) -> list[str]:
+    """The ids of its sections, in their order."""
+    return re.findall(r'<section class="card[^"]*" id="([^"]+)"', page)

@@ -13,8 +13,9 @@ import zstandard
 _MAGIC_BYTES = 6
 _UNPACKED_BYTES = 1 << 16
 _PLAIN_BYTES = 1 << 20
-_STEP_BYTES = 1 << 12
-"""Packed bytes that are unpacked at a time: a bomb makes at most some megabytes of them."""
+_STEP_BYTES = 1 << 8
+"""Packed bytes that are unpacked at a time: four of them may be 128 KB, so that a bomb makes at
+most 8 MB of them."""
 _DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
@@ -28,7 +29,7 @@ class _Stream(io.RawIOBase):
     def __init__(self, file: IO[bytes], decompressor: Callable[[], Any]) -> None:
         self._file, self._new = file, decompressor
         self._current = decompressor()
-        self._ready = b""
+        self._ready = memoryview(b"")
         self._has_begun = False
 
     def readable(self) -> bool:
@@ -46,7 +47,7 @@ class _Stream(io.RawIOBase):
                     raise EOFError
                 return 0
             self._has_begun = True
-            self._ready = self._current.decompress(packed)
+            self._ready = memoryview(self._current.decompress(packed))
         size = min(len(buffer), len(self._ready))
         buffer[:size], self._ready = self._ready[:size], self._ready[size:]
         return size

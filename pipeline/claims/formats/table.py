@@ -13,6 +13,9 @@ from pipeline.claims.formats.json_documents import rejection
 from pipeline.claims.mapping.mapper import Documents
 from pipeline.claims.message import Message, Unreadable
 
+MAX_DOCUMENT_BYTES = 128 << 20
+"""Of the documents of one message: each claim repeats what it stands under."""
+
 
 class Format(NamedTuple):
     """One format."""
@@ -34,10 +37,13 @@ def _decode_x12(data: bytes) -> Any:
     """
     if isinstance(data, Unreadable) or data.lstrip().startswith((b"{", b"\xef\xbb\xbf{")):
         return decode_document(data)
-    documents = Documents()
+    documents, size = Documents(), 0
     for message in x12.read(io.BytesIO(data), ""):
         if isinstance(message.data, Unreadable):
             return rejection(message.data.error_code)
+        size += len(message.data)
+        if size > MAX_DOCUMENT_BYTES:
+            return rejection("x12_too_large")
         documents.append(orjson.loads(message.data))
     return documents or rejection("empty_message" if not data.strip() else "not_837")
 

@@ -25,6 +25,7 @@ ERRORS: Mapping[str, str] = {
     "invalid_encoding": "the CSV row is not in the declared encoding",
     "invalid_header": "the CSV header has one column only, or a name twice",
     "invalid_x12": "not X12, or a segment without end; nothing from here on was read",
+    "x12_too_large": "the claims of the X12 message repeat too much of what they stand under",
     "not_837": "the X12 transaction set is no claim (837)",
     **{f"x12_{code}": f"X12 {code} ({name}) holds no claims" for code, name in NOT_CLAIMS.items()},
 }

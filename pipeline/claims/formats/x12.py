@@ -58,6 +58,8 @@ _ENTITIES = {
 """NM101 by what the implementation guides call the loop."""
 _LEVELS = {"20": (1, "billing_provider"), "22": (2, "subscriber"), "23": (3, "patient")}
 """HL03: how deep a level stands, and whom it is about. A new one ends those below it."""
+_MAX_LEVEL = 4
+"""At which levels of other kinds, which claims have none of, take each other's place."""
 _ENVELOPE = ("ISA", "GS", "ST")
 _COMPOSITES = re.compile(
     r"CLM05|CLM11|HI\d\d|SV101|SV107|SV109|SV202|SV301|SV304|SV305|SV311|SVD03|TOO03|CTP05|CRC0\d|REF04"
@@ -86,11 +88,16 @@ def separators(head: bytes) -> Separators | None:
     if head.startswith(b"ISA"):
         return _of_interchange(head)
     element = re.escape(head[2:3])
-    # Without ISA: the segment after the first one tells what ends a segment.
-    first = re.match(rb"(?:GS|ST)" + element + rb"[^~]*?([^\w\s]?)\s*(?:ST|BHT)" + element, head)
-    if not element or head[2:3].isalnum() or first is None:
+    # Without ISA: what stands before the second segment ends the first one.
+    second = re.compile(rb"(?:ST|BHT)" + element).search(head, 3)
+    if not element or head[2:3].isalnum() or not head.startswith((b"GS", b"ST")) or second is None:
         return None
-    ending = first[1] if first[1] != head[2:3] and first[1] else b"\n"
+    first = head[3 : second.start()].rstrip()
+    ending = re.sub(rb"[\w]", b"", first[-1:])
+    if b"~" in first.removesuffix(ending):
+        return None
+    if ending in (b"", head[2:3]):
+        ending = b"\n"
     place = re.search(rb"CLM(?:%b[^%b]*){4}%b\w+([^\w\s])[AB]\1" % ((element,) * 3), head)
     return Separators(ending, head[2:3], place[1] if place else b":")
 
@@ -138,11 +145,14 @@ def segments(file: IO[bytes]) -> Iterator[Segment]:
                 raise NotX12Error(offset)
         stop = len(data) if is_end else data.rfind(written.segment) + 1
         place = 0
-        for piece in data[:stop].split(written.segment):
+        while place < stop:
+            end = data.find(written.segment, place, stop)
+            piece = data[place : stop if end < 0 else end]
             segment = piece.translate(None, _BREAKS).strip(_SPACE)
-            if segment.startswith(b"ISA") and separators(data[place:][:_HEAD_BYTES]) != written:
-                written = None  # another interchange, with separators of its own
-                break
+            if segment.startswith(b"ISA"):
+                if separators(data[place : place + _HEAD_BYTES]) != written:
+                    written = None  # another interchange, with separators of its own
+                    break
             if segment:
                 yield Segment(
                     offset + place + len(piece) - len(piece.lstrip(_SPACE)), segment, written
@@ -238,7 +248,8 @@ class _Reader:
             self._envelope = {key: self._envelope[key] for key in kept if key in self._envelope}
             self._levels, self._owner, self._loop = [{}], None, self._envelope
         elif name == "HL":
-            level, subject = _LEVELS.get(fields.get("HL03", ""), (len(self._levels), "level"))
+            deepest = min(len(self._levels), _MAX_LEVEL)
+            level, subject = _LEVELS.get(fields.get("HL03", ""), (deepest, "level"))
             self._levels = self._levels[:level]
             self._levels.append({subject: {}})
             self._loop = self._levels[-1][subject]

@@ -61,12 +61,13 @@ class Mapper:
     def _outcome(self, message: Message, document: Any) -> Any:
         """A claim or rejection; or a list of several, each with the bytes that hold it alone."""
         if type(document) is Documents:
-            found = [pair for each in document for pair in self._claims(each)]
+            size = len(message.data)
+            found = [pair for each in document for pair in self._claims(each, size)]
         else:
             part = part_of(message) if message.attributes else message.part
             if part is not None and part.map_version is not None:
                 return document if type(document) is dict else rejection("not_an_object")
-            claims = self._map.claims(document)
+            claims = self._map.claims(document, len(message.data))
             if type(claims) is tuple:  # one claim, as most are
                 return self._whole(claims[0])
             if isinstance(claims, Rejection):
@@ -77,9 +78,9 @@ class Mapper:
             return found
         return found[0][1] if len(found) == 1 else [(_data(*pair), pair[1]) for pair in found]
 
-    def _claims(self, document: Any) -> list[tuple[Any, dict[str, Any] | Rejection]]:
+    def _claims(self, document: Any, size: int) -> list[tuple[Any, dict[str, Any] | Rejection]]:
         """The claims in a document; beside a rejection, the document itself."""
-        claims = self._map.claims(document)
+        claims = self._map.claims(document, size)
         if isinstance(claims, Rejection):
             return [(document, claims)]
         return [(None, self._whole(claim)) for claim in claims]

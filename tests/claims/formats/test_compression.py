@@ -5,8 +5,11 @@ import gzip
 import io
 import lzma
 import os
+import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import zstandard
@@ -81,3 +84,20 @@ def test_trouble_with_the_file_system_is_no_damage() -> None:
 
     with pytest.raises(ConnectionResetError):
         unpacked(Broken()).read()
+
+
+@EACH
+def test_a_bomb_is_unpacked_in_pieces(packer: str) -> None:
+    """200 bytes of zstd may be 6 MB, and some kilobytes kept a worker busy for minutes."""
+    size = 40 << 20
+    packed = PACKERS[packer](bytes(size))
+    file = unpacked(io.BytesIO(packed))
+    tracemalloc.start()
+    began = time.thread_time()
+    try:
+        assert sum(map(len, iter(partial(file.read, 1 << 20), b""))) == size
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 << 20
+    assert time.thread_time() - began < 2

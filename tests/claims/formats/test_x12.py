@@ -2,13 +2,14 @@
 
 import io
 import json
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.claims.formats import x12
+from pipeline.claims.formats import table, x12
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Beginning, Message, Unreadable
 from tests.claims.formats.x12_files import Style, expected, interchange
@@ -127,3 +128,45 @@ def test_a_claim_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert codes(read(endless)) == []
     endless = data.replace(b"LX*1~\n", b"NTE*ADD*x~\n" * 1_000 + b"LX*1~\n", 1)
     assert codes(read(endless)) == ["invalid_x12"]
+
+
+def test_separators_that_do_not_show_are_not_looked_for_without_end() -> None:
+    """A message of 16 KB took five seconds."""
+    began = time.thread_time()
+    assert x12.separators(b"GS*" + b" " * 16_000) is None
+    assert x12.separators(b"ST*" + b" \n" * 8_000) is None
+    assert time.thread_time() - began < 0.5
+
+
+def test_many_interchanges_of_separators_of_their_own_take_no_longer() -> None:
+    """Each of them had the rest of a megabyte read again."""
+    both = [interchange("P", range(0), Style("~", element)) for element in ("*", "|")]
+    began = time.thread_time()
+    assert read(b"".join(both) * 300 + b"~" * 200_000) == []
+    assert time.thread_time() - began < 1.5
+
+
+def test_levels_of_other_kinds_do_not_pile_up() -> None:
+    data = interchange("P", range(1))
+    levels = data.replace(b"HL*2*", b"HL*9**99~NTE*ADD*x~" * 50_000 + b"HL*2*", 1)
+    began = time.thread_time()
+    [message] = read(levels)
+    check("P", 0, message)
+    assert time.thread_time() - began < 5
+    behind = data.replace(b"CLM*", b"HL*9**99~REF*A*1~HL*9**98~REF*B*2~CLM*", 1)
+    assert json.loads(read(behind)[0].data)["level"]["REF"] == [{"REF01": "B", "REF02": "2"}]
+
+
+def test_a_message_whose_claims_repeat_much_is_refused_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """10 MB of it could become terabytes."""
+    data = interchange("P", range(20))
+    decode = table.FORMATS["X12"].decode
+    documents = decode(data)
+    assert len(documents) == 20
+    size = sum(len(json.dumps(each, separators=(",", ":"))) for each in documents)
+    monkeypatch.setattr(table, "MAX_DOCUMENT_BYTES", size)
+    assert decode(data) == documents
+    monkeypatch.setattr(table, "MAX_DOCUMENT_BYTES", size - 1)
+    assert decode(data).error_code == "x12_too_large"

@@ -3,11 +3,12 @@
 from decimal import Decimal
 from typing import Any
 
+import jlens
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.claims.mapping.functions import References, age, day, money
+from pipeline.claims.mapping.functions import References, age, day, distinct, money
 
 
 @pytest.mark.parametrize(
@@ -110,3 +111,24 @@ def test_resolve(reference: Any, contained: Any, expected: Any) -> None:
     references.enter({"contained": [INNER]})
     assert references.resolve("#in") == INNER
     assert references.resolve("urn:uuid:a") is None
+
+
+VALUES = st.recursive(
+    st.sampled_from([None, True, False, 0, 1, 1.5, "1", "true", "null", ""]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner),
+    max_leaves=4,
+)
+
+
+@given(st.lists(VALUES))
+def test_distinct_is_that_of_the_engine(items: list[Any]) -> None:
+    theirs, ours = (jlens.Expression("{'found': [$distinct(items)]}") for _ in range(2))
+    ours.register_function("distinct", distinct)
+    assert ours.evaluate({"items": items}) == theirs.evaluate({"items": items})
+
+
+def test_distinct_keeps_what_is_nested_too_deeply() -> None:
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    assert distinct([deep, "a", deep, "a"]) == [deep, "a"]

@@ -20,14 +20,15 @@ REFUSED = {("sparse.json", "service_date")}
 
 
 @EACH
-def test_golden_claims(example: Example) -> None:
+@pytest.mark.parametrize("size", [0, 1 << 20])
+def test_golden_claims(example: Example, size: int) -> None:
     claim_map = ClaimMap.packaged(example.map_name)
     found: list[Any] = []
     for document in example.documents():
         if isinstance(document, Unreadable):
             found.append(document.error_code)
             continue
-        claims = claim_map.claims(document)
+        claims = claim_map.claims(document, size)
         assert not isinstance(claims, Rejection), claims
         found.append(list(claims))
     assert found == json.loads(example.golden.read_text())

@@ -1,5 +1,7 @@
 """`claims check` judges as the pipeline does, says where, shows no value unasked, and is fast."""
 
+import bz2
+import gzip
 import json
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import pytest
 
 from claims_ops import main as cli
 from claims_ops.check.judgement import Documents, causes_of, judge
-from claims_ops.check.sources import Placed, messages
+from claims_ops.shared.message_files import Placed, messages
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.mapping.claim_map import ClaimMap
@@ -152,3 +154,15 @@ def test_fifty_thousand_claims_from_stdin_in_five_seconds():
     )
     assert time.perf_counter() - began < 5 * 4, "four times the budget: this machine may be busy"
     assert b"50,000 messages: 50,000 claims accepted, 0 rejected" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["cut.ndjson.gz", "cut.json.gz", "cut.csv.bz2"])
+def test_damaged_file(name: str, tmp_path: Path, capsys):
+    """Also where the damage is in what shows the format."""
+    text = b'{\n"claim_id":\n"a"}' if ".json" in name else b'{"claim_id": "a"}\n' * 10
+    packed = (bz2 if name.endswith("bz2") else gzip).compress(text)
+    (tmp_path / name).write_bytes(packed[:-9])
+    assert cli.main(["check", str(tmp_path / name)]) == 1
+    shown = capsys.readouterr()
+    assert "1 parse damaged_file: the file is damaged here" in shown.out
+    assert shown.err == ""

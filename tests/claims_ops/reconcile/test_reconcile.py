@@ -1,6 +1,7 @@
 """`claims reconcile` on the emulator: when the balance closes, and what it says when not."""
 
 import gzip
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -105,6 +106,18 @@ def tables(bigquery_client: bigquery.Client, dataset: str) -> Tables:
 def test_it_closes(tables: Tables, capsys):
     assert tables.reconcile("--published", "5") == 0
     assert capsys.readouterr().out == "published 5 = 3 claims + 2 errors\nduplicates: none\n"
+
+
+def test_json_has_the_same_figures(tables: Tables, capsys):
+    assert tables.reconcile("--published", "7", "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert {name: value for name, value in told.items() if value} == {
+        "published": 7,
+        "missing": 2,
+        "claims": 3,
+        "errors": 2,
+    }
+    assert told["closes"] is False
 
 
 @pytest.mark.parametrize(

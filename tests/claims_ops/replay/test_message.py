@@ -148,6 +148,7 @@ def test_what_pubsub_would_refuse_is_too_large(message: Message):
         {"raw_message": None, "raw_encoding": "gzip"},
         {"raw_size": None},
         {"raw_size": -1},
+        {"raw_size": "7"},
         {"raw_encoding": "zstd"},
         {"raw_message": "\ud800", "raw_size": 3},
         {"attributes": [{"key": None, "value": "x"}]},

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import json
 import signal
 import subprocess
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from typing import Any
 
 import click
 import pytest
-from google.api_core.exceptions import InvalidArgument, PermissionDenied
+from google.api_core.exceptions import InvalidArgument, NotFound, PermissionDenied
 from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient
 
@@ -222,6 +223,20 @@ def test_filters_that_match_nothing_say_so(
 def test_an_empty_error_table_is_no_failure(errors: Errors, capsys):
     assert errors.publish() == 0
     assert f"no message is in {errors.name}" in capsys.readouterr().out
+    assert errors.publish("--json") == 0
+    assert json.loads(capsys.readouterr().out)["asked"] == 0
+
+
+def test_json_has_causes_and_outcomes(errors: Errors, capsys):
+    errors.add(some(2))
+    cause = {"stage": "validate", "error_code": "schema_violation", "outcome": "ready"}
+    wanted = {"causes": [cause | {"messages": 2}], "asked": 2, "refused_ids": []}
+    assert errors.replay("--dry-run", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == wanted | {"replayed": 0, "outcomes": None}
+    assert errors.publish("--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == wanted | {"replayed": 2, "outcomes": {"ready": 2}}
 
 
 class Picky:
@@ -483,7 +498,8 @@ def test_who_says_no_publishes_nothing(errors: Errors, monkeypatch, capsys):
     shown = capsys.readouterr()
     assert "schema_violation" not in shown.out  # the causes
     assert shown.err.endswith("claims: nothing was published\n")
-    assert errors.recorded() == []
+    with pytest.raises(NotFound):  # nobody has even made the table
+        errors.recorded()
 
 
 @pytest.mark.parametrize(

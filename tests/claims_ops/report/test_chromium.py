@@ -30,28 +30,62 @@ SHOWN = tuple(
 SCHEMES: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
-    "narrow": {"viewport": {"width": 400, "height": 800}},
+    "narrow": {"viewport": {"width": 390, "height": 800}},
+    "dark and narrow": {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"},
 }
+LEAST_PIXELS = 11
+SMALL = f"""() => [...document.querySelectorAll("body *")].filter(each => {{
+    if (!each.checkVisibility() || each.children.length || !each.textContent.trim()) return false;
+    const drawn = each.closest("svg");
+    const scale = drawn ? drawn.getBoundingClientRect().width / drawn.viewBox.baseVal.width : 1;
+    return parseFloat(getComputedStyle(each).fontSize) * scale < {LEAST_PIXELS};
+}}).map(each => each.textContent.slice(0, 40))"""
+UNTOLD = """() => [...document.querySelectorAll(".scroll")].filter(each =>
+    each.checkVisibility()
+    && (each.scrollWidth > each.clientWidth) != each.querySelector(".hint").checkVisibility()
+).map(each => each.ariaLabel)"""
+TOWERS = """() => [...document.querySelectorAll("td, th, dd, dt, span, li")].filter(each => {
+    const text = document.createRange();
+    text.selectNodeContents(each);
+    const box = text.getBoundingClientRect();
+    return each.checkVisibility() && each.innerText.trim() && box.height > 90 && box.width < 60;
+}).map(each => each.textContent.slice(0, 40))"""
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_chromium_shows_it(scheme: str, browser: Browser, tables: Tables, tmp_path: Path):
-    path = tmp_path / "report.html"
     tables.add(
         [
-            tables.claim(n, fraud_risk_score=n % 11 / 10, high_risk_flag=n % 11 > 5)
+            tables.claim(
+                n,
+                fraud_risk_score=n % 11 / 10,
+                high_risk_flag=n % 11 > 5,
+                risk_reasons=["high_amount", f"a_reason_that_has_a_long_name_{n % 7}"],
+                risk_evidence=[
+                    "claim_amount, limit 5000",
+                    "a_signal_with_a_name 0.995, limit 0.98",
+                ],
+                synthetic_label_is_fraud=int(n % 11 > 7),
+            )
             for n in range(60)
         ],
         [tables.error(n, error_code=f"code_{n % 4}") for n in range(60)],
     )
-    assert tables.report(path, "--include-claims") == 0
-    with opened(browser, path, **SCHEMES[scheme]) as view:
-        assert shown_in_full(view) == []
-        assert (view.requests, view.complaints) == ([path.as_uri()], [])
-        assert view.page.locator("svg").count() == 9
-        view.page.locator("details").evaluate_all("all => all.forEach(each => each.open = true)")
-        assert view.barriers() == []
-        assert (view.requests, view.complaints) == ([path.as_uri()], [])
+    assert tables.pages(tmp_path, "--include-claims") == 0
+    for name, drawings in (("index.html", 2 + 1 + 7), ("provider-01.html", 1)):
+        path = tmp_path / name
+        with opened(browser, path, **SCHEMES[scheme]) as view:
+            assert shown_in_full(view) == []
+            assert (view.requests, view.complaints) == ([path.as_uri()], [])
+            assert view.page.locator("svg").count() == drawings
+            view.page.locator("details").evaluate_all(
+                "all => all.forEach(each => each.open = true)"
+            )
+            for wrong in (SMALL, UNTOLD, TOWERS):
+                assert view.page.evaluate(wrong) == [], wrong
+            assert not {"NaN", "within –"} & {*view.page.locator("main").inner_text().split("\n")}
+            assert view.barriers() == []
+            assert (view.requests, view.complaints) == ([path.as_uri()], [])
 
 
 def shown_in_full(view: View) -> list[str]:
@@ -107,17 +141,17 @@ def test_numbers_in_cells_and_bars_stand_out(browser: Browser, tables: Tables, t
 
 
 def test_hostile_texts_are_shown_as_texts(browser: Browser, tables: Tables, tmp_path: Path):
-    path = tmp_path / "report.html"
     claims = [
         tables.claim(
             number,
             provider_id=text,
             provider_region=text,
             risk_reasons=[text],
+            risk_evidence=[text],
             quality_issues=[text],
             rules_version=text,
         )
-        for number, text in enumerate(HOSTILE)
+        for number, text in enumerate(HOSTILE * 2)
     ]
     errors = [
         tables.error(
@@ -130,7 +164,8 @@ def test_hostile_texts_are_shown_as_texts(browser: Browser, tables: Tables, tmp_
         for number, text in enumerate(HOSTILE)
     ]
     tables.add(claims, errors)
-    assert tables.report(path, "--include-claims") == 0
+    assert tables.pages(tmp_path, "--include-claims") == 0
+    path = tmp_path / "index.html"
     with opened(browser, path) as view:
         for section, column in (
             ("providers", 0),
@@ -139,18 +174,27 @@ def test_hostile_texts_are_shown_as_texts(browser: Browser, tables: Tables, tmp_
             ("quality", 0),
             ("rejections", 0),
             ("violations", 0),
-            ("claims", 2),
         ):
             cells = view.page.locator(f"#{section} table").first.locator(
                 f"tbody tr > :nth-child({column + 1})"
             )
             assert sorted(cells.all_text_contents()) == sorted(SHOWN), section
-        plotted = view.page.locator("#regions svg text").all_text_contents()
-        whole = {text for text in SHOWN if len(text) < 30}  # a longer one ends in an ellipsis
-        assert len(whole) > 2 and whole <= {*plotted}
-        assert view.page.locator("img, script, iframe, object, a[href*=http], svg svg").count() == 0
-        assert view.page.evaluate("document.querySelectorAll('[onload], [onerror]').length") == 0
-        assert (view.requests, view.complaints) == ([path.as_uri()], [])
+        cells = view.page.locator("#claims table tbody tr > :nth-child(3)")
+        assert {*cells.all_text_contents()} == {*SHOWN}
+        assert {*view.page.locator("#regions .label").all_text_contents()} == {*SHOWN}
+    pages = sorted(tmp_path.glob("*.html"))
+    assert len(pages) == 1 + len(HOSTILE)
+    titles = set()
+    for path in pages:
+        with opened(browser, path) as view:
+            titles.add(view.page.locator("h1").inner_text().removeprefix("Provider "))
+            found = view.page.locator("img, script, iframe, object, a[href*=http], svg svg")
+            assert found.count() == 0
+            assert (
+                view.page.evaluate("document.querySelectorAll('[onload], [onerror]').length") == 0
+            )
+            assert (view.requests, view.complaints) == ([path.as_uri()], [])
+    assert titles == {"Claims report", *SHOWN}
 
 
 def test_no_rows(browser: Browser, tables: Tables, tmp_path: Path):
@@ -160,6 +204,7 @@ def test_no_rows(browser: Browser, tables: Tables, tmp_path: Path):
     assert (shown["Messages"], shown["Claims scored"], shown["Rejected"]) == ("0", "0", "0")
     with opened(browser, path) as view:
         sections = view.page.locator("main .sections > section")
-        assert sections.count() == 11 == view.page.locator(".empty").count()
+        assert sections.count() == 11 == sections.locator(".empty").count()
+        assert "Nothing is far from typical." in view.page.locator(".findings").inner_text()
         assert view.barriers() == []
         assert (view.requests, view.complaints) == ([path.as_uri()], [])

@@ -1,5 +1,7 @@
 """`claims report` on the emulator: what the page says, of how many rows, and to whom."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +9,16 @@ from typing import Any
 
 import pytest
 
-from claims_ops.report.measures import AGGREGATES, CLAIMS
+from claims_ops.report.measures import (
+    CLAIMS,
+    MAX_TREND_STEPS,
+    OF_CLAIMS,
+    OF_PROCESSING,
+    OF_PROVIDERS,
+    PROVIDERS,
+)
 from claims_ops.shared.queries import Queries
-from tests.support.report_rows import DAY, Tables, tiles
+from tests.support.report_rows import DAY, Tables, sections, tiles
 
 pytestmark = pytest.mark.usefixtures("emulated")
 
@@ -28,7 +37,6 @@ def test_the_sums_are_those_of_the_tables(tables: Tables, tmp_path: Path, capsys
     assert shown["Rejected"] == "5"
     assert shown["High risk"] == "3"
     assert shown["High-risk amount"] == "$18.1 k"
-    assert "Provider RISKY has the most high-risk claims: 3 of 3." in page
     assert "are repeated" not in page
 
 
@@ -50,17 +58,119 @@ def test_repeated_rows_are_told(tables: Tables, tmp_path: Path):
 
 def test_no_claim_leaves_unless_asked_for(tables: Tables, tmp_path: Path):
     path = tmp_path / "report.html"
-    tables.add([tables.claim(7)], [tables.error(8)])
+    tables.add([tables.claim(7), tables.claim(14)], [tables.error(8)])
     secrets = ("CLAIM-", "PATIENT-", "6007.37", "6,007", "SECRET-")
-    assert tables.report(path) == 0
-    assert [secret for secret in secrets if secret in path.read_text()] == []
-    assert path.stat().st_mode & 0o077 != 0  # an ordinary file, made private below
-    assert tables.report(path, "--include-claims") == 0
+    outputs = {
+        path: [],
+        tmp_path / "provider.html": ["--provider=PRV0"],
+        tmp_path / "figures.json": ["--json"],
+        tmp_path / "by_service.html": ["--by=service_date"],
+    }
+    for output, options in outputs.items():
+        assert tables.report(output, *options) == 0
+        assert [secret for secret in secrets if secret in output.read_text()] == [], options
+        assert output.stat().st_mode & 0o077 != 0  # an ordinary file, made private below
+    for output in (path, tmp_path / "provider.html"):
+        assert tables.report(output, *outputs[output], "--include-claims") == 0
+        page = output.read_text()
+        assert "CLAIM-7" in page and "PATIENT-7" in page and "6007.37" in page.replace(",", "")
+        assert "SECRET-" not in page and "CLAIM-E8" not in page
+        assert "Health data" in page
+        assert output.stat().st_mode & 0o077 == 0
+
+
+def test_no_claim_leaves_in_a_folder_of_pages(tables: Tables, tmp_path: Path, capsys):
+    tables.add([tables.claim(n, risk_reasons=[f"rule_{n % 7}"]) for n in range(14)], [])
+    (tmp_path / "provider-77.html").write_text("of a report with more providers")
+    for options in ([], ["--include-claims"]):
+        assert tables.pages(tmp_path, *options) == 0
+        assert capsys.readouterr().out == f"The report: {tmp_path / 'index.html'}\n"
+        pages = {path.name: path for path in tmp_path.iterdir()}
+        links = re.findall(r'href="(provider-[^"]+)"', pages["index.html"].read_text())
+        assert {*pages} == {"index.html", *links} and len(links) > 3
+        assert {f"PRV{n}" in "".join(pages) for n in range(7)} == {False}
+        for path in pages.values():
+            page = path.read_text()
+            assert ("CLAIM-" in page, "PATIENT-" in page) == (bool(options), bool(options))
+            assert "SECRET-" not in page
+            assert (path.stat().st_mode & 0o077 == 0) == bool(options)
+        assert 'href="index.html"' in pages[links[0]].read_text()
+
+
+def test_by_a_date_of_the_claim(tables: Tables, tmp_path: Path):
+    claims = [tables.claim(n, service_date=f"2026-0{n % 9 + 1}-15") for n in range(36)]
+    tables.add([*claims, tables.claim(99)], [tables.error(1)])
+    path = tmp_path / "report.html"
+    assert tables.report(path, "--by=service_date", "--since=2026-03-15", "--until=2026-05-01") == 0
     page = path.read_text()
-    assert "CLAIM-7" in page and "PATIENT-7" in page and "6,007.37" in page
-    assert "SECRET-" not in page and "CLAIM-E8" not in page
-    assert "Health data" in page
-    assert path.stat().st_mode & 0o077 == 0
+    shown = tiles(page)
+    assert shown["Claims scored"] == "8"
+    assert "Rejected" not in shown and "Latency, median" not in shown
+    assert {"rejections", "violations", "latency"}.isdisjoint(sections(page))
+    assert "2026-03-15 to 2026-04-15" in re.sub("<[^>]+>", "", page)
+    assert "0% on the period before" in page  # as many in the 47 days before
+
+
+def test_a_backfill_has_no_panels_of_processing_time(tables: Tables, tmp_path: Path):
+    claims = [
+        tables.claim(n, publish_time=None, service_date=f"2026-0{n % 9 + 1}-15") for n in range(36)
+    ]
+    tables.add(claims, [tables.error(1)])
+    path = tmp_path / "report.html"
+    assert tables.report(path) == 0
+    page = path.read_text()
+    assert "latency" not in sections(page) and "Latency, median" not in tiles(page)
+    assert tiles(page)["Rejected"] == "1"
+    assert "Claims by the date of service" in page
+    assert page.count("2026-09") > 0
+    tables.add([tables.claim(50)], [])
+    assert tables.report(path) == 0
+    assert "latency" in sections(path.read_text())
+
+
+def test_change_against_the_period_before(tables: Tables, tmp_path: Path):
+    day, before = "2026-11-23T12:00:00Z", "2026-11-22T12:00:00Z"
+    claims = [tables.claim(n, processing_timestamp=before) for n in range(10)]
+    claims += [tables.claim(n, processing_timestamp=day) for n in range(10, 25)]
+    tables.add(claims, [])
+    path = tmp_path / "report.html"
+    assert tables.report(path, "--since=2026-11-23", "--until=2026-11-24") == 0
+    assert path.read_text().count("+50% on the period before") == 3  # claims, high risk, its amount
+    assert tables.report(path) == 0
+    assert "on the period before" not in path.read_text()
+
+
+def test_what_stands_out_is_no_maximum(tables: Tables, tmp_path: Path):
+    path = tmp_path / "figures.json"
+    errors = [tables.error(n, error_timestamp=f"{DAY}T10:{n:02}:00Z") for n in range(60)]
+    tables.add([tables.claim(n) for n in range(60)], errors)
+    assert tables.report(path, "--json") == 0
+    assert json.loads(path.read_text())["findings"] == []
+    exactly = [
+        tables.claim(
+            n,
+            fraud_risk_score=0.5,
+            high_risk_flag=False,
+            synthetic_label_is_fraud=1,
+            provider_id="RINGS",
+            risk_reasons=["duplicate_line"],
+        )
+        for n in range(100, 130)
+    ]
+    late = [
+        tables.error(n, error_code="late", error_timestamp=f"{DAY}T10:59:00Z") for n in range(20)
+    ]
+    tables.add(exactly, late)
+    assert tables.report(path, "--json") == 0
+    figures = json.loads(path.read_text())
+    first, second, third, fourth = figures["findings"]
+    assert first.startswith("duplicate_line sets apart RINGS (30 of 30 claims)")
+    assert second.startswith("30 claims score exactly 0.5")
+    assert third.startswith("A threshold of 0.4 would balance best")
+    assert fourth.startswith("Rejections by late jumped: 20 (")
+    at = {row["threshold"]: row for row in figures["thresholds"]}
+    assert (at[0.5]["claims"], at[0.5]["claims_at_threshold"], at[0.5]["improper"]) == (60, 30, 0)
+    assert (at[0.4]["claims"], at[0.4]["improper"], at[0.4]["all_improper"]) == (90, 30, 30)
 
 
 def test_to_stdout(tables: Tables, capsys):
@@ -78,7 +188,8 @@ def test_a_large_table_is_read_as_aggregates(
         SELECT CONCAT('C', CAST(n AS STRING)), CONCAT('P', CAST(n AS STRING)),
           CONCAT('V', CAST(MOD(n, 7919) AS STRING)), CAST(MOD(n * 7919, 200000) AS NUMERIC), 'PAID',
           CONCAT('R', CAST(MOD(n, 500) AS STRING)), MOD(n, 101) / 100, MOD(n, 101) > 50,
-          [CONCAT('r', CAST(MOD(n, 300) AS STRING))], [CONCAT('q', CAST(MOD(n, 300) AS STRING))],
+          [CONCAT('r', CAST(MOD(MOD(n, 7919), 60) AS STRING))],
+          [CONCAT('q', CAST(MOD(n, 300) AS STRING))],
           CAST(n AS STRING), TIMESTAMP_SECONDS(1790000000 + n * 60),
           TIMESTAMP_SECONDS(1790000002 + n * 60)
         FROM UNNEST(GENERATE_ARRAY(1, 200000)) AS n""")
@@ -102,8 +213,10 @@ def test_a_large_table_is_read_as_aggregates(
     assert tables.report(path, "--include-claims") == 0
     shown = tiles(path.read_text())
     assert (shown["Claims scored"], shown["Rejected"]) == ("200,000", "20,000")
-    assert len(answered) == len(AGGREGATES) + len([CLAIMS]) + len(("claims", "errors", "standing"))
-    assert max(answered) <= 132  # cells of amount against score
+    totals = ("claims", "errors", "standing")
+    asked = (*OF_CLAIMS, *OF_PROCESSING, *OF_PROVIDERS, CLAIMS, *totals)
+    assert len(answered) == len(asked)
+    assert max(answered) <= PROVIDERS * MAX_TREND_STEPS
     assert path.stat().st_size < 600_000
 
 
@@ -118,6 +231,9 @@ def test_a_large_table_is_read_as_aggregates(
             "table local-project.x.errors does not exist",
         ),
         (["--output-table", "a`; DROP"], 2, "--output-table"),
+        (["--by", "birthday"], 2, "--by"),
+        (["--pages", "report"], 2, "--pages cannot be combined with --output"),
+        (["--provider", "nobody"], 1, "the provider has no claim in this range"),
         (["--output", "/no/such/directory/report.html"], 1, "/no/such/directory"),
     ],
 )

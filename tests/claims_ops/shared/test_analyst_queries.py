@@ -13,7 +13,9 @@ from google.cloud import bigquery
 
 from claims_ops.profiles.command import NAMES as PROFILES
 from claims_ops.shared.analyst_queries import DIRECTORY, NAMES, load
+from claims_ops.shared.claim_times import placeholders
 from claims_ops.shared.dispositions import judged_claims
+from claims_ops.shared.queries import Queries
 from pipeline.claims.contract import Contract
 from pipeline.claims.tables import TableName, claims_table, dispositions_table, errors_table
 from pipeline.sinks.bigquery import views
@@ -27,10 +29,13 @@ DAYS = {
     "YESTERDAY": (TODAY - timedelta(days=1)).isoformat(),
     "LONG_AGO": (TODAY - timedelta(days=40)).isoformat(),
 }
-PARAMETERS: dict[str, datetime | int] = {
+PARAMETERS: dict[str, datetime | int | str | list[str]] = {
     "since": datetime.fromisoformat(f"{DAYS['YESTERDAY']}T00:00:00Z"),
     "until": datetime.fromisoformat(f"{DAYS['TODAY']}T00:00:05Z"),
     "step_seconds": 3600,
+    "middle": datetime.fromisoformat(f"{DAYS['TODAY']}T00:00:00Z"),
+    "provider": "",
+    "providers": ["V1", "V2"],
 }
 """Of the queries of `sql/report/`; those of the demo have none."""
 
@@ -42,6 +47,8 @@ def names(directory: Path, suffix: str) -> list[str]:
 
 
 QUERIES = names(CASES / "expected", ".json")
+INVESTIGATION = names(CASES / "investigation/expected", ".json")
+"""Those of tests/claims_ops/query."""
 
 
 def case(name: str) -> Any:
@@ -51,16 +58,9 @@ def case(name: str) -> Any:
 def ask(client: bigquery.Client, name: str, tables: Mapping[str, str]) -> list[Any]:
     """The answer as JSON, in an order of our own where the query has none."""
     sql = (DIRECTORY / f"{name}.sql").read_text()
-    given = [
-        bigquery.ScalarQueryParameter(
-            key, "INT64" if isinstance(value, int) else "TIMESTAMP", value
-        )
-        for key, value in PARAMETERS.items()
-        if f"@{key}" in sql
-    ]
-    answer = client.query_and_wait(
-        Template(sql).substitute(tables), job_config=bigquery.QueryJobConfig(query_parameters=given)
-    )
+    filled = Template(sql).substitute(placeholders(("provider_specialty",)) | tables)
+    given = {key: value for key, value in PARAMETERS.items() if f"@{key}" in sql}
+    answer = Queries(client).rows(filled, given)
     rows = [json.loads(json.dumps(dict(row), default=as_json)) for row in answer]
     return rows if "ORDER BY" in sql else sorted(rows, key=lambda row: row.get("claim_id", ""))
 
@@ -112,7 +112,7 @@ def test_no_rows_are_no_error(name: str, bigquery_client: bigquery.Client, datas
 
 def test_each_file_has_a_case_and_is_documented():
     files = names(DIRECTORY, ".sql")
-    assert {*files} == {*QUERIES, *VIEWS, *PROFILES}
+    assert {*files} == {*QUERIES, *INVESTIGATION, *VIEWS, *PROFILES}
     documented = (DIRECTORY.parent / "docs/operate/queries.md").read_text()
     assert [name for name in files if f"(../../sql/{name}.sql)" not in documented] == []
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import google.auth
 import grpc
 import pytest
+from google.api_core.exceptions import BadRequest, Conflict, NotFound
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient, types
 from google.cloud.bigquery_storage_v1.services.big_query_write.transports import (
@@ -279,3 +280,18 @@ def test_queries_answer_while_appends_run(bigquery_server, bigquery_client, tabl
         appending.join()
     assert counts == sorted(counts) and len(counts) > 3
     assert bigquery_client.get_table(table).num_rows == 1500
+
+
+@pytest.mark.parametrize(
+    "sql, failure",
+    [
+        ("SELECT nothing_such FROM `{}`", BadRequest),
+        ("SELEC 1", BadRequest),
+        ("SELECT 1 FROM `{}_of_nobody`", NotFound),
+        ("CREATE TABLE `{}` (x INT64)", Conflict),
+    ],
+)
+def test_a_query_that_fails_raises(sql: str, failure, bigquery_client, table: str):
+    with pytest.raises(failure) as raised:
+        bigquery_client.query_and_wait(sql.format(table))
+    assert raised.value.errors[0]["message"]

@@ -8,10 +8,12 @@ from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
+import grpc
 import pytest
 from google.rpc import code_pb2
 
 from pipeline.sinks.bigquery.append.delivery import AppendFailed
+from pipeline.sinks.bigquery.append.schema_fit import table_fields
 from pipeline.sinks.bigquery.append.shared_streams import STREAMS
 from pipeline.sinks.bigquery.append.stream import AppendStream
 from tests.support.bigquery.appending import COLUMNS, LIMITS, STREAM, bundles, element, wait_until
@@ -179,6 +181,50 @@ def test_an_append_that_could_not_be_sent_leaves_nothing_behind(
                 worker.run(ELEMENTS[:1])
         assert worker.run(ELEMENTS) == []
     assert stored(server) == Counter(IDS)
+
+
+@pytest.mark.parametrize("code", [code_pb2.NOT_FOUND, code_pb2.UNAVAILABLE, code_pb2.INTERNAL])
+def test_a_call_that_keeps_failing_is_left_for_another_connection(
+    server: FaultServer, code: int
+) -> None:
+    """As one that was opened before its table was deleted, and created again."""
+    server.script = iter([None, Fault(code, stays=True)])
+    with CuttingProxy(server.address) as proxy, bundles(proxy.address, PATIENT) as worker:
+        assert worker.run(ELEMENTS) == []
+        assert proxy.connections == 2
+        wait_until(lambda: server.open_calls == 1)
+    assert stored(server) == Counter(IDS)
+
+
+def test_a_look_up_on_a_connection_that_another_thread_has_left_is_tried_again(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = "pipeline.sinks.bigquery.append.stream.table_fields"
+
+    def too_late(channel: grpc.Channel, stream: str, patience: float) -> Any:
+        monkeypatch.setattr(look, table_fields)
+        with shared_stream()._changed:
+            shared_stream()._leave_channel(channel)
+        return table_fields(channel, stream, patience)
+
+    monkeypatch.setattr(look, too_late)
+    server.script = iter([Fault(INVALID, ends_call=True, storage_code=7)])
+    with bundles(server.address) as worker:
+        assert worker.run(ELEMENTS) == []
+    assert stored(server) == Counter(IDS)
+
+
+@pytest.mark.parametrize("text", ["column: \u017fervice_date", "field cla\u0130m_id"])
+def test_a_text_like_a_column_in_other_letters_than_ours_names_none(
+    server: FaultServer, text: str
+) -> None:
+    """A row error quotes the row: what a claim holds must not make the answer unreadable."""
+    server.is_bad = lambda row: row["claim_id"] == "claim-7"
+    server.refusal = text
+    with bundles(server.address) as worker:
+        [(message, rejection)] = worker.run(ELEMENTS)
+    assert (message.data, rejection.error) == (b"claim-7", "BigQuery refused the row")
+    assert stored(server) == Counter(IDS) - Counter(["claim-7"])
 
 
 PERSISTENT = {

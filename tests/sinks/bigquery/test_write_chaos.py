@@ -66,6 +66,7 @@ FAULTS = (
         for ends_call in (False, True)
     ),
     *(Fault(code_pb2.INVALID_ARGUMENT, ends, text=LAGGING_TEXT) for ends in (False, True)),
+    *(Fault(code, stays=True) for code in (code_pb2.UNAVAILABLE, code_pb2.NOT_FOUND)),
 )
 SILENT_FAULTS = (Fault(is_silent=True), Fault(swallows=True))
 """These cost a bundle the time of an answer, so that no more than one is drawn in that time."""

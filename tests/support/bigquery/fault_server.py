@@ -68,6 +68,8 @@ class Fault:
     """
     is_garbled: bool = False
     """Whether the details of the error do not parse; without an error, the answer itself."""
+    stays: bool = False
+    """Whether all further requests of the call meet it, too."""
     text: str = ""
     """The error's text; where it is empty, one that quotes a value."""
 
@@ -100,6 +102,8 @@ class FaultServer:
     """From a request to its answer; requests overlap."""
     is_bad: Callable[[dict[str, Any]], bool] = lambda row: False
     """Rows that `row_errors` name, whenever they come."""
+    refusal: str = f"Field notes: {SECRET} is refused"
+    """What `row_errors` say of those."""
     is_poison: Callable[[dict[str, Any]], bool] = lambda row: False
     """Rows that make a request INVALID_ARGUMENT, without a word about which."""
     poison_ends_call: bool = False
@@ -246,6 +250,7 @@ class _Call:
         """Whether an answer has made the client leave: it reads none that follow."""
         self._is_silent = False
         self._is_doubled = False
+        self._staying: Fault | None = None
 
     def answer(self, data: bytes) -> tuple[list[bytes], bool]:
         """The answers to a request, as a rule one, and whether the call closes then."""
@@ -261,7 +266,10 @@ class _Call:
         table = server.tables.get(self._stream)
         if table is None:
             raise CallEnded(code_pb2.NOT_FOUND, _StorageError.TABLE_NOT_FOUND)
-        fault = Fault() if self._is_doubled else next(server.script, None) or Fault()
+        fault = self._staying
+        if fault is None:
+            fault = Fault() if self._is_doubled else next(server.script, None) or Fault()
+            self._staying = fault if fault.stays else None
         if fault != Fault():
             server.faults[fault] += 1
         self.is_left |= fault.is_empty or fault.is_garbled
@@ -358,7 +366,7 @@ class _Call:
         for place, (message, row) in enumerate(zip(messages, rows, strict=True)):
             problem = row_fault(table.columns, message)
             if place in fault.places or server.is_bad(row):
-                problem = problem or f"Field notes: {SECRET} is refused"
+                problem = problem or server.refusal
             if problem:
                 response.row_errors.add(index=place, code=1, message=problem)
         return response if response.row_errors else None

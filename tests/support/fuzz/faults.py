@@ -58,7 +58,9 @@ FAULTS: dict[str, Any] = {
     "long numbers pass": mock.patch.object(json_documents, "_EXACT_TOKEN", 99),
     "an unknown field is lost": _instead(validate, "json_text", lambda original, fields: "{}"),
     "money is cut": _instead(
-        claim_rows, "decimal_text", lambda original, value: value and original(value)[:9]
+        claim_rows,
+        "decimal_texts",
+        lambda original, values: [text and text[:9] for text in original(values)],
     ),
     "a value is told": _instead(contract, "describe", _with_value),
     "an id is told": _instead(ClaimValidator, "_rejection", _with_patient_id),

@@ -91,6 +91,9 @@ class Dataflow:
 
     def _update(self, call: Call) -> Any:
         job = self._get(call)
+        if bounds := call.body.get("runtimeUpdatableParams"):
+            job["runtimeUpdatableParams"] = bounds
+            return job
         asked = call.body["requestedState"]
         reached = {"JOB_STATE_DRAINED": "JOB_STATE_DRAINING"}.get(asked, asked)
         job["currentState"] = reached

@@ -1,9 +1,11 @@
 """The real gcloud in an environment of its own: no account, no network, no trace on the machine."""
 
+import json
 import os
+import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,3 +69,16 @@ class Gcloud:
         )
         assert not check or ended.returncode == 0, f"{command} failed:\n{ended.stderr}"
         return ended
+
+
+def unknown_to_gcloud(gcloud: Gcloud, of: Iterable[tuple[str, list[str]]]) -> list[str]:
+    """The commands of gcloud that its own parser refuses: where they stand, why."""
+    asked = {shlex.join(words): place for place, words in of if words[0] == "gcloud"}
+    file = gcloud.home / "commands.json"
+    file.write_text(json.dumps([{"command_string": text} for text in asked]))
+    ended = gcloud.run("gcloud", "meta", "lint-gcloud-commands", f"--commands-file={file}")
+    return [
+        f"{place}: {text}: {' '.join(answer['error_message'].split())}"
+        for (text, place), answer in zip(asked.items(), json.loads(ended.stdout), strict=True)
+        if not answer["success"]
+    ]

@@ -263,6 +263,16 @@ def test_secret_of_the_pseudonyms(deploy, project: Project, capsys):
     assert file.foreign_buckets == ("keys",)
 
 
+def test_without_dead_letters(capsys):
+    given = ["deploy", "--project=my-project", "--dry-run"]
+    for words, is_there in (([], True), (["--no-dead-letter"], False)):
+        assert main([*given, *words]) == 0
+        plan = capsys.readouterr().out
+        assert ("dead-letter" in plan) is is_there
+        assert ("gcp-sa-pubsub" in plan) is is_there
+        assert "pubsub subscriptions create projects/my-project/subscriptions/claims" in plan
+
+
 def test_life_of_a_job(deploy, dataflow: Dataflow, apis: GoogleApis, capsys, monkeypatch, tmp_path):
     mapping = tmp_path / "names.json"
     renamed = {"ReadClaims": "ReadMessages", "CountClaims": "", "Newer": "Newest"}
@@ -292,14 +302,19 @@ def test_life_of_a_job(deploy, dataflow: Dataflow, apis: GoogleApis, capsys, mon
     assert body["transformNameMappings"] == {"ReadClaims": "ReadMessages", "CountClaims": ""}
 
     *_, running = dataflow.jobs.values()
+    capsys.readouterr()
+    assert deploy("--workers=2-10") == 1  # it is queued
+    assert "no job claims is running" in capsys.readouterr().err
+    running["currentState"] = "JOB_STATE_RUNNING"
+    assert deploy("--workers=2-10") == 0
+    assert f"{running['id']} has 2 to 10 workers" in capsys.readouterr().out
+    assert running["runtimeUpdatableParams"] == {"minNumWorkers": 2, "maxNumWorkers": 10}
     for _ in range(2):
         assert deploy("--drain") == 0
         assert running["currentState"] == "JOB_STATE_DRAINING"
         assert running["id"] in capsys.readouterr().out
-    requested = [
-        body["requestedState"] for body in apis.bodies("dataflow.projects.locations.jobs.update")
-    ]
-    assert requested == ["JOB_STATE_DRAINED"]
+    updates = apis.bodies("dataflow.projects.locations.jobs.update")
+    assert [body.get("requestedState") for body in updates] == [None, "JOB_STATE_DRAINED"]
     assert deploy("--from=launch") == 1
     assert "is draining" in capsys.readouterr().err
 

@@ -176,7 +176,9 @@ class ColumnFinder:
         self._names = {name.lower(): name for name in names}
         longest_first = sorted(map(re.escape, self._names), key=len, reverse=True)
         self._pattern = re.compile(
-            rf"\b(?:field|column)s?\W{{1,3}}(?:\w{{1,64}}\.)?({'|'.join(longest_first)})\b", re.I
+            rf"\b(?:field|column)s?\W{{1,3}}(?:\w{{1,64}}\.)?({'|'.join(longest_first)})\b",
+            # ASCII: else a row's own text may match a name that is not ours once in lower case.
+            re.I | re.A,
         )
 
     def find(self, text: str) -> str:

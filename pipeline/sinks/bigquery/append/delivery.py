@@ -163,6 +163,8 @@ class Delivery:
             self._postpone(batch, answer)
         else:
             self._postpone(batch, answer)
+            if batch.tries >= _PATIENT_TRIES:
+                self._stream.leave(append.call)  # another connection may do better
 
     def _drop_faults(self, batch: _Batch, faults: Sequence[RowFault]) -> None:
         named = {fault.place: fault for fault in faults if 0 <= fault.place < len(batch.rows)}
@@ -193,7 +195,7 @@ class Delivery:
         """Look which columns the table has by now; if that is not told, the next try asks again."""
         try:
             self._stream.refresh_schema(fit, is_refused)
-        except grpc.RpcError:
+        except (grpc.RpcError, ValueError):  # the latter if another thread has left the channel
             self._tally["schema_look_ups_failed"] += 1
 
     def _look_if_due(self) -> None:

@@ -128,7 +128,8 @@ class AppendStream:
     def refresh_schema(self, fit: SchemaFit, is_refused: bool = False) -> None:
         """Look which columns the table has now, and fit the writer schema to them.
 
-        grpc.RpcError when the service does not tell.
+        grpc.RpcError when the service does not tell; ValueError when another thread has left the
+        connection meanwhile.
 
         Args:
             fit: the schema that was in use; if it is not any more, nothing is to be done.
@@ -151,6 +152,13 @@ class AppendStream:
         with self._changed:
             if self._fit_to(found) or is_refused:
                 self._retire_call()
+
+    def leave(self, call: AppendCall) -> None:
+        """Have the next append open another connection than that of a call that keeps failing."""
+        with self._changed:
+            self._leave_channel(call.channel)
+            if not call.unanswered:
+                call.cancel()  # the service may never end it
 
     def close(self) -> None:
         """End the connection, when no append is in flight any more."""

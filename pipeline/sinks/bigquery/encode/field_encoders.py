@@ -11,7 +11,7 @@ from itertools import chain, islice, repeat
 from typing import Any, Final
 
 from pipeline.claims.contract import Column
-from pipeline.claims.storable import is_plain_numeric
+from pipeline.claims.storable import are_plain_numerics
 from pipeline.sinks.bigquery.encode.wire_values import (
     CONVERSIONS,
     EXACT_TYPES,
@@ -228,7 +228,7 @@ def _short_texts(tag: bytes, encode: FieldEncoder) -> ColumnEncoder:
 def _plain_numerics(encode_texts: ColumnEncoder, encode: FieldEncoder) -> ColumnEncoder:
     def encode_column(values: Sequence[Any]) -> Iterable[bytes]:
         try:
-            are_plain = all(map(is_plain_numeric, values))
+            are_plain = are_plain_numerics(values)
         except TypeError:  # no text
             are_plain = False
         return encode_texts(values) if are_plain else map(encode, values)

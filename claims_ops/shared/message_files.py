@@ -3,15 +3,17 @@
 import codecs
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple
 
 import click
 import orjson
 
-from pipeline.claims.formats.compression import unpacked
+from pipeline.claims.formats.compression import DamagedError, unpacked
 from pipeline.claims.formats.delimited import LINE, Dialect
 from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.formats.unreadable import unreadable
 from pipeline.claims.message import Message
 
 STDIN = "-"
@@ -39,18 +41,35 @@ def messages(path: str, input_format: str | None, dialect: Dialect) -> Iterator[
     """
     stored: IO[bytes] = sys.stdin.buffer if path == STDIN else Path(path).open("rb")
     with stored, unpacked(stored) as file:
-        head = file.peek(_HEAD_BYTES)[:_HEAD_BYTES]  # type: ignore[attr-defined]
-        chosen = input_format or _guess(path, head)
-        if chosen == "JSON" and _is_cut_by_lines(head):
-            data = file.read(_DOCUMENT_BYTES + 1)
-            if _is_json(data):
-                yield Placed(path, Message(data, f"{path}:0"))
-                return
-            raise click.ClickException(f"{path}: neither one JSON document nor one on each line")
-        for number, message in enumerate(FORMATS[chosen].read(file, path, dialect), 1):
-            line = message.attributes.get(LINE, str(number))
-            place = f"{path} claim {number}" if chosen == "X12" else f"{path}:{line}"
-            yield Placed(place, message)
+        try:
+            yield from _messages(file, path, input_format, dialect)
+        except DamagedError:  # before a format could be seen
+            yield Placed(path, Message(unreadable(b"", "damaged_file"), f"{path}:0"))
+
+
+def _messages(
+    file: IO[bytes], path: str, input_format: str | None, dialect: Dialect
+) -> Iterator[Placed]:
+    head = file.peek(_HEAD_BYTES)[:_HEAD_BYTES]  # type: ignore[attr-defined]
+    chosen = input_format or _guess(path, head)
+    if chosen == "JSON" and _is_cut_by_lines(head):
+        data = file.read(_DOCUMENT_BYTES + 1)
+        if _is_json(data):
+            yield Placed(path, Message(data, f"{path}:0"))
+            return
+        raise click.ClickException(f"{path}: neither one JSON document nor one on each line")
+    for number, message in enumerate(FORMATS[chosen].read(file, path, dialect), 1):
+        line = message.attributes.get(LINE, str(number))
+        place = f"{path} claim {number}" if chosen == "X12" else f"{path}:{line}"
+        yield Placed(place, message)
+
+
+def looked_at(placed: Iterator[Placed], input_format: str | None) -> tuple[bool, Iterator[Placed]]:
+    """Whether the messages are X12, which has a map of its own; and the same messages."""
+    first = next(placed, None)
+    if first is None:
+        return input_format == "X12", placed
+    return input_format == "X12" or " claim " in first.place, chain([first], placed)
 
 
 def _guess(path: str, head: bytes) -> str:

@@ -1,0 +1,1 @@
+"""Show what other rules would flag, beside what is flagged today."""

@@ -1,0 +1,289 @@
+"""`claims backtest`: what other rules would flag, beside what is flagged today."""
+
+import csv
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from datetime import datetime
+from functools import reduce
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import click
+
+from claims_ops.backtest import page, summary
+from claims_ops.backtest.comparison import Batch, Comparison, Outcome
+from claims_ops.backtest.sources import DAYS, Selection, of_files, stored
+from claims_ops.shared import csv_options, table_options
+from claims_ops.shared.documents import contract_of, map_of, rules_of
+from claims_ops.shared.message_files import looked_at, messages
+from claims_ops.shared.option_types import BigqueryTable
+from claims_ops.shared.progress import ProgressLine
+from claims_ops.shared.queries import connect
+from pipeline.claims.columns import Columns
+from pipeline.claims.contract import Contract
+from pipeline.claims.formats.delimited import Dialect
+from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.judgement import Basis, Judgement
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
+from pipeline.claims.signals.facts import Facts
+from pipeline.claims.signals.published_table import InvalidReference
+from pipeline.claims.signals.table import SOURCES
+from pipeline.claims.stages import Map, Parse, ParseDocuments, Stage, Validate
+from pipeline.claims.tables import TableName
+from pipeline.reference.files import FileUnusable, look
+from pipeline.reference.watch import load
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+STORED = "stored"
+_CHANGED = ("claim_id", "provider_id", "claim_amount", "score_today", "score_tried", "flagged",
+            "reasons_today", "reasons_tried")  # fmt: skip
+
+
+def _reference_options(command: Command) -> Command:
+    """An option for each list and profile, named as the launch parameter."""
+    options = [
+        click.option(
+            f"--{name.replace('_', '-')}",
+            metavar="FILE",
+            help=f"As the launch parameter {name}: a file here or on gs://.",
+        )
+        for name in SOURCES
+    ]
+    return reduce(lambda made, option: option(made), reversed(options), command)
+
+
+@click.command()
+@click.argument("files", nargs=-1, metavar="[FILE...]")
+@click.option(
+    "--output-table",
+    type=BigqueryTable(),
+    metavar="PROJECT.DATASET.TABLE",
+    help="Judge the final claims of this claims table, instead of files.",
+)
+@click.option("--rules", metavar="FILE", help="The rules to try; else those of the package.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Score above which a claim would be flagged.",
+)
+@_reference_options
+@click.option(
+    "--against",
+    metavar="FILE",
+    help="Today's rules.  [default: the scores that the table has; the package's for files]",
+)
+@click.option(
+    "--against-threshold",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Today's threshold, where today's rules are judged again.",
+)
+@click.option("--schema", metavar="FILE", help="Claim schema; else that of the package.")
+@table_options.since
+@table_options.until
+@click.option(
+    "--sample",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=100.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="Share of the claims of a table that is judged.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(DAYS),
+    default=DAYS[0],
+    show_default=True,
+    help="The date whose days are shown.",
+)
+@click.option(
+    "--map",
+    "map_name",
+    metavar="MAP",
+    help=f"Claim map of files: a file, or a packaged one: {', '.join(PACKAGED_MAPS)}.",
+)
+@click.option(
+    "--format",
+    "input_format",
+    type=click.Choice(list(FORMATS)),
+    help="How files are written.  [default: what each of them seems to be]",
+)
+@csv_options.delimiter
+@csv_options.encoding
+@click.option(
+    "--changed",
+    metavar="FILE",
+    help="Also write the claims that change sides, as CSV. It holds health data.",
+)
+@click.option("--html", metavar="FILE", help="Also write a page.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--quiet", is_flag=True, help="Show no progress bar.")
+@table_options.payer
+def backtest(
+    files: tuple[str, ...],
+    output_table: TableName | None,
+    rules: str | None,
+    threshold: float,
+    against: str | None,
+    against_threshold: float,
+    schema: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    sample: float,
+    by: str,
+    map_name: str | None,
+    input_format: str | None,
+    csv_delimiter: str,
+    csv_encoding: str,
+    changed: str | None,
+    html: str | None,
+    as_json: bool,
+    quiet: bool,
+    project: str | None,
+    **references: str | None,
+) -> None:
+    """Show what other rules would flag, beside what is flagged today.
+
+    Judges claims again by the given rules, threshold, lists and profiles: the final claims of a
+    claims table, or the claims of FILES, which are read as the pipeline reads them; - is stdin.
+    Shows what would be flagged that is not, and the reverse, in claims and money, by rule, by
+    provider and by day, and, where dispositions or labels tell which claims were improper,
+    precision, recall and recovered money. It writes no table. docs/operate/decide.md explains it.
+
+    \b
+    Examples:
+      claims backtest --output-table my-project.claims.claims --rules new_rules.json
+      claims backtest --output-table my-project.claims.claims --threshold 0.4 --since 2026-11-01 \\
+        --sample 10 --html backtest.html
+      claims backtest --rules new_rules.json claims.ndjson
+    """
+    if bool(files) == bool(output_table):
+        raise click.UsageError("Pass --output-table or files, and not both.")
+    if files and (since or until or sample < 100 or by == DAYS[2]):
+        raise click.UsageError(
+            "--since, --until, --sample and --by processing_time are for --output-table."
+        )
+    table_options.check_range(since, until)
+    contract = contract_of(schema)
+    lookups = _lookups(references)
+    facts = Facts(lookups)
+    tried = Judgement(Basis(rules_of(rules, contract), lookups), threshold, facts)
+    today = None
+    if against or files:
+        basis = Basis(rules_of(against, contract), lookups)
+        today = Judgement(basis, against_threshold, facts)
+    counts: Counter[str] = Counter()
+    comparison = Comparison()
+    began = time.monotonic()
+    with ExitStack() as stack:
+        if output_table:
+            queries = stack.enter_context(connect(project or output_table.project))
+            if not queries.has(output_table):
+                raise click.ClickException(f"table {output_table} does not exist")
+            selection = Selection(output_table, since, until, sample)
+            batches = stored(queries, selection, contract, by, comparison.rules_versions)
+        else:
+            dialect = Dialect(csv_delimiter, csv_encoding)
+            is_x12, placed = looked_at(
+                chain.from_iterable(messages(path, input_format, dialect) for path in files),
+                input_format,
+            )
+            claim_map = map_of(map_name or (FORMATS["X12"].claim_map if is_x12 else None))
+            stages = _stages(contract, claim_map, input_format)
+            batches = of_files(placed, stages, contract, by, counts)
+        line = stack.enter_context(
+            closing(ProgressLine("claims", hidden=quiet or as_json, has_end=False))
+        )
+        writer = _changed_file(stack.enter_context(_private(changed))) if changed else None
+        for batch in batches:
+            _compare(comparison, batch, facts.of(batch.claims), (today, tried), writer)
+            line.update(comparison.everything.claims)
+    figures = summary.figures(
+        comparison,
+        {
+            "claims_of": str(output_table) if output_table else "files",
+            "rules_today": against or ("the package's" if files else STORED),
+            "rules_tried": rules or "the package's",
+            "threshold_tried": threshold,
+            "sample_percent": sample,
+            "by": by,
+            "seconds": round(time.monotonic() - began, 1),
+            **({"rejected_messages": counts["rejected"]} if files else {}),
+        },
+    )
+    if html:
+        Path(html).write_text(page.render(figures), encoding="utf-8")
+    click.echo(json.dumps(figures, indent=2) if as_json else summary.text(figures))
+
+
+def _lookups(references: dict[str, str | None]) -> dict[str, Any]:
+    lookups = {}
+    for name, path in references.items():
+        if path is None:
+            continue
+        try:
+            lookups[name] = load(look(path), SOURCES[name]).content
+        except (FileUnusable, InvalidReference) as error:
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--{option}: {path}: {error}") from None
+    return lookups
+
+
+def _stages(
+    contract: Contract, claim_map: ClaimMap | None, input_format: str | None
+) -> list[Stage]:
+    if claim_map is None:
+        return [Parse(contract), Validate(contract)]
+    documents = ParseDocuments(FORMATS[input_format or "JSON"].decode)
+    return [documents, Map(claim_map, contract), Validate(contract)]
+
+
+def _compare(
+    comparison: Comparison,
+    batch: Batch,
+    facts: Columns,
+    judgements: tuple[Judgement | None, Judgement],
+    changed: Callable[[Iterable[Any]], Any] | None,
+) -> None:
+    today, tried = judgements
+    before = batch.stored if today is None else _outcome(today, facts)
+    if before is None:
+        raise AssertionError("claims of files are judged by today's rules")
+    after = _outcome(tried, facts)
+    for place in comparison.add(batch, before, after):
+        if changed is not None:
+            changed(_changed_row(batch, before, after, place))
+
+
+def _outcome(judgement: Judgement, facts: Columns) -> Outcome:
+    columns = judgement.columns(judgement.fired_on(facts))
+    return Outcome(columns["fraud_risk_score"], columns["high_risk_flag"], columns["risk_reasons"])
+
+
+def _changed_row(batch: Batch, before: Outcome, after: Outcome, place: int) -> Iterator[Any]:
+    for name in _CHANGED[:3]:
+        yield batch.claims[name][place]
+    yield from (before.scores[place], after.scores[place])
+    yield "newly" if after.flags[place] else "no longer"
+    yield from (" ".join(before.reasons[place]), " ".join(after.reasons[place]))
+
+
+def _changed_file(file: IO[str]) -> Callable[[Iterable[Any]], Any]:
+    write = csv.writer(file, lineterminator="\n").writerow
+    write(_CHANGED)
+    return write
+
+
+def _private(path: str) -> IO[str]:
+    """A file for its owner only."""
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8",
+                newline="")  # fmt: skip

@@ -1,0 +1,1 @@
+"""Create or update the dashboard and the alerts in a project."""

@@ -1,0 +1,141 @@
+"""`claims query`: answers of the queries in `sql/`, or of a file, as a table, CSV or JSON."""
+
+from collections.abc import Sequence
+
+import click
+
+from claims_ops.query import output
+from claims_ops.query.statement import Statement, find, listed
+from claims_ops.query.tables import placeholders
+from claims_ops.shared import table_options
+from claims_ops.shared.documents import rules_of
+from claims_ops.shared.option_types import BigqueryTable
+from claims_ops.shared.queries import connect
+from pipeline.claims.contract import Contract
+from pipeline.claims.tables import TableName
+from pipeline.launch.nearest import meant
+
+
+@click.command()
+@click.argument("query", required=False, metavar="[NAME|FILE]")
+@click.option(
+    "--output-table",
+    type=BigqueryTable(),
+    metavar="PROJECT.DATASET.TABLE",
+    help="The claims table of the pipeline.",
+)
+@click.option(
+    "--error-table",
+    type=BigqueryTable(),
+    metavar="PROJECT.DATASET.TABLE",
+    help="The error table, for queries about rejections.",
+)
+@click.option(
+    "--param",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the query; repeat it for several.",
+)
+@click.option(
+    "--rules", metavar="FILE", help="Rules that weights are taken from; else the package's."
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@click.option(
+    "--rows",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="Rows of the table that are shown.",
+)
+@table_options.payer
+def query(
+    query: str | None,
+    output_table: TableName | None,
+    error_table: TableName | None,
+    parameters: tuple[str, ...],
+    rules: str | None,
+    as_csv: bool,
+    as_json: bool,
+    rows: int,
+    project: str | None,
+) -> None:
+    """Answer a question about claims with a query of sql/, or of a file.
+
+    Without a name, lists the queries and their parameters. A file may use the same placeholders as
+    these, such as ${CLAIMS_TABLE}, and parameters such as @since. The answer holds what the query
+    selects, which may be health data. docs/operate/queries.md explains each query.
+
+    \b
+    Examples:
+      claims query
+      claims query why_flagged --output-table my-project.claims.claims --param claim_id=C-1001
+      claims query review_queue --output-table my-project.claims.claims --param capacity=20 --csv
+    """
+    if query is None:
+        _list()
+        return
+    if as_csv and as_json:
+        raise click.UsageError("Pass --csv or --json, not both.")
+    if output_table is None:
+        raise click.UsageError("Missing option '--output-table'.")
+    given_rules = rules_of(rules, Contract.default())
+    statement = _found(query)
+    try:
+        values = statement.values(_given(parameters))
+    except ValueError as error:
+        raise click.UsageError(f"--param {error}") from None
+    with connect(project or output_table.project) as queries:
+        if not queries.has(output_table):
+            raise click.ClickException(f"table {output_table} does not exist")
+        tables = placeholders(queries, output_table, error_table, given_rules)
+        if "${ERROR_TABLE}" in statement.sql and error_table is None:
+            raise click.UsageError("This query needs --error-table.")
+        try:
+            sql = statement.filled(tables)
+        except ValueError as error:
+            raise click.UsageError(f"{query}: {error}") from None
+        result = queries.rows(sql, values)
+        names = [field.name for field in result.schema]
+        found = queries.read(result)
+        if as_json:
+            output.print_json(found)
+        elif as_csv:
+            output.print_csv(names, found)
+        else:
+            output.print_table(names, found, rows, result.total_rows or 0)
+
+
+def _given(parameters: Sequence[str]) -> dict[str, str]:
+    given = {}
+    for each in parameters:
+        name, equals, text = each.partition("=")
+        if not equals:
+            raise ValueError("is written as NAME=VALUE")
+        given[name.removeprefix("@")] = text
+    return given
+
+
+def _found(word: str) -> Statement:
+    try:
+        return find(word)
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{word} is not UTF-8 text") from None
+    except FileNotFoundError:
+        hint = meant(word, [each.name for each in listed()]) or "; claims query lists them"
+        raise click.UsageError(f"no query and no file {word!r}{hint}") from None
+
+
+def _list() -> None:
+    found = listed()
+    if not found:
+        raise click.ClickException("there is no sql/ here: run in a checkout of the repository")
+    for each in found:
+        click.echo(f"{each.name}\n  {each.title}")
+        for parameter in each.parameters:
+            default = "" if parameter.default is None else f" [{parameter.default}]"
+            click.echo(
+                f"  --param {parameter.name}={parameter.type}{default}: {parameter.description}"
+            )

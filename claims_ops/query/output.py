@@ -1,0 +1,111 @@
+"""Rows of an answer as a table for people, as CSV or as JSON, row by row."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final
+
+import click
+
+from claims_ops.shared.terminal import console, printable
+from pipeline.claims.storable import exact_number
+
+Row = Mapping[str, Any]
+
+_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+def print_json(rows: Iterable[Row]) -> None:
+    """Print a JSON array, a row a line."""
+    lines = (
+        json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False)
+        for row in rows
+    )
+    first = next(lines, None)
+    if first is None:
+        click.echo("[]")
+        return
+    click.echo(f"[{first}", nl=False)
+    for line in lines:
+        click.echo(f",\n{line}", nl=False)
+    click.echo("]")
+
+
+def print_csv(names: Sequence[str], rows: Iterable[Row]) -> None:
+    """Print CSV with a header. A text that a spreadsheet would run begins with an apostrophe."""
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(names)
+    for row in rows:
+        table.writerow([_cell(value) for value in row.values()])
+
+
+def print_table(names: Sequence[str], rows: Iterable[Row], most: int, total: int) -> None:
+    """Print the first rows."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    some = list(islice(rows, most))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        numbers = {type(row[name]) for row in some} <= {int, float, Decimal, type(None)}
+        # Blanks let a narrow terminal break the header.
+        header = name.replace("_", " ")
+        table.add_column(header, justify="right" if numbers else "left", overflow="fold")
+    for row in some:
+        table.add_row(*(Text(printable(_shown(value))) for value in row.values()))
+    console().print(table)
+    if total > len(some):
+        click.echo(f"{len(some):,} of {total:,} rows; --csv and --json print all")
+    elif not some:
+        click.echo("no rows")
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; a number that a double would round is a text."""
+    if isinstance(value, Decimal):
+        number = exact_number(f"{value:f}")
+        return number if isinstance(number, float) else f"{value:f}"
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    plain = _plain(value)
+    if isinstance(plain, dict | list):
+        plain = json.dumps(plain, ensure_ascii=False)
+    if isinstance(plain, str) and plain.startswith(_FORMULAS):
+        return f"'{plain}"
+    return plain
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, Decimal):
+        return f"{value.normalize():,f}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.12g}"
+    return ", ".join(_parts(value)) if isinstance(value, list) else str(_plain(value))
+
+
+def _parts(values: Sequence[Any]) -> Iterator[str]:
+    return (str(_plain(each)) for each in values)

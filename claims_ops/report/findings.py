@@ -1,0 +1,110 @@
+"""What stands out: what is far from typical, in a sentence each. A maximum alone is no finding."""
+
+from claims_ops.report.meanings import meaning
+from claims_ops.report.measures import Measures
+from claims_ops.report.sections_thresholds import best, in_use, precision_and_recall
+from claims_ops.report.text import share
+from claims_ops.shared.claim_times import PROCESSING
+
+DISTANCE = 1.0
+"""From peers (`sql/report/providers.sql`), beyond which a provider is named here."""
+REASONS, NAMED = 5, 3
+"""At most: reasons, and providers of each."""
+JUMP, FEW = 2.0, 10
+"""How many times as often as before, and how many at least, make a jump."""
+
+
+def findings(measures: Measures) -> list[str]:
+    """The findings, the most urgent first; none where all is typical."""
+    return [
+        *_providers(measures),
+        *_thresholds(measures),
+        *_rejections(measures),
+        *_regions(measures),
+        *_change(measures),
+    ]
+
+
+def _providers(measures: Measures) -> list[str]:
+    """A sentence for each reason that sets providers apart."""
+    far = [each.row for each in measures.providers if (each.row["distance"] or 0) >= DISTANCE]
+    found = []
+    for reason in list(dict.fromkeys(row["reason"] for row in far))[:REASONS]:
+        rows = [row for row in far if row["reason"] == reason]
+        names = [
+            f"{row['provider_id']} ({row['reason_claims']:,} of {row['claims']:,} claims)"
+            for row in rows[:NAMED]
+        ]
+        more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+        peers = share(max(row["peer_rate"] for row in rows), 1)
+        found.append(
+            f"{reason} sets apart {', '.join(names)}{more}; on their peers' claims it fires on"
+            f" {peers} at most. {meaning(reason)}"
+        )
+    return found
+
+
+def _thresholds(measures: Measures) -> list[str]:
+    used, better = in_use(measures), best(measures)
+    found = []
+    if used and used["claims_at_threshold"] >= max(FEW, 0.2 * used["claims"]):
+        improper = used["improper_at_threshold"]
+        of_these = f"; {improper:,} of them were improper" if improper else ""
+        found.append(
+            f"{used['claims_at_threshold']:,} claims score exactly {used['threshold']:g}, the"
+            f" threshold, and so are not flagged{of_these}."
+        )
+    if used and better and better is not used:
+        found.append(
+            f"A threshold of {better['threshold']:g} would balance best: it flags"
+            f" {better['claims']:,} claims with {precision_and_recall(better)}. Today's,"
+            f" {used['threshold']:g}, flags {used['claims']:,} with {precision_and_recall(used)}."
+        )
+    return found
+
+
+def _rejections(measures: Measures) -> list[str]:
+    """Codes that a larger share of the messages has in the second half than in the first."""
+    if measures.first_seen is None or measures.last_seen is None:
+        return []
+    middle = measures.first_seen + (measures.last_seen - measures.first_seen) / 2
+    volumes = measures.answers["volumes"] if measures.axis == PROCESSING else []
+    messages = [(row["step"] >= middle, row["claims"] + row["rejected"]) for row in volumes]
+    later = sum(count for is_later, count in messages if is_later)
+    earlier = sum(count for is_later, count in messages if not is_later)
+    found = []
+    for row in measures.answers.get("rejections", ()) if earlier and later else ():
+        second = row["messages_of_second_half"]
+        first = row["messages"] - second
+        if second >= FEW and second / later > JUMP * first / earlier:
+            found.append(
+                f"Rejections by {row['error_code']} jumped: {second:,} ({share(second, later)} of"
+                f" messages) in the second half of the time, {first:,} ({share(first, earlier)})"
+                " in the first."
+            )
+    return found
+
+
+def _regions(measures: Measures) -> list[str]:
+    all_claims, flagged = measures.standing, measures.claims_totals["high_risk_standing"]
+    return [
+        f"In region {row['provider_region'] or '(none)'}"
+        f" {share(row['high_risk_claims'], row['claims'])} of claims are of high risk, overall"
+        f" {share(flagged, all_claims)}."
+        for row in measures.answers["regions"]
+        if row["high_risk_claims"] >= FEW
+        and row["high_risk_claims"] / row["claims"] > JUMP * flagged / all_claims
+    ]
+
+
+def _change(measures: Measures) -> list[str]:
+    before = measures.previous
+    if not before or not before["claims"] or not before["high_risk_claims"]:
+        return []
+    rates = [
+        row["high_risk_claims"] / row["claims"] if row["claims"] else 0
+        for row in (before, measures.claims_totals)
+    ]
+    if measures.claims_totals["high_risk_claims"] < FEW or rates[1] <= 1.5 * rates[0]:
+        return []
+    return [f"{share(rates[1], 1)} of claims are of high risk, {share(rates[0], 1)} before."]

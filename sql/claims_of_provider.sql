@@ -1,0 +1,17 @@
+-- All claims of a provider in time, as they stand, with their reasons and what reviewers decided.
+-- @provider_id STRING: The provider.
+SELECT
+  service_date,
+  claim_id,
+  patient_id,
+  claim_amount,
+  claim_status,
+  ARRAY_TO_STRING(procedure_codes, ' ') AS procedure_codes,
+  fraud_risk_score,
+  high_risk_flag,
+  ARRAY_TO_STRING(risk_reasons, ', ') AS risk_reasons,
+  disposition_outcome,
+  amount_recovered
+FROM ${JUDGED_CLAIMS}
+WHERE processing_timestamp >= '1970-01-01' AND provider_id = @provider_id
+ORDER BY service_date, processing_timestamp, claim_id

@@ -22,6 +22,7 @@ from pipeline.claims.tables import TableName
 
 DAYS: Final = ("service_date", "submission_date", "processing_time")
 _STORED: Final = ("fraud_risk_score", "high_risk_flag", "risk_reasons", "rules_version")
+_SHOWN: Final = ("claim_id", "provider_id", "claim_amount")
 _LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC)
 _ROWS: Final = 2_000
 """Claims of a batch."""
@@ -42,19 +43,33 @@ class Selection:
 
 
 def stored(
-    queries: Queries, selection: Selection, contract: Contract, by: str, versions: Counter[str]
+    queries: Queries,
+    selection: Selection,
+    contract: Contract,
+    read: frozenset[str],
+    by: str,
+    versions: Counter[str],
 ) -> Iterator[Batch]:
-    """Final claims of a table with what it says of them; counts their versions of the rules.
+    """Final claims of a table with what it says of them.
+
+    Args:
+        queries: where the table is.
+        selection: which claims.
+        contract: that of the table.
+        read: the columns that rules need; no others are read, for BigQuery bills them.
+        by: the date that a claim counts for.
+        versions: gets the versions of the rules that scored the claims.
 
     Raises:
         click.ClickException: BigQuery refuses, or the table is no claims table.
     """
     reader, table = StoredClaims(contract), selection.table
     columns = queries.columns(table)
-    lacking = {"claim_id", "provider_id", "claim_amount", *_STORED} - columns
+    lacking = {*_SHOWN, *_STORED} - columns
     if lacking:
         raise click.ClickException(f"{table} lacks {', '.join(sorted(lacking))}")
-    names = [name for name in reader.names if name in columns]
+    wanted = {*_SHOWN, *read, by}
+    names = [name for name in contract.blank if name in wanted & columns]
     view = table._replace(table=f"{table.table}_current")
     source = (
         f"`{view}_between`(@since, @until)"

@@ -15,8 +15,10 @@ from typing import Any, Final
 import orjson
 
 from pipeline.claims.age import with_ages
-from pipeline.claims.columns import Columns
-from pipeline.claims.contract import ADDITIONAL_FIELDS, Column, Contract
+from pipeline.claims.columns import Columns, empty
+from pipeline.claims.contract import Column, Contract
+from pipeline.claims.rules import Rules, fields_read
+from pipeline.claims.signals.table import SIGNALS
 from pipeline.claims.storable import exact_number
 
 _REMEMBERED: Final = 65_536
@@ -26,8 +28,8 @@ _REMEMBERED: Final = 65_536
 @lru_cache(_REMEMBERED)
 def _number(value: Decimal) -> Any:
     """A NUMERIC as the number that a claim has: an integer, a double, or a Decimal."""
-    number = exact_number(f"{value.normalize():f}")
-    return int(number) if number == int(number) else number
+    whole = int(value)
+    return whole if whole == value else exact_number(f"{value:f}")
 
 
 @lru_cache(_REMEMBERED)
@@ -55,34 +57,46 @@ class StoredClaims:
     def __init__(self, contract: Contract) -> None:
         """The contract says which columns claims have."""
         self._columns = contract.columns
-        self._blank = contract.blank
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns that are read, where the table has them."""
-        return tuple(column.name for column in self._columns)
 
     def claims(self, rows: Columns) -> Columns:
         """The claims of rows, by column, as they stood when they were scored.
 
         Args:
-            rows: values as Arrow gives them; a column that the table lacks is blank.
+            rows: values as Arrow gives them; a column that is not there is blank.
         """
         size = len(next(iter(rows.values())))
         claims: dict[str, Sequence[Any]] = {}
         for column in self._columns:
             values = rows.get(column.name)
             claims[column.name] = (
-                [self._blank[column.name]] * size if values is None else _converted(column, values)
+                empty(size, column.mode == "REPEATED")
+                if values is None
+                else _converted(column, values)
             )
         return {**claims, **with_ages(claims)}
+
+
+def columns_read(rules: Rules) -> frozenset[str]:
+    """The columns of the table that rules need, through their signals too."""
+    names: set[str] = set()
+    left = [name for rule in (*rules.risk, *rules.quality) for name in fields_read(rule.when) or ()]
+    while left:
+        name = left.pop()
+        if name in SIGNALS:
+            left += SIGNALS[name].reads
+        else:
+            names.add(name)
+    if "patient_age" in names:  # made of these where it is missing
+        names |= {"patient_birth_date", "service_date"}
+    return frozenset(names)
 
 
 def _converted(column: Column, values: Sequence[Any]) -> Sequence[Any]:
     convert = _CONVERTED.get(column.type)
     if column.mode == "REPEATED":
         if column.fields:
-            return [[_record(column.fields, each) for each in value or ()] for value in values]
+            record = _Record(column.fields)
+            return [list(map(record.of, value)) if value else [] for value in values]
         if convert is None:
             return [value or [] for value in values]
         return [list(map(convert, value or ())) for value in values]
@@ -91,16 +105,27 @@ def _converted(column: Column, values: Sequence[Any]) -> Sequence[Any]:
     return [None if value is None else convert(value) for value in values]
 
 
-def _record(fields: Sequence[Column], record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as a claim has it: every field, and what is unknown as JSON text."""
-    made = {}
-    for field in fields:
-        value = record.get(field.name)
-        if field.mode == "REPEATED":
-            made[field.name] = value or []
-        elif value is None or field.name == ADDITIONAL_FIELDS or field.type == "JSON":
-            made[field.name] = value
-        else:
-            convert = _CONVERTED.get(field.type)
-            made[field.name] = value if convert is None else convert(value)
-    return made
+class _Record:
+    """Makes records as a claim has them: every field, and JSON as text."""
+
+    def __init__(self, fields: Sequence[Column]) -> None:
+        self._blank: dict[str, Any] = {
+            each.name: [] if each.mode == "REPEATED" else None for each in fields
+        }
+        self._converted = [
+            (each.name, _CONVERTED[each.type])
+            for each in fields
+            if each.type in _CONVERTED and each.type != "JSON" and each.mode != "REPEATED"
+        ]
+        self._arrays = [each.name for each in fields if each.mode == "REPEATED"]
+
+    def of(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """The record of a stored one."""
+        record = {**self._blank, **stored}
+        for name, convert in self._converted:
+            value = record[name]
+            if value is not None:
+                record[name] = convert(value)
+        for name in self._arrays:
+            record[name] = record[name] or []
+        return record

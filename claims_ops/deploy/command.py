@@ -93,15 +93,15 @@ def deploy(
         raise click.UsageError(f"{given[0]} and {given[1]} cannot be combined.")
     if direct != bool(image):
         raise click.UsageError(
-            "--direct needs --image, the image that holds this code, and --image needs --direct."
+            "Pass --direct and --image together; --image names an image built from this code."
         )
     if options and not direct:
-        raise click.UsageError("Pipeline options after -- work with --direct only.")
+        raise click.UsageError("Pipeline options after -- work only with --direct.")
     _check_options(options)
     to = requests.deployment(request, workers, image=image, pipeline_options=options)
     if not to.streaming and (update or bounds or workers.at_least_once):
         raise click.UsageError(
-            "--update, --workers and --at-least-once work for streaming jobs only."
+            "--update, --workers and --at-least-once work only for streaming jobs."
         )
     try:
         if bounds:
@@ -116,7 +116,9 @@ def deploy(
                 click.echo("\n".join([f"# {step.name}: {step.title}", *step.plan()]))
             return
         changed = apply.take(todo, lambda step: rerun.command(ctx, from_step=step), quiet=quiet)
-        click.echo(f"\n{changed} of {len(todo)} changed." if changed else "\nNothing was changed.")
+        click.echo(
+            f"\n{changed} of {len(todo)} resources changed." if changed else "\nNothing changed."
+        )
         click.echo(f"The job: {to.console}")
     except StepFailed as error:
         raise click.ClickException(str(error)) from None
@@ -145,7 +147,7 @@ def _steps(to: Deployment, *, update: bool, first: str | None) -> list[Step]:
     every = steps(to, update, transform_names())
     names = [step.name for step in every]
     if first and first not in names:
-        raise click.UsageError(f"--from: this deployment has no step {first}.")
+        raise click.UsageError(f"--from: this deployment does not have the step {first}.")
     return every[names.index(first or names[0]) :]
 
 
@@ -165,4 +167,6 @@ def _drain(to: Deployment, *, dry_run: bool) -> None:
         click.echo(f"+ {job.gcloud.shown(job.drain('JOB_ID'))}")
         return
     click.echo(drained(job))
-    click.echo("Everything else is still there. To remove it:\n" + "\n".join(removal.commands(to)))
+    click.echo(
+        "All other resources still exist. To remove them:\n" + "\n".join(removal.commands(to))
+    )

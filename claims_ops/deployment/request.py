@@ -199,7 +199,10 @@ def checked_name(name: str) -> str:
         click.UsageError: it is none.
     """
     if not re.fullmatch(_NAME, name):
-        raise click.UsageError("--name: 4 to 22 of a-z, 0-9 and -; first a letter, last no -.")
+        raise click.UsageError(
+            "--name: use 4 to 22 characters from a-z, 0-9 and -; start with a"
+            " letter and do not end with -."
+        )
     return name
 
 

@@ -26,7 +26,7 @@ class KeyValue(click.ParamType[tuple[str, str]]):
             return value
         key, equals, given = value.partition("=")
         if not (key and equals):
-            self.fail(f"{value!r} is not of the form key=value.", param, ctx)
+            self.fail(f"{value!r} must have the form key=value.", param, ctx)
         return key, given
 
 
@@ -48,7 +48,7 @@ def parameters(
     given = list(given)
     for key, times in Counter(key for key, _ in given).items():
         if times > 1:
-            raise click.UsageError(f"--parameter: {key} is given twice")
+            raise click.UsageError(f"--parameter: {key} is passed twice")
     chosen = _of_file(file) | dict(given)
     other_source = any(chosen.get(source) for source in SOURCES)
     complete = {key: value for key, value in ours.items() if not (other_source and key in SOURCES)}
@@ -67,7 +67,9 @@ def _of_file(file: str | None) -> dict[str, str]:
     except (ValueError, RecursionError) as error:
         raise click.UsageError(f"--parameters-file: {file} is not JSON: {error}") from None
     if not isinstance(document, dict):
-        raise click.UsageError(f"--parameters-file: {file} is not an object of names and values")
+        raise click.UsageError(
+            f"--parameters-file: {file} must be a JSON object of parameter names and values"
+        )
     return {key: _text(value) for key, value in document.items() if value is not None}
 
 
@@ -75,7 +77,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"it holds {name!r} twice")
+            raise ValueError(f"it contains {name!r} twice")
     return dict(pairs)
 
 

@@ -1,4 +1,4 @@
-"""What an auditor sees beside a reason: values of signals and limits of rules, nothing else."""
+"""What an auditor sees next to a reason: only signal values and rule limits."""
 
 from functools import partial
 from typing import Any
@@ -7,9 +7,18 @@ from pipeline.claims.columns import Columns
 from pipeline.claims.memory import Memory, always_fits
 from pipeline.claims.signals.facts import Facts
 from pipeline.claims.signals.table import SIGNALS
-from pipeline.claims.verdicts import BOUNDS
 
-_LIMITS = frozenset((*BOUNDS, "minItems", "maxItems", "minLength", "maxLength"))
+_LIMITS = {
+    "minimum": "at least {}",
+    "exclusiveMinimum": "above {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "below {}",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+}
+"""By keyword: what a condition asks of a value."""
 _REMEMBERED = 4_096
 """Values of a signal whose texts are kept."""
 
@@ -21,8 +30,12 @@ def limits(when: Any) -> dict[str, list[str]]:
     if isinstance(when, dict):
         for field, schema in when.get("properties", {}).items():
             bounds = schema if isinstance(schema, dict) else {}
-            found[field] = [_text(bound) for name, bound in bounds.items() if name in _LIMITS]
-        parts = [part for keyword, part in when.items() if keyword != "properties"]
+            found[field] = [
+                _LIMITS[name].format(_text(bound))
+                for name, bound in bounds.items()
+                if name in _LIMITS
+            ]
+        parts = [part for keyword, part in when.items() if keyword not in ("properties", "not")]
     for part in parts:
         for field, texts in limits(part).items():
             found[field] = [*found.get(field, ()), *texts]
@@ -57,7 +70,7 @@ class Evidence:
 
 def _of_value(field: str, bounds: list[str], value: Any) -> str:
     shown = field if value is None else f"{field} {_text(value)}"
-    return f"{shown}, limit {' to '.join(bounds)}" if bounds else shown
+    return ", ".join((shown, *bounds))
 
 
 def _text(value: Any) -> str:

@@ -13,7 +13,7 @@ from google.auth.exceptions import GoogleAuthError
 
 from pipeline import clients, graph
 from pipeline.claims.contract import Contract, default_contract_text
-from pipeline.claims.document_text import DocumentError
+from pipeline.claims.document_text import MAX_BYTES, DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
@@ -51,11 +51,16 @@ def _document(parameter: str, path: str | None, default: str) -> str:
         return default
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            return str(file.read().decode("utf-8-sig"))
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ParameterError(parameter, f"{path} is larger than {MAX_BYTES:,} bytes")
+        return str(data.decode("utf-8-sig"))
+    except ParameterError:
+        raise
     except UnicodeDecodeError:
         raise ParameterError(parameter, f"{path} is not UTF-8 text") from None
     except FileNotFoundError:
-        raise ParameterError(parameter, f"{path} cannot be read: no such file") from None
+        raise ParameterError(parameter, f"{path} does not exist") from None
     except Exception as error:  # each file system has its own
         raise Unreadable(parameter, f"{path} cannot be read: {error}") from None
 
@@ -111,7 +116,10 @@ def _claim_map(launch: Launch) -> ClaimMap | None:
         return ClaimMap.packaged(name)
     if not re.search(r"[./\\]", name):
         names, near = ", ".join(PACKAGED_MAPS), meant(name, PACKAGED_MAPS)
-        raise ParameterError("claim_map", f"{name} is no packaged map ({names}) and no file{near}")
+        raise ParameterError(
+            "claim_map",
+            f"{name} is neither a packaged map ({names}) nor a file{near}",
+        )
     try:
         return ClaimMap(_document("claim_map", name, ""))
     except DocumentError as error:

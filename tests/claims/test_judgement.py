@@ -52,22 +52,22 @@ LINES = [{"line_number": n, "procedure_code": "10001", "units": 7} for n in (1, 
         (
             when(duplicate_share={"minimum": 0.1}, patients_90d={"minimum": 3}),
             {"provider_id": "PRV-1"},
-            "duplicate_share 0.125, limit 0.1; patients_90d 30, limit 3",
+            "duplicate_share 0.125, at least 0.1; patients_90d 30, at least 3",
         ),
         (
             when(amount_90d={"minimum": 1000, "maximum": 200000}),
             {"provider_id": "PRV-1"},
-            "amount_90d 123456.78, limit 1000 to 200000",
+            "amount_90d 123456.78, at least 1000, at most 200000",
         ),
         (
             when(claim_amount={"exclusiveMinimum": 5000}),
             {"claim_amount": 6000},
-            "claim_amount, limit 5000",
+            "claim_amount, above 5000",
         ),
         (
             when(diagnosis_codes={"maxItems": 0}),
             {"diagnosis_codes": []},
-            "diagnosis_codes, limit 0",
+            "diagnosis_codes, at most 0 items",
         ),
         (
             when(npi_check_digit_ok={"const": False}),
@@ -77,12 +77,12 @@ LINES = [{"line_number": n, "procedure_code": "10001", "units": 7} for n in (1, 
         (
             {"anyOf": [when(growth={"minimum": 9}), when(growth={"minimum": 3})]},
             {"provider_id": "PRV-1"},
-            "growth 3.5, limit 9 to 3",
+            "growth 3.5, at least 9, at least 3",
         ),
         (
             when(days_to_submission={"type": "integer", "exclusiveMinimum": 60}),
             {"service_date": "2026-01-01", "submission_date": "2026-03-17"},
-            "days_to_submission 75, limit 60",
+            "days_to_submission 75, above 60",
         ),
     ],
 )

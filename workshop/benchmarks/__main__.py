@@ -97,14 +97,16 @@ def _write(output: Path, pages: dict[str, str], console: Console) -> None:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Within two minutes: fewer rounds, fewer claims.")
+@click.option(
+    "--quick", is_flag=True, help="Finish within two minutes, with fewer rounds and claims."
+)
 @click.option(
     "--against",
     "other",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     callback=_checkout,
-    help="A checkout of another version, set up there: measure only whole pipeline and sink of"
-    " both, alternately, and write their ratio to against.md.",
+    help="Compare with another checkout (after `make setup` there): measure only the whole"
+    " pipeline and the sink of both, alternately, and write the ratios to against.md.",
 )
 @click.option(
     "--output",

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +17,11 @@ from google.cloud import bigquery
 
 from claims_ops.backtest import command
 from claims_ops.backtest.comparison import Comparison
+from claims_ops.backtest.stored_claims import columns_read
 from claims_ops.backtest.summary import figures
 from claims_ops.main import main
 from pipeline.claims.contract import Contract
-from pipeline.claims.rules import default_rules_text
+from pipeline.claims.rules import Rules, default_rules_text
 from pipeline.claims.tables import (
     TableName,
     claims_table,
@@ -61,12 +63,15 @@ class Stored:
         return frozenset(self._table.column_names)
 
     def columns_of(self, sql: str, _: Any, most_rows: int) -> Iterator[dict[str, list[Any]]]:
+        names = [name for name in self._table.column_names if re.search(rf"\b{name}\b", sql)]
         for batch in self._table.to_batches(max_chunksize=most_rows):
-            rows = batch.to_pydict()
-            labels = rows["synthetic_label_is_fraud"]
+            rows = batch.select(names).to_pydict()
+            labels = batch["synthetic_label_is_fraud"].to_pylist()
             rows["is_improper"] = [None if label is None else label == 1 for label in labels]
             rows["amount_recovered"] = [None] * len(rows["claim_id"])
-            rows["processing_time"] = [each.date() for each in rows["processing_timestamp"]]
+            rows["processing_time"] = [
+                each.date() for each in batch["processing_timestamp"].to_pylist()
+            ]
             yield rows
 
 
@@ -265,6 +270,16 @@ def test_no_claim_comes_out_but_provider_ids(tmp_path, capsys):
     assert "$736,000" not in text  # of one claim; there are three
     assert "$2,210,000" in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[2J" in page.read_text()
+
+
+def test_only_columns_that_rules_need_are_read():
+    rules = Rules.default()
+    read = columns_read(rules)
+    assert {"claim_amount", "patient_age", "patient_birth_date", "service_date"} <= read
+    assert read <= {column.name for column in Contract.default().columns}
+    rules.quality = ()
+    assert "referring_npi" not in columns_read(rules)
+    assert "notes" not in read
 
 
 def test_providers_are_bounded(monkeypatch):

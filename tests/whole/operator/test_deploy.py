@@ -289,7 +289,7 @@ def test_life_of_a_job(deploy, dataflow: Dataflow, apis: GoogleApis, capsys, mon
     first["pipelineDescription"] = {"originalPipelineTransform": steps}
     capsys.readouterr()
     assert deploy("--from=launch") == 0
-    assert "Nothing was changed." in capsys.readouterr().out
+    assert "Nothing changed." in capsys.readouterr().out
     assert len(dataflow.jobs) == 1
 
     assert deploy("--from=launch", "--update") == 1

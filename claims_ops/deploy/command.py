@@ -13,7 +13,7 @@ from claims_ops.deployment.names import Deployment, Workers
 from claims_ops.deployment.plan import STEPS, steps
 from claims_ops.deployment.request import DeploymentRequest
 from claims_ops.deployment.steps import Step
-from claims_ops.shared.option_types import Bounds
+from claims_ops.shared.option_types import Bounds, ResourceName
 from pipeline.launch.transform_names import transform_names
 
 MOST_WORKERS = 1000
@@ -41,7 +41,11 @@ MOST_WORKERS = 1000
     is_flag=True,
     help="Launch the code in this checkout instead of a template. Needs --image.",
 )
-@click.option("--image", help="Worker image for a --direct launch.")
+@click.option(
+    "--image",
+    type=ResourceName(r"[a-z0-9][A-Za-z0-9._:/@-]*", "us-docker.pkg.dev/p/claims/pipeline:1.0"),
+    help="Worker image for a --direct launch.",
+)
 @click.option("--quiet", is_flag=True, help="Print only the changes and the outcome.")
 @click.option(
     "--dry-run",

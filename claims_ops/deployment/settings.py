@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ import click
 from pipeline.launch.nearest import nearest
 
 SOURCES = ("input_subscription", "input_topic", "input_files")
+_MAX_CHARACTERS = 1_000_000
 TABLES = {"output_table": "claims", "error_table": "errors"}
 
 
@@ -61,7 +61,11 @@ def _of_file(file: str | None) -> dict[str, str]:
     if file is None:
         return {}
     try:
-        document = json.loads(Path(file).read_text("utf-8-sig"), object_pairs_hook=_unique)
+        with open(file, encoding="utf-8-sig") as opened:
+            text = opened.read(_MAX_CHARACTERS + 1)
+        if len(text) > _MAX_CHARACTERS:
+            raise click.UsageError(f"--parameters-file: {file} is larger than 1 MB")
+        document = json.loads(text, object_pairs_hook=_unique)
     except UnicodeDecodeError:
         raise click.UsageError(f"--parameters-file: {file} is not UTF-8 text") from None
     except (ValueError, RecursionError) as error:

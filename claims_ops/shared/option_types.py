@@ -99,6 +99,21 @@ def instant(value: str | datetime) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+class ResourceName(click.ParamType[str]):
+    """A name on Google Cloud, which neither looks like a flag of gcloud nor splits its lists."""
+
+    name = "text"
+
+    def __init__(self, pattern: str, example: str) -> None:
+        self._matches = re.compile(pattern, re.ASCII).fullmatch
+        self._example = example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not self._matches(value):
+            self.fail(f"{value[:200]!r} is not a name such as {self._example}.", param, ctx)
+        return str(value)
+
+
 class TopicName(click.ParamType[str]):
     """`projects/P/topics/T`."""
 

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from workshop.benchmarks import against, machine, report
+from workshop.benchmarks import against, machine, on_prism, report
 from workshop.benchmarks.measure import Checkout, Inputs, Wrong, measure
 from workshop.benchmarks.null_servers import null_servers
 from workshop.benchmarks.plan import FULL, QUICK, Plan, largest
@@ -136,6 +136,7 @@ def main(quick: bool, other: Checkout | None, output: Path | None) -> None:
         "results.json": report.document(plan, results, described),
     }
     _write(output, pages, console)
+    on_prism.add_to_page(output)
 
 
 if __name__ == "__main__":

@@ -336,7 +336,7 @@ def test_subscription_of_another_topic_is_told(deploy, project: Project):
     expected = {"topic": "projects/p/topics/ours", "deadLetterPolicy.deadLetterTopic": "dead"}
     step = Resource("subscription", "s", describe, (), DeployGcloud(PROJECT), expected)
     assert step.take() == (
-        "exists, as it is: topic is projects/p/topics/other, not projects/p/topics/ours;"
+        "exists, but topic is projects/p/topics/other, not projects/p/topics/ours;"
         " deadLetterPolicy.deadLetterTopic is not set, not dead"
     )
 

@@ -47,7 +47,7 @@ sbom: setup image ## write a CycloneDX list of the image's packages to build/sbo
 engines: setup ## kill one of two workers during a million claims; measure Prism (ENGINES_CLAIMS=1000000)
 	@ENGINES_CLAIMS=$(or $(ENGINES_CLAIMS),1000000) $(BIN)/pytest \
 		tests/whole/image/test_two_workers.py -s $(ARGS)
-	@$(BIN)/python -m workshop.benchmarks.on_prism "$$(tests/whole/image/beam.sh prism)"
+	@prism=$$(tests/whole/image/beam.sh prism) && $(BIN)/python -m workshop.benchmarks.on_prism "$$prism"
 
 chaos: setup ## inject faults while claims stream, 20 seeds, 1 hour (CHAOS_SEEDS=20)
 	@CHAOS_SEEDS=$(or $(CHAOS_SEEDS),20) CHAOS_MESSAGES=1000 CHAOS_FAULTS=8 CHAOS_ROWS=20000 \

@@ -1,6 +1,6 @@
 """The `claims` command: one subcommand a package, imported only when it is called.
 
-Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted, 141 nobody reads the output.
+Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted, 141 nobody reads the output.
 """
 
 import importlib
@@ -75,8 +75,8 @@ class _LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None:
-            hint = meant(args[0], COMMANDS) or f"; there are {', '.join(COMMANDS)}."
-            ctx.fail(f"no command {args[0]!r}{hint}")
+            hint = meant(args[0], COMMANDS) or f"; the commands are {', '.join(COMMANDS)}."
+            ctx.fail(f"unknown command {args[0]!r}{hint}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -194,7 +194,7 @@ def _hint(error: click.ClickException) -> str:
     options = [word for option in error.ctx.command.params for word in option.opts]
     words = [word.lstrip("-") for word in options]
     near = meant(extra[1].partition("=")[0], words, "--")
-    return near or "; options begin with --, see --help"
+    return near or "; options start with --, see --help"
 
 
 def _silence_stdout() -> None:

@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"claims: {error}\n")
         return EXIT_USAGE
     except GoogleAPICallError as error:
-        sys.stderr.write(f"claims: Google answers {error.code}: {error.message}\n")
+        sys.stderr.write(f"claims: Google returned {error.code}: {error.message}\n")
         return EXIT_FAILED
     except (KeyboardInterrupt, RuntimeError) as error:
         if _is_interrupt(error):

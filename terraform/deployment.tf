@@ -19,33 +19,33 @@ locals {
 
   roles = {
     projects = {
-      "roles/dataflow.worker" = "takes work, writes logs and metrics"
-      "roles/dataflow.viewer" = "an update looks for the running job by its name"
+      "roles/dataflow.worker" = "run as a worker, write logs and metrics"
+      "roles/dataflow.viewer" = "find the running job by name for an update"
     }
     buckets = {
-      "roles/storage.objectAdmin" = "stages the job, temporary files"
+      "roles/storage.objectAdmin" = "stage the job and write temporary files"
     }
     foreign_buckets = {
-      "roles/storage.objectViewer" = "reads what parameters name"
+      "roles/storage.objectViewer" = "read files named by parameters"
     }
     repositories = {
-      "roles/artifactregistry.reader" = "pulls the image"
+      "roles/artifactregistry.reader" = "pull the image"
     }
     datasets = {
-      "roles/bigquery.dataEditor" = "creates and extends the tables, appends rows"
+      "roles/bigquery.dataEditor" = "create and extend the tables, append rows"
     }
     secrets = {
-      "roles/secretmanager.secretAccessor" = "reads the key of the pseudonyms"
+      "roles/secretmanager.secretAccessor" = "read the pseudonym key"
     }
     subscriptions = {
-      "roles/pubsub.subscriber" = "reads claims"
-      "roles/pubsub.viewer"     = "Dataflow looks at its settings"
+      "roles/pubsub.subscriber" = "read claims"
+      "roles/pubsub.viewer"     = "let Dataflow read its settings"
     }
     agent_topics = {
-      "roles/pubsub.publisher" = "Pub/Sub itself moves dead letters"
+      "roles/pubsub.publisher" = "let Pub/Sub move dead letters"
     }
     agent_subscriptions = {
-      "roles/pubsub.subscriber" = "Pub/Sub itself moves dead letters"
+      "roles/pubsub.subscriber" = "let Pub/Sub move dead letters"
     }
   }
 }

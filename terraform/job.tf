@@ -30,7 +30,7 @@ resource "google_dataflow_flex_template_job" "claims" {
     }
     precondition {
       condition     = local.streaming || !var.at_least_once
-      error_message = "Variable at_least_once works for streaming jobs only."
+      error_message = "Variable at_least_once works only for streaming jobs."
     }
     precondition {
       condition     = (var.pseudonymise == null) == nonsensitive(var.pseudonym_key == null)

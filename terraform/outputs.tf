@@ -1,25 +1,25 @@
 output "job_id" {
-  description = "Id of the job; null with launch = false."
+  description = "ID of the job; null with launch = false."
   value       = one(google_dataflow_flex_template_job.claims[*].job_id)
 }
 
 output "job_console" {
-  description = "Where to look at the jobs."
+  description = "Console page that lists the jobs."
   value       = "https://console.cloud.google.com/dataflow/jobs?project=${var.project}"
 }
 
 output "topic" {
-  description = "Where producers publish; null where a parameter names another source."
+  description = "Topic that producers publish to; null if a parameter names another source."
   value       = local.own_source ? "projects/${var.project}/topics/${var.name}" : null
 }
 
 output "subscription" {
-  description = "What the job reads; null where it reads files or a topic."
+  description = "Subscription that the job reads; null if it reads files or a topic."
   value       = local.subscription == "" ? null : local.subscription
 }
 
 output "dead_letter_subscription" {
-  description = "Keeps the messages that no worker could take; null without a topic of its own."
+  description = "Subscription that keeps messages no worker could process; null if the module creates no topic."
   value       = local.own_source ? "projects/${var.project}/subscriptions/${var.name}-dead-letter" : null
 }
 
@@ -39,11 +39,11 @@ output "bucket" {
 }
 
 output "worker_account" {
-  description = "Service account of launcher and workers."
+  description = "Service account of the launcher and the workers."
   value       = google_service_account.workers.email
 }
 
 output "profile_files" {
-  description = "What the scheduled query exports: values of the parameters of these names, once it has run; null without it."
+  description = "Files that the scheduled query exports, to pass as the parameters of the same names once it has run; null without it."
   value       = local.has_profiles ? local.profile_files : null
 }

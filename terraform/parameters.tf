@@ -7,7 +7,7 @@ variable "input_subscription" {
 
   validation {
     condition     = var.input_subscription == null ? true : can(regex("^projects/([a-z0-9-]+(\\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]/subscriptions/[A-Za-z][A-Za-z0-9._~+%-]{2,254}$", var.input_subscription))
-    error_message = "Parameter input_subscription is not valid: see its description."
+    error_message = "Parameter input_subscription is not valid; see its description."
   }
 }
 
@@ -18,7 +18,7 @@ variable "input_topic" {
 
   validation {
     condition     = var.input_topic == null ? true : can(regex("^projects/([a-z0-9-]+(\\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}$", var.input_topic))
-    error_message = "Parameter input_topic is not valid: see its description."
+    error_message = "Parameter input_topic is not valid; see its description."
   }
 }
 
@@ -29,12 +29,12 @@ variable "input_files" {
 
   validation {
     condition     = var.input_files == null ? true : can(regex("^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$", var.input_files))
-    error_message = "Parameter input_files is not valid: see its description."
+    error_message = "Parameter input_files is not valid; see its description."
   }
 }
 
 variable "input_format" {
-  description = "Format of the input: JSON (one document per message, or per line of a file), CSV (a header and one row per claim; needs input_files) or X12 (837 professional, institutional and dental claims in one format)."
+  description = "Format of the input: JSON (one document per message, or per line of a file), CSV (a header and one row per claim; needs input_files) or X12 (837 professional, institutional and dental claims)."
   type        = string
   default     = "JSON"
   nullable    = false
@@ -53,7 +53,7 @@ variable "csv_delimiter" {
 
   validation {
     condition     = can(regex("^(tab|[!#-~])$", var.csv_delimiter))
-    error_message = "Parameter csv_delimiter is not valid: see its description."
+    error_message = "Parameter csv_delimiter is not valid; see its description."
   }
 }
 
@@ -76,7 +76,7 @@ variable "claim_map" {
 
   validation {
     condition     = var.claim_map == null ? true : try(trimspace(var.claim_map), "") != ""
-    error_message = "Parameter claim_map is not valid: see its description."
+    error_message = "Parameter claim_map is not valid; see its description."
   }
 }
 
@@ -87,7 +87,7 @@ variable "message_id_attribute" {
 
   validation {
     condition     = var.message_id_attribute == null ? true : can(regex("^[!-~]([ -~]{0,254}[!-~])?$", var.message_id_attribute))
-    error_message = "Parameter message_id_attribute is not valid: see its description."
+    error_message = "Parameter message_id_attribute is not valid; see its description."
   }
 }
 
@@ -98,7 +98,7 @@ variable "output_table" {
 
   validation {
     condition     = var.output_table == null ? true : can(regex("^([a-z0-9-]+(\\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9][:.][A-Za-z0-9_]{1,24}[A-Za-z0-9_]{0,1000}\\.[A-Za-z0-9_-]{1,24}[A-Za-z0-9_-]{0,1000}$", var.output_table))
-    error_message = "Parameter output_table is not valid: see its description."
+    error_message = "Parameter output_table is not valid; see its description."
   }
 }
 
@@ -109,7 +109,7 @@ variable "error_table" {
 
   validation {
     condition     = var.error_table == null ? true : can(regex("^([a-z0-9-]+(\\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9][:.][A-Za-z0-9_]{1,24}[A-Za-z0-9_]{0,1000}\\.[A-Za-z0-9_-]{1,24}[A-Za-z0-9_-]{0,1000}$", var.error_table))
-    error_message = "Parameter error_table is not valid: see its description."
+    error_message = "Parameter error_table is not valid; see its description."
   }
 }
 
@@ -132,7 +132,7 @@ variable "pseudonymise" {
 
   validation {
     condition     = var.pseudonymise == null ? true : can(regex("^[A-Za-z_][A-Za-z0-9_]*( *, *[A-Za-z_][A-Za-z0-9_]*)*$", var.pseudonymise))
-    error_message = "Parameter pseudonymise is not valid: see its description."
+    error_message = "Parameter pseudonymise is not valid; see its description."
   }
 }
 
@@ -144,7 +144,7 @@ variable "pseudonym_key" {
 
   validation {
     condition     = var.pseudonym_key == null ? true : can(regex("^(projects/([a-z0-9-]+(\\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]/secrets/[A-Za-z0-9_-]{1,255}/versions/[0-9]+|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+)$", var.pseudonym_key))
-    error_message = "Parameter pseudonym_key is not valid: see its description."
+    error_message = "Parameter pseudonym_key is not valid; see its description."
   }
 }
 
@@ -181,7 +181,7 @@ variable "dataset_location" {
 
   validation {
     condition     = var.dataset_location == null ? true : can(regex("^[A-Za-z][A-Za-z0-9-]{1,40}$", var.dataset_location))
-    error_message = "Parameter dataset_location is not valid: see its description."
+    error_message = "Parameter dataset_location is not valid; see its description."
   }
 }
 
@@ -192,7 +192,7 @@ variable "error_retention_days" {
 
   validation {
     condition     = var.error_retention_days == null ? true : can(regex("^[0-9]{1,4}$", tostring(var.error_retention_days)))
-    error_message = "Parameter error_retention_days is not valid: see its description."
+    error_message = "Parameter error_retention_days is not valid; see its description."
   }
 }
 
@@ -203,7 +203,7 @@ variable "bigquery_kms_key" {
 
   validation {
     condition     = var.bigquery_kms_key == null ? true : can(regex("^projects/([a-z0-9-]+(\\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]/locations/[A-Za-z0-9_-]{1,63}/keyRings/[A-Za-z0-9_-]{1,63}/cryptoKeys/[A-Za-z0-9_-]{1,63}$", var.bigquery_kms_key))
-    error_message = "Parameter bigquery_kms_key is not valid: see its description."
+    error_message = "Parameter bigquery_kms_key is not valid; see its description."
   }
 }
 
@@ -215,7 +215,7 @@ variable "high_risk_threshold" {
 
   validation {
     condition     = can(regex("^(0(\\.[0-9]+)?|1(\\.0+)?|\\.[0-9]+)$", tostring(var.high_risk_threshold)))
-    error_message = "Parameter high_risk_threshold is not valid: see its description."
+    error_message = "Parameter high_risk_threshold is not valid; see its description."
   }
 }
 
@@ -226,7 +226,7 @@ variable "rules" {
 
   validation {
     condition     = var.rules == null ? true : can(regex("^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$", var.rules))
-    error_message = "Parameter rules is not valid: see its description."
+    error_message = "Parameter rules is not valid; see its description."
   }
 }
 
@@ -237,7 +237,7 @@ variable "claim_schema" {
 
   validation {
     condition     = var.claim_schema == null ? true : can(regex("^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$", var.claim_schema))
-    error_message = "Parameter claim_schema is not valid: see its description."
+    error_message = "Parameter claim_schema is not valid; see its description."
   }
 }
 
@@ -248,7 +248,7 @@ variable "excluded_providers" {
 
   validation {
     condition     = var.excluded_providers == null ? true : can(regex("^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$", var.excluded_providers))
-    error_message = "Parameter excluded_providers is not valid: see its description."
+    error_message = "Parameter excluded_providers is not valid; see its description."
   }
 }
 
@@ -259,7 +259,7 @@ variable "mue_table" {
 
   validation {
     condition     = var.mue_table == null ? true : can(regex("^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$", var.mue_table))
-    error_message = "Parameter mue_table is not valid: see its description."
+    error_message = "Parameter mue_table is not valid; see its description."
   }
 }
 
@@ -270,7 +270,7 @@ variable "ptp_edits" {
 
   validation {
     condition     = var.ptp_edits == null ? true : can(regex("^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$", var.ptp_edits))
-    error_message = "Parameter ptp_edits is not valid: see its description."
+    error_message = "Parameter ptp_edits is not valid; see its description."
   }
 }
 
@@ -281,7 +281,7 @@ variable "provider_profile" {
 
   validation {
     condition     = var.provider_profile == null ? true : can(regex("^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$", var.provider_profile))
-    error_message = "Parameter provider_profile is not valid: see its description."
+    error_message = "Parameter provider_profile is not valid; see its description."
   }
 }
 
@@ -292,7 +292,7 @@ variable "claim_percentiles" {
 
   validation {
     condition     = var.claim_percentiles == null ? true : can(regex("^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$", var.claim_percentiles))
-    error_message = "Parameter claim_percentiles is not valid: see its description."
+    error_message = "Parameter claim_percentiles is not valid; see its description."
   }
 }
 
@@ -304,7 +304,7 @@ variable "reference_refresh_minutes" {
 
   validation {
     condition     = can(regex("^[0-9]{1,4}([.][0-9]{1,3})?$", tostring(var.reference_refresh_minutes)))
-    error_message = "Parameter reference_refresh_minutes is not valid: see its description."
+    error_message = "Parameter reference_refresh_minutes is not valid; see its description."
   }
 }
 
@@ -315,7 +315,7 @@ variable "bigquery_storage_endpoint" {
 
   validation {
     condition     = var.bigquery_storage_endpoint == null ? true : can(regex("^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?|[A-Za-z0-9.-]+:[0-9]{1,5})$", var.bigquery_storage_endpoint))
-    error_message = "Parameter bigquery_storage_endpoint is not valid: see its description."
+    error_message = "Parameter bigquery_storage_endpoint is not valid; see its description."
   }
 }
 

@@ -72,7 +72,7 @@ resource "google_bigquery_data_transfer_config" "profiles" {
   lifecycle {
     precondition {
       condition     = var.create_views
-      error_message = "The profiles are computed from the view of current claims: set create_views."
+      error_message = "The profiles are computed from the view of current claims, so set create_views."
     }
   }
   depends_on = [

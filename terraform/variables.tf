@@ -19,12 +19,12 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{2,20}[a-z0-9]$", var.name))
-    error_message = "Variable name: 4 to 22 of a-z, 0-9 and -; first a letter, last no -."
+    error_message = "Variable name must have 4 to 22 characters from a-z, 0-9 and -, start with a letter and not end with -."
   }
 }
 
 variable "region" {
-  description = "Region of the job."
+  description = "Region to run the job in."
   type        = string
   default     = "us-central1"
   nullable    = false
@@ -42,12 +42,12 @@ variable "bucket" {
 
   validation {
     condition     = var.bucket == null ? true : can(regex("^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$", var.bucket))
-    error_message = "Variable bucket must be the name of a bucket, without gs://."
+    error_message = "Variable bucket must be a bucket name without gs://."
   }
 }
 
 variable "create_bucket" {
-  description = "Whether the module makes the bucket; false where it is another module's."
+  description = "Whether the module creates the bucket; set it to false if another module does."
   type        = bool
   default     = true
   nullable    = false
@@ -61,7 +61,7 @@ variable "repository" {
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", var.repository))
-    error_message = "Variable repository must be the name of a repository."
+    error_message = "Variable repository must be a repository name."
   }
 }
 
@@ -73,12 +73,12 @@ variable "tag" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.tag))
-    error_message = "Variable tag must be the tag of an image."
+    error_message = "Variable tag must be an image tag."
   }
 }
 
 variable "template" {
-  description = "Path of another template. Default: gs://BUCKET/templates/claims/TAG.json."
+  description = "Path of a different template. Default: gs://BUCKET/templates/claims/TAG.json."
   type        = string
   default     = null
 
@@ -89,18 +89,18 @@ variable "template" {
 }
 
 variable "location" {
-  description = "Location of new datasets. Default: the region."
+  description = "Location for new datasets. Default: the region."
   type        = string
   default     = null
 
   validation {
     condition     = var.location == null ? true : can(regex("^[A-Za-z][A-Za-z0-9-]{1,40}$", var.location))
-    error_message = "Variable location must be a location of BigQuery, such as US."
+    error_message = "Variable location must be a BigQuery location, such as US."
   }
 }
 
 variable "create_datasets" {
-  description = "Whether the module makes the datasets and, with create_tables, the tables; false where they exist already."
+  description = "Whether the module creates the datasets and, with create_tables, the tables; set it to false if they already exist."
   type        = bool
   default     = true
   nullable    = false
@@ -114,14 +114,14 @@ variable "deletion_protection" {
 }
 
 variable "launch" {
-  description = "Whether the job runs; false drains it and leaves everything else."
+  description = "Whether the job runs; false drains it and keeps all other resources."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "max_workers" {
-  description = "Most workers that the job may grow to. Default: 10."
+  description = "Maximum number of workers. Default: 10."
   type        = number
   default     = null
 
@@ -132,7 +132,7 @@ variable "max_workers" {
 }
 
 variable "num_workers" {
-  description = "Workers that the job starts with."
+  description = "Initial number of workers."
   type        = number
   default     = null
 
@@ -154,13 +154,13 @@ variable "machine_type" {
 }
 
 variable "network" {
-  description = "Network of the workers."
+  description = "VPC network of the workers."
   type        = string
   default     = null
 
   validation {
     condition     = var.network == null ? true : can(regex("^[a-z0-9][A-Za-z0-9:/._-]*$", var.network))
-    error_message = "Variable network must be the name of a network."
+    error_message = "Variable network must be a network name."
   }
 }
 
@@ -176,14 +176,14 @@ variable "subnetwork" {
 }
 
 variable "no_public_ips" {
-  description = "Whether workers have private addresses only."
+  description = "Whether the workers have only private IP addresses."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "kms_key" {
-  description = "Cloud KMS key that encrypts the state of the job."
+  description = "Cloud KMS key that encrypts the job's state."
   type        = string
   default     = null
 
@@ -201,7 +201,7 @@ variable "labels" {
 
   validation {
     condition     = alltrue([for name, value in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}=[a-z0-9_-]{0,63}$", "${name}=${value}"))])
-    error_message = "Variable labels: at most 63 of a-z, 0-9, _ and -; a name begins with a letter."
+    error_message = "Variable labels may use at most 63 characters from a-z, 0-9, _ and -; each name must start with a letter."
   }
 }
 
@@ -213,33 +213,33 @@ variable "at_least_once" {
 }
 
 variable "transform_name_mapping" {
-  description = "Old labels of steps to new ones, for one update: the entries of pipeline/launch/transform_names.json that the running job needs."
+  description = "Map from old to new step labels for one update: the entries of pipeline/launch/transform_names.json that the running job needs."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
     condition     = alltrue([for old, new in var.transform_name_mapping : old != ""])
-    error_message = "Variable transform_name_mapping: a label cannot be empty."
+    error_message = "Variable transform_name_mapping must not contain an empty label."
   }
 }
 
 variable "monitoring" {
-  description = "Whether the module makes the dashboard and the alert policies. They also show other jobs and subscriptions whose name begins with the name of this one."
+  description = "Whether the module creates the dashboard and the alert policies. They also cover other jobs and subscriptions whose names start with this job's name."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "notification_channels" {
-  description = "Channels that alerts go to, as projects/PROJECT/notificationChannels/ID."
+  description = "Notification channels for alerts, as projects/PROJECT/notificationChannels/ID."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for each in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", each))])
-    error_message = "Variable notification_channels: each must be projects/PROJECT/notificationChannels/ID."
+    error_message = "Variable notification_channels must contain only projects/PROJECT/notificationChannels/ID."
   }
 }
 
@@ -250,6 +250,6 @@ variable "profiles_schedule" {
 
   validation {
     condition     = var.profiles_schedule == null ? true : can(regex("^(every|[0-9]|first|second|third|fourth|fifth) ?[a-z0-9,: ]+$", var.profiles_schedule))
-    error_message = "Variable profiles_schedule must be a schedule of BigQuery, such as every 24 hours."
+    error_message = "Variable profiles_schedule must be a BigQuery schedule, such as every 24 hours."
   }
 }

@@ -246,7 +246,7 @@ def refuse_all(message: Message, row: dict[str, Any]) -> Rejection | None:
 def test_error_row_that_is_refused_fails_the_job(caplog: pytest.LogCaptureFixture):
     """It has nowhere else to go: the runner must keep the message and try again."""
     sinks = InMemory(errors=MemoryTable(refuse_all))
-    with pytest.raises(RuntimeError, match="the error table refuses a row: row_refused") as raised:
+    with pytest.raises(RuntimeError, match="the error table refused a row: row_refused") as raised:
         batch(sinks)
     assert CANARY not in str(raised.value)
     assert CANARY not in caplog.text

@@ -47,7 +47,7 @@ class Reference(NamedTuple):
         """A name with a tag, and with or without a digest."""
         match = re.fullmatch(r"([^@\s]+):([\w.-]+)(@sha256:[0-9a-f]{64})?", text)
         if not match:
-            raise PinError(f"{text}: needs a tag")
+            raise PinError(f"{text} needs a tag")
         return cls(match[1], match[2])
 
     @property
@@ -91,7 +91,7 @@ def _asked(reference: Reference, headers: Mapping[str, str]) -> str:
     with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
         found: str = answer.headers.get("Docker-Content-Digest", "")
     if not _DIGEST.fullmatch(found):
-        raise ValueError("the registry gives no digest")
+        raise ValueError("the registry returned no digest")
     return found
 
 

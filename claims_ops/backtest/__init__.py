@@ -1,1 +1,1 @@
-"""Show what other rules would flag, beside what is flagged today."""
+"""Compare what other rules would flag with what is flagged today."""

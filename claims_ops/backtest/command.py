@@ -53,7 +53,7 @@ def _reference_options(command: Command) -> Command:
         click.option(
             f"--{name.replace('_', '-')}",
             metavar="FILE",
-            help=f"As the launch parameter {name}: a file here or on gs://.",
+            help=f"Like the launch parameter {name}: a local file or a gs:// path.",
         )
         for name in SOURCES
     ]
@@ -66,9 +66,9 @@ def _reference_options(command: Command) -> Command:
     "--output-table",
     type=BigqueryTable(),
     metavar="PROJECT.DATASET.TABLE",
-    help="Judge the final claims of this claims table, instead of files.",
+    help="Rescore the final claims of this claims table instead of files.",
 )
-@click.option("--rules", metavar="FILE", help="The rules to try; else those of the package.")
+@click.option("--rules", metavar="FILE", help="Rules to try.  [default: the template's own]")
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
@@ -80,16 +80,16 @@ def _reference_options(command: Command) -> Command:
 @click.option(
     "--against",
     metavar="FILE",
-    help="Today's rules.  [default: the scores that the table has; the package's for files]",
+    help="Today's rules.  [default: the table's stored scores; for files, the template's own]",
 )
 @click.option(
     "--against-threshold",
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="Today's threshold, where today's rules are judged again.",
+    help="Today's threshold, if today's rules are evaluated again.",
 )
-@click.option("--schema", metavar="FILE", help="Claim schema; else that of the package.")
+@click.option("--schema", metavar="FILE", help="Claim schema.  [default: the template's own]")
 @table_options.since
 @table_options.until
 @click.option(
@@ -98,37 +98,37 @@ def _reference_options(command: Command) -> Command:
     default=100.0,
     show_default=True,
     metavar="PERCENT",
-    help="Share of the claims of a table that is judged.",
+    help="Percentage of the table's claims to rescore.",
 )
 @click.option(
     "--by",
     type=click.Choice(DAYS),
     default=DAYS[0],
     show_default=True,
-    help="The date whose days are shown.",
+    help="Date to group the results by.",
 )
 @click.option(
     "--map",
     "map_name",
     metavar="MAP",
-    help=f"Claim map of files: a file, or a packaged one: {', '.join(PACKAGED_MAPS)}.",
+    help=f"Claim map for files: a file, or a packaged map ({', '.join(PACKAGED_MAPS)}).",
 )
 @click.option(
     "--format",
     "input_format",
     type=click.Choice(list(FORMATS)),
-    help="How files are written.  [default: what each of them seems to be]",
+    help="Format of the files.  [default: detected for each file]",
 )
 @csv_options.delimiter
 @csv_options.encoding
 @click.option(
     "--changed",
     metavar="FILE",
-    help="Also write the claims that change sides, as CSV. It holds health data.",
+    help="Also write the claims whose flag changes, as CSV. The file contains health data.",
 )
-@click.option("--html", metavar="FILE", help="Also write a page.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--quiet", is_flag=True, help="Show no progress bar.")
+@click.option("--html", metavar="FILE", help="Also write an HTML page.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option("--quiet", is_flag=True, help="Hide the progress bar.")
 @table_options.payer
 def backtest(
     files: tuple[str, ...],
@@ -153,13 +153,13 @@ def backtest(
     project: str | None,
     **references: str | None,
 ) -> None:
-    """Show what other rules would flag, beside what is flagged today.
+    """Compare what other rules would flag with what is flagged today.
 
-    Judges claims again by the given rules, threshold, lists and profiles: the final claims of a
-    claims table, or the claims of FILES, which are read as the pipeline reads them; - is stdin.
-    Shows what would be flagged that is not, and the reverse, in claims and money, by rule, by
-    provider and by day, and, where dispositions or labels tell which claims were improper,
-    precision, recall and recovered money. It writes no table. docs/operate/decide.md explains it.
+    Rescores claims with the given rules, threshold, lists and profiles: the final claims of a
+    claims table, or the claims in FILES (- for stdin), read as the pipeline reads them. Shows which
+    claims would be newly flagged or no longer flagged, in claims and money, by rule, provider and
+    day. If dispositions or labels say which claims were improper, it also shows precision, recall
+    and recovered money. It writes no table. docs/operate/decide.md explains the results.
 
     \b
     Examples:
@@ -169,10 +169,10 @@ def backtest(
       claims backtest --rules new_rules.json claims.ndjson
     """
     if bool(files) == bool(output_table):
-        raise click.UsageError("Pass --output-table or files, and not both.")
+        raise click.UsageError("Pass either --output-table or files, not both.")
     if files and (since or until or sample < 100 or by == DAYS[2]):
         raise click.UsageError(
-            "--since, --until, --sample and --by processing_time are for --output-table."
+            "--since, --until, --sample and --by processing_time work only with --output-table."
         )
     table_options.check_range(since, until)
     contract = contract_of(schema)

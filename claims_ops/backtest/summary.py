@@ -144,7 +144,7 @@ def headline(found: Figures) -> list[str]:
     ]
     versions = found["rules_versions_today"]
     if len(versions) > 1 and found["rules_today"] == "stored":
-        lines.append(f"the stored scores are of {len(versions)} versions of the rules")
+        lines.append(f"the stored scores come from {len(versions)} versions of the rules")
     if found.get("rejected_messages"):
         lines.append(f"{found['rejected_messages']:,} messages were rejected and are left out")
     for key, word in (("newly_flagged", "newly flagged"), ("no_longer_flagged", "not any more")):

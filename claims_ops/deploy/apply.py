@@ -26,7 +26,7 @@ def take(todo: Sequence[Step], to_continue: Callable[[str], str], *, quiet: bool
                 done = step.take()
         except (StepFailed, KeyboardInterrupt) as stop:
             click.echo(
-                f"Stopped at {step.name}: {step.title}. The steps before it are done.", err=True
+                f"Stopped at {step.name} ({step.title}). The earlier steps are done.", err=True
             )
             click.echo(f"To continue: {to_continue(step.name)}", err=True)
             if isinstance(stop, StepFailed):

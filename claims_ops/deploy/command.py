@@ -13,7 +13,7 @@ from claims_ops.deployment.names import Deployment, Workers
 from claims_ops.deployment.plan import STEPS, steps
 from claims_ops.deployment.request import DeploymentRequest
 from claims_ops.deployment.steps import Step
-from claims_ops.shared.option_types import Bounds
+from claims_ops.shared.option_types import Bounds, ResourceName
 from pipeline.launch.transform_names import transform_names
 
 MOST_WORKERS = 1000
@@ -41,7 +41,11 @@ MOST_WORKERS = 1000
     is_flag=True,
     help="Launch the code in this checkout instead of a template. Needs --image.",
 )
-@click.option("--image", help="Worker image for a --direct launch.")
+@click.option(
+    "--image",
+    type=ResourceName(r"[a-z0-9][A-Za-z0-9._:/@-]*", "us-docker.pkg.dev/p/claims/pipeline:1.0"),
+    help="Worker image for a --direct launch.",
+)
 @click.option("--quiet", is_flag=True, help="Print only the changes and the outcome.")
 @click.option(
     "--dry-run",
@@ -93,15 +97,15 @@ def deploy(
         raise click.UsageError(f"{given[0]} and {given[1]} cannot be combined.")
     if direct != bool(image):
         raise click.UsageError(
-            "--direct needs --image, the image that holds this code, and --image needs --direct."
+            "Pass --direct and --image together; --image names an image built from this code."
         )
     if options and not direct:
-        raise click.UsageError("Pipeline options after -- work with --direct only.")
+        raise click.UsageError("Pipeline options after -- work only with --direct.")
     _check_options(options)
     to = requests.deployment(request, workers, image=image, pipeline_options=options)
     if not to.streaming and (update or bounds or workers.at_least_once):
         raise click.UsageError(
-            "--update, --workers and --at-least-once work for streaming jobs only."
+            "--update, --workers and --at-least-once work only for streaming jobs."
         )
     try:
         if bounds:
@@ -116,7 +120,9 @@ def deploy(
                 click.echo("\n".join([f"# {step.name}: {step.title}", *step.plan()]))
             return
         changed = apply.take(todo, lambda step: rerun.command(ctx, from_step=step), quiet=quiet)
-        click.echo(f"\n{changed} of {len(todo)} changed." if changed else "\nNothing was changed.")
+        click.echo(
+            f"\n{changed} of {len(todo)} resources changed." if changed else "\nNothing changed."
+        )
         click.echo(f"The job: {to.console}")
     except StepFailed as error:
         raise click.ClickException(str(error)) from None
@@ -145,7 +151,7 @@ def _steps(to: Deployment, *, update: bool, first: str | None) -> list[Step]:
     every = steps(to, update, transform_names())
     names = [step.name for step in every]
     if first and first not in names:
-        raise click.UsageError(f"--from: this deployment has no step {first}.")
+        raise click.UsageError(f"--from: this deployment does not have the step {first}.")
     return every[names.index(first or names[0]) :]
 
 
@@ -165,4 +171,6 @@ def _drain(to: Deployment, *, dry_run: bool) -> None:
         click.echo(f"+ {job.gcloud.shown(job.drain('JOB_ID'))}")
         return
     click.echo(drained(job))
-    click.echo("Everything else is still there. To remove it:\n" + "\n".join(removal.commands(to)))
+    click.echo(
+        "All other resources still exist. To remove them:\n" + "\n".join(removal.commands(to))
+    )

@@ -22,12 +22,12 @@ def commands(to: Deployment) -> list[str]:
             subscriptions += f" {to.dead_letter_subscription}"
             topics += f" {to.dead_letter_topic}"
         removed += [
-            f"{gcloud} pubsub subscriptions delete {subscriptions}  # unread messages are lost",
+            f"{gcloud} pubsub subscriptions delete {subscriptions}  # unread messages will be lost",
             f"{gcloud} pubsub topics delete {topics}",
         ]
-    removed.append(f"{gcloud} storage rm --recursive gs://{to.bucket}  # templates too")
+    removed.append(f"{gcloud} storage rm --recursive gs://{to.bucket}  # including templates")
     removed += [
-        f"bq rm --recursive --dataset {project}:{dataset}  # ALL CLAIMS AND ERRORS in it"
+        f"bq rm --recursive --dataset {project}:{dataset}  # including ALL CLAIMS AND ERRORS"
         for project, dataset in to.datasets
     ]
     return removed

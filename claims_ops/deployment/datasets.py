@@ -48,7 +48,7 @@ class DatasetStep:
                 client.create_dataset(wanted, timeout=_TIMEOUT_SECONDS)
                 return "created"
         location = (found.location or self.location).lower()
-        return EXISTS if location == self.location.lower() else f"{EXISTS}, as it is: in {location}"
+        return EXISTS if location == self.location.lower() else f"{EXISTS}, but is in {location}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class DatasetGrant:
             reference = DatasetReference(self.project, self.dataset)
             if self.granted(client.get_dataset(reference, timeout=_TIMEOUT_SECONDS)):
                 return Look("granted")
-        return Look(f"not granted to {self.member}", self.plan()[0].removeprefix("+ "))
+        return Look(f"{self.member} lacks this role", self.plan()[0].removeprefix("+ "))
 
     def _grant(self) -> str:
         from google.cloud.bigquery import AccessEntry, DatasetReference
@@ -135,6 +135,6 @@ def _bigquery(project: str) -> Iterator["Client"]:
         with client:
             yield client
     except GoogleAPICallError as error:
-        raise StepFailed(f"BigQuery answers {error.code}: {error.message}") from None
+        raise StepFailed(f"BigQuery returned {error.code}: {error.message}") from None
     except (GoogleAuthError, RetryError, RequestException) as error:
         raise StepFailed(f"BigQuery cannot be reached: {error}") from None

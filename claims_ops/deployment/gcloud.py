@@ -110,7 +110,7 @@ def access_token(timeout_seconds: float | None = None) -> str:
     # gcloud may print more than the token, such as a notice of a new version.
     tokens = re.findall(r"(?m)^[\w.~+/=-]{10,}[ \t\r]*$", _output(command, timeout_seconds))
     if not tokens:
-        raise _failed(command, "it printed no token")
+        raise _failed(command, "no token was printed")
     return str(tokens[0]).strip()
 
 
@@ -118,7 +118,7 @@ def _output(command: Command, timeout_seconds: float | None = None) -> str:
     seconds = TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
     program = shutil.which("gcloud")  # on Windows gcloud.cmd, which has to be named so
     if program is None:
-        raise _failed(command, "gcloud is missing: install it, cloud.google.com/sdk")
+        raise _failed(command, "gcloud is not installed; get it from cloud.google.com/sdk")
     try:
         ended = subprocess.run(
             [program, *command],
@@ -128,7 +128,7 @@ def _output(command: Command, timeout_seconds: float | None = None) -> str:
             timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        raise _failed(command, f"no end within {seconds:g} s") from None
+        raise _failed(command, f"did not finish within {seconds:g} s") from None
     if ended.returncode:
         raise _failed(command, _reason(ended.stderr))
     return ended.stdout
@@ -142,4 +142,4 @@ def _reason(said: str) -> str:
     """The error among what gcloud says, without its hints."""
     start = said.find("ERROR:")
     text = said[start:].removeprefix("ERROR:") if start >= 0 else said
-    return " ".join(without_secrets(text).split())[:500] or "it said nothing"
+    return " ".join(without_secrets(text).split())[:500] or "no error message"

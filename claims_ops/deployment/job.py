@@ -55,7 +55,9 @@ def bounded(job: Job, bounds: tuple[int, int]) -> str:
     """
     running = job.active()
     if running is None or running["state"] != RUNNING:
-        raise StepFailed(f"no job {job.deployment.name} is running: launch it with --max-workers")
+        raise StepFailed(
+            f"the job {job.deployment.name} is not running; launch it with --max-workers"
+        )
     job.gcloud.run(job.bound(running["id"], bounds))
     return f"{running['id']} has {bounds[0]} to {bounds[1]} workers, within a few minutes"
 
@@ -68,7 +70,7 @@ def drained(job: Job) -> str:
     """
     running = job.active()
     if running is None:
-        return f"no job {job.deployment.name} is running: nothing to drain"
+        return f"the job {job.deployment.name} is not running, so there is nothing to drain"
     if running["state"] != DRAINING:
         job.gcloud.run(job.drain(running["id"]))
     return f"{running['id']} is draining: it finishes what it has read, then stops"

@@ -47,14 +47,16 @@ class Launch:
     def take(self) -> str:
         running = self._job.active()
         if running and running["state"] == DRAINING:
-            raise StepFailed(f"the job {running['id']} is draining: wait until it has ended")
+            raise StepFailed(f"the job {running['id']} is draining; wait until it has stopped")
         if running and self.update and running["state"] != RUNNING:
             message = f"{running['id']} is {running['state']}"
-            raise StepFailed(f"the job {message}: it can be replaced when it is {RUNNING}")
+            raise StepFailed(f"the job {message}; it can be replaced once it is {RUNNING}")
         if running and not self.update:
             return f"{EXISTS}: {running['id']} is {running['state']}; --update replaces it"
         if self.update and not running:
-            raise StepFailed(f"no job {self.deployment.name} to update: launch without --update")
+            raise StepFailed(
+                f"the job {self.deployment.name} is not running; launch without --update"
+            )
         names = self._names_of(running["id"]) if running and self.names else {}
         return self._launch_image(names) if self.deployment.image else self._launch_template(names)
 
@@ -118,9 +120,9 @@ class Launch:
         try:
             ended = subprocess.run(self._program(names), timeout=LAUNCH_SECONDS)
         except subprocess.TimeoutExpired:
-            raise StepFailed(f"the launch did not end within {LAUNCH_SECONDS} s") from None
+            raise StepFailed(f"the launch did not finish within {LAUNCH_SECONDS} s") from None
         if ended.returncode:
-            raise StepFailed("the launch failed: see the lines above")
+            raise StepFailed("the launch failed; see the output above")
         return "launched"
 
     def _program(self, names: Mapping[str, str]) -> list[str]:

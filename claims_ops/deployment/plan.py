@@ -88,7 +88,7 @@ class Template:
 
     def take(self) -> str:
         if self.gcloud.read(self._describe) is None:
-            raise StepFailed(f"{self.address} is missing: ./build_template.sh makes it")
+            raise StepFailed(f"{self.address} does not exist; create it with ./build_template.sh")
         return EXISTS
 
     @property
@@ -136,7 +136,7 @@ def keeper(topic: str, name: str, gcloud: Gcloud) -> Resource:
     kept = (f"--message-retention-duration={DEAD_LETTER_RETENTION}", "--expiration-period=never")
     return Resource(
         "subscription",
-        f"subscription {_last(name)}: a topic alone keeps nothing",
+        f"subscription {_last(name)}, which keeps the messages of the topic",
         (*subscriptions, "describe", name),
         (*subscriptions, "create", name, f"--topic={topic}", *kept),
         gcloud,
@@ -168,32 +168,36 @@ def grants(to: Deployment, gcloud: Gcloud) -> Iterator[Grant | DatasetGrant]:
         return Grant(target, lambda: worker, worker, f"roles/{role}", why, policies)
 
     project = Target("the project", ("projects",), (to.project,))
-    yield grant(project, "dataflow.worker", "takes work, writes logs and metrics")
-    yield grant(project, "dataflow.viewer", "an update looks for the running job by its name")
-    yield grant(_bucket_target(to.bucket), "storage.objectAdmin", "stages the job, temporary files")
+    yield grant(project, "dataflow.worker", "run as a worker, write logs and metrics")
+    yield grant(project, "dataflow.viewer", "find the running job by name for an update")
+    yield grant(
+        _bucket_target(to.bucket), "storage.objectAdmin", "stage the job and write temporary files"
+    )
     for bucket in to.foreign_buckets:
-        yield grant(_bucket_target(bucket), "storage.objectViewer", "reads what parameters name")
+        yield grant(
+            _bucket_target(bucket), "storage.objectViewer", "read files named by parameters"
+        )
     place: Command = (to.repository, f"--location={to.region}")
     images = Target(f"repository {to.repository}", ("artifacts", "repositories"), place)
-    yield grant(images, "artifactregistry.reader", "pulls the image")
+    yield grant(images, "artifactregistry.reader", "pull the image")
     for owner, dataset in to.datasets:
-        why = "creates and extends the tables, appends rows"
+        why = "create and extend the tables, append rows"
         yield DatasetGrant(owner, dataset, worker, "roles/bigquery.dataEditor", why)
     if to.secret is not None:
         secret = Target(f"secret {_last(to.secret)}", ("secrets",), (to.secret,))
-        yield grant(secret, "secretmanager.secretAccessor", "reads the key of the pseudonyms")
+        yield grant(secret, "secretmanager.secretAccessor", "read the pseudonym key")
     if to.subscription is None:
         return
     commands: Command = ("pubsub", "subscriptions")
     claims = Target(f"subscription {_last(to.subscription)}", commands, (to.subscription,))
-    yield grant(claims, "pubsub.subscriber", "reads claims")
-    yield grant(claims, "pubsub.viewer", "Dataflow looks at its settings")
+    yield grant(claims, "pubsub.subscriber", "read claims")
+    yield grant(claims, "pubsub.viewer", "let Dataflow read its settings")
     if to.own_source and to.dead_letters:
         dead = Target("the dead-letter topic", ("pubsub", "topics"), (to.dead_letter_topic,))
         agent = _Agent(gcloud, to.project)
         who = _PUBSUB_AGENT.format(number="PROJECT_NUMBER")
         for target, role in ((dead, "roles/pubsub.publisher"), (claims, "roles/pubsub.subscriber")):
-            why = "Pub/Sub itself moves dead letters"
+            why = "let Pub/Sub move dead letters"
             yield Grant(target, agent.member, who, role, why, policies)
 
 

@@ -11,11 +11,19 @@ import click
 from claims_ops.deployment import settings
 from claims_ops.deployment.gcloud import StepFailed, configured_project
 from claims_ops.deployment.names import Deployment, Workers
+from claims_ops.shared.option_types import ResourceName
 from pipeline.claims.tables import PROJECT_PATTERN
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _NAME = "[a-z][a-z0-9-]{2,20}[a-z0-9]"  # its service account, NAME-workers, has at most 30
+_PLACE = ResourceName("[A-Za-z][A-Za-z0-9-]{1,62}", "us-central1")
+_BUCKET = ResourceName("[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", "my-project-claims")
+_REPOSITORY = ResourceName("[a-z][a-z0-9-]{0,62}", "claims")
+_TAG = ResourceName("[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", "1.0.0")
+_TEMPLATE = ResourceName(r"gs://[a-z0-9][a-z0-9._-]+/[^\s,]+", "gs://my-bucket/claims.json")
+_MACHINE_TYPE = ResourceName("[a-z][a-z0-9-]{1,62}", "n2-standard-2")
+_PATH = ResourceName(r"[A-Za-z][A-Za-z0-9._:/-]{0,1023}", "regions/us-central1/subnetworks/main")
 _PROJECT = click.option(
     "--project", envvar="PROJECT", help="Project ID.  [default: the project of gcloud config]"
 )
@@ -30,14 +38,21 @@ _PLACES = (
     click.option(
         "--region",
         envvar="REGION",
+        type=_PLACE,
         default="us-central1",
         show_default=True,
         help="Region to run the job in.",
     ),
-    click.option("--bucket", envvar="BUCKET", help="Bucket of the job.  [default: PROJECT-claims]"),
+    click.option(
+        "--bucket",
+        envvar="BUCKET",
+        type=_BUCKET,
+        help="Bucket of the job.  [default: PROJECT-claims]",
+    ),
     click.option(
         "--repository",
         envvar="REPOSITORY",
+        type=_REPOSITORY,
         default="claims",
         show_default=True,
         help="Artifact Registry repository that holds the image, in the same region.",
@@ -45,12 +60,14 @@ _PLACES = (
     click.option(
         "--tag",
         envvar="TAG",
+        type=_TAG,
         default="latest",
         show_default=True,
         help="Version of the template.",
     ),
     click.option(
         "--template",
+        type=_TEMPLATE,
         metavar="gs://...",
         help="Path of a different template.  [default: gs://BUCKET/templates/claims/TAG.json]",
     ),
@@ -61,7 +78,9 @@ _PLACES = (
     ),
 )
 _PARAMETERS = (
-    click.option("--location", help="Location for a new dataset.  [default: the region]"),
+    click.option(
+        "--location", type=_PLACE, help="Location for a new dataset.  [default: the region]"
+    ),
     click.option(
         "--parameter",
         "given",
@@ -84,17 +103,20 @@ _WORKERS = (
     ),
     click.option("--num-workers", type=click.IntRange(min=1), help="Initial number of workers."),
     click.option(
-        "--machine-type", help="Machine type of the workers.  [default: chosen by Dataflow]"
+        "--machine-type",
+        type=_MACHINE_TYPE,
+        help="Machine type of the workers.  [default: chosen by Dataflow]",
     ),
-    click.option("--network", help="VPC network of the workers."),
+    click.option("--network", type=_PATH, help="VPC network of the workers."),
     click.option(
         "--subnetwork",
+        type=_PATH,
         help="Subnetwork of the workers, as regions/REGION/subnetworks/NAME or as its URL.",
     ),
     click.option(
         "--no-public-ips", is_flag=True, help="Give the workers private IP addresses only."
     ),
-    click.option("--kms-key", help="Cloud KMS key that encrypts the job's state."),
+    click.option("--kms-key", type=_PATH, help="Cloud KMS key that encrypts the job's state."),
     click.option(
         "--label",
         "labels",
@@ -199,7 +221,10 @@ def checked_name(name: str) -> str:
         click.UsageError: it is none.
     """
     if not re.fullmatch(_NAME, name):
-        raise click.UsageError("--name: 4 to 22 of a-z, 0-9 and -; first a letter, last no -.")
+        raise click.UsageError(
+            "--name: use 4 to 22 characters from a-z, 0-9 and -; start with a"
+            " letter and do not end with -."
+        )
     return name
 
 

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ import click
 from pipeline.launch.nearest import nearest
 
 SOURCES = ("input_subscription", "input_topic", "input_files")
+_MAX_CHARACTERS = 1_000_000
 TABLES = {"output_table": "claims", "error_table": "errors"}
 
 
@@ -26,7 +26,7 @@ class KeyValue(click.ParamType[tuple[str, str]]):
             return value
         key, equals, given = value.partition("=")
         if not (key and equals):
-            self.fail(f"{value!r} is not of the form key=value.", param, ctx)
+            self.fail(f"{value!r} must have the form key=value.", param, ctx)
         return key, given
 
 
@@ -48,7 +48,7 @@ def parameters(
     given = list(given)
     for key, times in Counter(key for key, _ in given).items():
         if times > 1:
-            raise click.UsageError(f"--parameter: {key} is given twice")
+            raise click.UsageError(f"--parameter: {key} is passed twice")
     chosen = _of_file(file) | dict(given)
     other_source = any(chosen.get(source) for source in SOURCES)
     complete = {key: value for key, value in ours.items() if not (other_source and key in SOURCES)}
@@ -61,13 +61,19 @@ def _of_file(file: str | None) -> dict[str, str]:
     if file is None:
         return {}
     try:
-        document = json.loads(Path(file).read_text("utf-8-sig"), object_pairs_hook=_unique)
+        with open(file, encoding="utf-8-sig") as opened:
+            text = opened.read(_MAX_CHARACTERS + 1)
+        if len(text) > _MAX_CHARACTERS:
+            raise click.UsageError(f"--parameters-file: {file} is larger than 1 MB")
+        document = json.loads(text, object_pairs_hook=_unique)
     except UnicodeDecodeError:
         raise click.UsageError(f"--parameters-file: {file} is not UTF-8 text") from None
     except (ValueError, RecursionError) as error:
         raise click.UsageError(f"--parameters-file: {file} is not JSON: {error}") from None
     if not isinstance(document, dict):
-        raise click.UsageError(f"--parameters-file: {file} is not an object of names and values")
+        raise click.UsageError(
+            f"--parameters-file: {file} must be a JSON object of parameter names and values"
+        )
     return {key: _text(value) for key, value in document.items() if value is not None}
 
 
@@ -75,7 +81,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"it holds {name!r} twice")
+            raise ValueError(f"it contains {name!r} twice")
     return dict(pairs)
 
 

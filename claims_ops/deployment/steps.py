@@ -76,7 +76,7 @@ class Resource:
             for path, value in self.expected.items()
             if at(found, path) != value
         ]
-        return Look(f"{EXISTS}, as it is: {'; '.join(other)}" if other else EXISTS)
+        return Look(f"{EXISTS}, but {'; '.join(other)}" if other else EXISTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class Grant:
         if self.policies.has(self.target, member, self.role):
             return Look("granted")
         add = self.target.add(member, self.role)
-        return Look(f"not granted to {member}", self.policies.gcloud.shown(add))
+        return Look(f"{member} lacks this role", self.policies.gcloud.shown(add))
 
 
 class Policies:

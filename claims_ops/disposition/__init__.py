@@ -1,1 +1,1 @@
-"""Record what reviewers decided about claims."""
+"""Record reviewers' decisions about claims."""

@@ -19,10 +19,10 @@ _FAULTS_SHOWN = 20
 
 @click.group()
 def disposition() -> None:
-    """Record what reviewers decided about claims.
+    """Record reviewers' decisions about claims.
 
-    Decisions are appended to a table beside the claims table, and the newest of a claim counts. The
-    precision of rules, the backtest and the report read it beside labels.
+    Decisions are appended to a table next to the claims table, and the newest decision on a claim
+    counts. Rule precision, the backtest and the report use it together with labels.
 
     \b
     Examples:
@@ -33,13 +33,11 @@ def disposition() -> None:
 
 @disposition.command()
 @table_options.output_table
-@click.option("--claim-id", required=True, metavar="ID", help="The claim, as in the claims table.")
-@click.option(
-    "--outcome", type=click.Choice(list(OUTCOMES)), required=True, help="What was decided."
-)
-@click.option("--amount-recovered", metavar="AMOUNT", help="Money that came back, or was not paid.")
+@click.option("--claim-id", required=True, metavar="ID", help="Claim ID, as in the claims table.")
+@click.option("--outcome", type=click.Choice(list(OUTCOMES)), required=True, help="The decision.")
+@click.option("--amount-recovered", metavar="AMOUNT", help="Money recovered or not paid out.")
 @click.option("--reviewer", metavar="NAME", help="Pseudonym or team of the reviewer.")
-@click.option("--reviewed-at", metavar="TIME", help="When it was decided.  [default: now]")
+@click.option("--reviewed-at", metavar="TIME", help="When the decision was made.  [default: now]")
 @click.option("--note", metavar="TEXT", help="Free text, up to 1,000 characters.")
 @table_options.payer
 def add(output_table: TableName, project: str | None, **texts: str | None) -> None:
@@ -58,7 +56,9 @@ def add(output_table: TableName, project: str | None, **texts: str | None) -> No
         raise click.UsageError(f"--{name.replace('_', '-')}{colon}{reason}") from None
     unknown = _append(output_table, project, [made])
     if unknown:
-        raise click.ClickException(f"{output_table} has no such claim; nothing was recorded")
+        raise click.ClickException(
+            f"{output_table} does not contain this claim; nothing was recorded"
+        )
     click.echo("recorded 1 decision")
 
 
@@ -67,7 +67,7 @@ def add(output_table: TableName, project: str | None, **texts: str | None) -> No
 @click.argument("file", type=click.File("rb"))
 @csv_options.delimiter
 @csv_options.encoding
-@click.option("--reviewer", metavar="NAME", help="The reviewer of lines that name none.")
+@click.option("--reviewer", metavar="NAME", help="Reviewer for lines that do not name one.")
 @table_options.payer
 def import_(
     output_table: TableName,
@@ -77,7 +77,7 @@ def import_(
     reviewer: str | None,
     project: str | None,
 ) -> None:
-    """Record the decisions of a CSV file; - is stdin.
+    """Record the decisions in a CSV file (- for stdin).
 
     The header names the columns: claim_id and outcome, and any of amount_recovered, reviewer,
     reviewed_at and note. A line without reviewed_at was decided now. If any line is wrong, every
@@ -100,7 +100,8 @@ def import_(
     unknown = _append(output_table, project, [made for _, made in found])
     if unknown:
         faults = [
-            f"line {lines[place]}: claim_id: {output_table} has no such claim" for place in unknown
+            f"line {lines[place]}: claim_id: {output_table} does not contain this claim"
+            for place in unknown
         ]
         raise _refused(file.name, faults)
     click.echo(f"recorded {len(found):,} decisions")
@@ -123,4 +124,4 @@ def _refused(name: str, faults: Sequence[str]) -> click.ClickException:
         click.echo(f"{name}: {fault}", err=True)
     if len(faults) > _FAULTS_SHOWN:
         click.echo(f"{name}: and {len(faults) - _FAULTS_SHOWN:,} more", err=True)
-    return click.ClickException(f"{name}: {len(faults):,} faults; nothing was recorded")
+    return click.ClickException(f"{name}: {len(faults):,} errors; nothing was recorded")

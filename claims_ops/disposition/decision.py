@@ -57,9 +57,9 @@ def decision(values: Mapping[str, str], reviewed_at: datetime, reviewer: str | N
         if len(given.get(name, "")) > most:
             raise Fault(f"{name}: longer than {most} characters")
     if given["outcome"] not in OUTCOMES:
-        raise Fault(f"outcome: not one of {', '.join(OUTCOMES)}")
+        raise Fault(f"outcome: must be one of {', '.join(OUTCOMES)}")
     if "@" in given.get("reviewer", ""):
-        raise Fault("reviewer: a pseudonym or a team is needed, not a mail address")
+        raise Fault("reviewer: use a pseudonym or team, not an email")
     try:
         at = instant(given["reviewed_at"]) if "reviewed_at" in given else reviewed_at
     except (ValueError, OverflowError):
@@ -82,7 +82,7 @@ def _amount(text: str | None) -> Decimal | None:
     except InvalidOperation:
         raise Fault("amount_recovered: not a number such as 1234.50") from None
     if not amount.is_finite() or amount < 0 or numeric_fault(amount):
-        raise Fault("amount_recovered: not between 0 and what a NUMERIC column can hold")
+        raise Fault("amount_recovered: must be 0 or more and fit NUMERIC")
     return amount
 
 
@@ -100,7 +100,7 @@ def read(
     for number, header, row in _rows(lines, delimiter):
         try:
             if len(row) != len(header):
-                raise Fault(f"{len(row)} fields, where the header has {len(header)}")
+                raise Fault(f"has {len(row)} fields, but the header has {len(header)}")
             texts = (text.strip() for text in row)
             made = decision(dict(zip(header, texts, strict=True)), now, reviewer)
             before = seen.setdefault((made.claim_id, made.reviewed_at), number)
@@ -122,7 +122,7 @@ def _rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]
         if not {*_NEEDED} <= {*header} <= {*COLUMNS} or len({*header}) < len(header):
             others = ", ".join(COLUMNS[len(_NEEDED) :])
             raise FileFaults(
-                [f"line 1: a header is needed: claim_id, outcome and any of {others}, each once"]
+                [f"line 1: must be a header with claim_id, outcome and any of {others}, each once"]
             )
         for row in table:
             if row:

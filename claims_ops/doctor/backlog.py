@@ -25,7 +25,7 @@ def check(setup: Setup, name: str, active: "Once[Mapping[str, Any] | None]") -> 
 
 def _verdict(setup: Setup, name: str, active: "Once[Mapping[str, Any] | None]") -> Verdict:
     if "pubsub" in setup.local:
-        raise Unknown("the emulator does not report it")
+        raise Unknown("not reported by the emulator")
     messages, age_seconds = (_asked(setup, name, metric) for metric in METRICS)
     return judged(messages, age_seconds, active, lambda job_id: _more_workers(setup, job_id))
 
@@ -37,12 +37,12 @@ def judged(
     fix: Callable[[str], str],
 ) -> Verdict:
     """What waits; before a job runs, it may wait for long."""
-    message = f"{messages:,} messages wait, the oldest for {age_seconds:,} s"
+    message = f"{messages:,} messages are waiting, the oldest for {age_seconds:,} s"
     if age_seconds <= OLD_SECONDS:
         return passed(message)
     running = active()
     if running is None:
-        return passed(f"{message}; no job reads them yet")
+        return passed(f"{message}; no job is reading them yet")
     return failed(message, fix(running["id"]))
 
 
@@ -78,7 +78,7 @@ def latest(series: Any, metric: str) -> int:
     for one in series:
         for point in one.points:  # the newest first
             return int(point.value.int64_value)
-    raise Unknown(f"Cloud Monitoring has no {metric} of the last minutes")
+    raise Unknown(f"Cloud Monitoring has no recent {metric}")
 
 
 def _more_workers(setup: Setup, job_id: str) -> str:

@@ -133,9 +133,9 @@ def _summary(findings: Sequence[Finding], left_out: Sequence[str], not_run: int)
     text = ", ".join(f"{count} {status}" for status, count in _counts(findings).items())
     causes = [common_cause(each) for each in findings]
     if again := len([cause for cause in causes if cause]) - len({*causes} - {None}):
-        text += f" ({again} for a cause that is shown above)"
+        text += f" ({again} for a cause shown above)"
     if not_run:
-        text += f"; {not_run} checks not run, because they need a login"
+        text += f"; {not_run} checks were not run, because they need a login"
     return f"{text}; skipped on emulators: {', '.join(left_out)}" if left_out else text
 
 

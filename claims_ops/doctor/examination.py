@@ -24,7 +24,8 @@ class Finding(NamedTuple):
 
 
 _COMMON = re.compile(
-    r"gcloud is missing|do not currently have an active account|not logged in|login has expired"
+    r"gcloud is not installed|do not currently have an active account"
+    r"|not logged in|login has expired"
 )
 """Causes that keep many checks from an answer."""
 
@@ -63,7 +64,7 @@ def examine(checks: Sequence[Check], seconds: float) -> Iterator[Finding]:
         try:
             verdict = answer.get(timeout=max(0.0, deadline - time.monotonic()))
         except Empty:
-            message = f"no answer within {seconds:g} s"
+            message = f"no response within {seconds:g} s"
             verdict = Verdict(Status.UNKNOWN, message, check.by_hand)
         yield Finding(check, verdict)
 

@@ -91,7 +91,8 @@ def _subnetwork_verdict(setup: Setup, describe: Command, create: str, update: st
         return passed("exists")
     if not found.get("privateIpGoogleAccess"):
         return failed(
-            "has no Private Google Access, which workers without public addresses need", update
+            "does not have Private Google Access, which workers without public IP addresses need",
+            update,
         )
     return passed("exists, with Private Google Access")
 
@@ -115,7 +116,7 @@ def _quota(setup: Setup, region: "Once[Mapping[str, Any] | None]") -> Verdict:
             raise Unknown(f"the quota {metric} is not reported")
         free = quotas[metric]["limit"] - quotas[metric]["usage"]
         room = min(room, free // each)
-        figures.append(f"{metric} {free:g} free, {most} workers take {most * each}")
+        figures.append(f"{metric}: {free:g} free, {most} workers need {most * each}")
     if room >= most:
         return passed("; ".join(figures))
     if room < 1:

@@ -49,18 +49,18 @@ def judged(
         route = ("compute", "routes", "create", "google", f"--network={network}")
         target = (f"--destination-range={_EVERYWHERE}", f"--next-hop-gateway={_GATEWAY}")
         shown = setup.gcloud.shown((*route, *target))
-        return failed(f"no route to the {_GATEWAY}, which Private Google Access needs", shown)
+        return failed(f"has no route to the {_GATEWAY}, which Private Google Access needs", shown)
     lacking = [name for name in (_APIS, *_REGISTRIES) if name not in zones]
     if to_all and _APIS in lacking:
-        return passed("a default route, and public DNS")
+        return passed("has a default route and public DNS")
     if not lacking:
-        return passed("private zones for googleapis.com, gcr.io and pkg.dev")
+        return passed("has private zones for googleapis.com, gcr.io and pkg.dev")
     name = lacking[0].rstrip(".")
     zone = ("dns", "managed-zones", "create", name.replace(".", "-"), f"--dns-name={lacking[0]}")
     seen_by = ("--visibility=private", f"--networks={network}", f"--description={ranges[0]}")
-    message = f"no private DNS zone for {' and '.join(each.rstrip('.') for each in lacking)}"
+    message = f"has no private DNS zone for {' and '.join(each.rstrip('.') for each in lacking)}"
     if to_all:
-        message += ", although googleapis.com has one: the launcher pulls its image from there"
+        message += ", although googleapis.com has one; the launcher pulls its image from there"
     return failed(
         f"{message}; give it records *.{name} and {name} for {_RANGES[ranges[0]]}",
         setup.gcloud.shown((*zone, *seen_by)),

@@ -20,7 +20,7 @@ def credentials(setup: Setup) -> Check:
         except NoCredentials as none:
             return failed(str(none), LOGIN)
         if whose == "gcloud":
-            return passed(f"those of gcloud; claims replay and reconcile need `{LOGIN}`")
+            return passed(f"gcloud is logged in; claims replay and reconcile also need `{LOGIN}`")
         return passed(whose)
 
     return Check("credentials", "yours", ask, "gcloud auth application-default print-access-token")
@@ -51,8 +51,8 @@ def job(setup: Setup, active: "Once[Mapping[str, Any] | None]") -> Check:
             message = f"{found['id']} is {found['state']}, not {RUNNING}"
             return failed(message, setup.gcloud.shown(setup.job.describe(found["id"])))
         if setup.running:
-            return failed("no job of this name is running", setup.deploy("--from=launch"))
-        return passed("no job of this name is running; a launch starts one")
+            return failed("no job with this name is running", setup.deploy("--from=launch"))
+        return passed("no job with this name is running; a launch starts one")
 
     return Check("job", name, ask, setup.gcloud.shown(setup.job.list_active))
 

@@ -44,34 +44,36 @@ class _Subscription:
             return failed("does not exist", self._create())
         if _is_cut_off(found):
             anew = f"{self._update('delete')} && {self._create()}"
-            lost = "read what is left in it first, because recreating it empties it"
+            lost = "read its remaining messages first, because recreating it discards them"
             return failed(
-                f"gets no messages: its topic was deleted, or it was detached; {lost}", anew
+                f"receives no messages, because its topic was deleted or it was detached; {lost}",
+                anew,
             )
         if found.get("pushConfig", {}).get("pushEndpoint"):
             pull = self._update("modify-push-config", "--push-endpoint=")
-            return failed("pushes its messages, so no job can pull them", pull)
+            return failed("is a push subscription, so no job can pull from it", pull)
         if self._ours:
             return of_look(self._ours[-1].compare(found))
-        return passed(f"exists, of {found['topic']}")
+        return passed(f"exists, on {found['topic']}")
 
     def _dead_letter(self) -> Verdict:
         found = self._there()
         topic = found.get("deadLetterPolicy", {}).get("deadLetterTopic")
         topic = None if topic == DELETED else topic
         if not topic and not self._setup.to.dead_letters:
-            return passed("no dead-letter policy, as --no-dead-letter has it")
+            return passed("has no dead-letter policy, because of --no-dead-letter")
         wanted = topic or self._setup.to.dead_letter_topic
         problems, fixes = [], []
         exists, kept = _kept(self._setup, wanted)
         if not topic:
             problems.append(
-                "no dead-letter policy: a message that crashes its worker is redelivered forever"
+                "has no dead-letter policy, so a message that crashes its worker is redelivered"
+                " forever"
             )
         elif not exists:
             problems.append(f"its dead-letter topic {topic} does not exist")
         elif not kept:
-            problems.append("no subscription keeps the dead letters")
+            problems.append("its dead-letter topic has no subscription, so dead letters are lost")
         if not exists:
             fixes.append(self._setup.shown("pubsub", ("pubsub", "topics", "create", wanted)))
         if not kept:
@@ -82,7 +84,7 @@ class _Subscription:
         if fixes:
             return failed("; ".join(problems), " && ".join(fixes))
         attempts = found["deadLetterPolicy"].get("maxDeliveryAttempts", 5)
-        return passed(f"after {attempts} deliveries to {topic}")
+        return passed(f"after {attempts} delivery attempts, to {topic}")
 
     def _retention(self) -> Verdict:
         found = self._there()
@@ -90,20 +92,20 @@ class _Subscription:
         expires = found.get("expirationPolicy", {}).get("ttl")
         problems, flags = [], []
         if days < _RETENTION_DAYS:
-            problems.append(f"unread messages are kept for only {days:.3g} days")
+            problems.append(f"keeps unread messages for only {days:.3g} days")
             flags.append(f"--message-retention-duration={plan.RETENTION}")
         if expires:
             idle = float(expires.removesuffix("s")) / _DAY_SECONDS
-            problems.append(f"it is deleted after {idle:.3g} days without a reader")
+            problems.append(f"is deleted after {idle:.3g} days without a reader")
             flags.append("--expiration-period=never")
         if problems:
             return failed("; ".join(problems), self._update("update", *flags))
-        return passed(f"unread messages are kept for {days:.3g} days")
+        return passed(f"keeps unread messages for {days:.3g} days")
 
     def _there(self) -> Mapping[str, Any]:
         found = self._found()
         if found is None or _is_cut_off(found):
-            raise Unknown("no subscription gets the messages")
+            raise Unknown("the topic has no subscription, so its messages are lost")
         return found
 
     def _create(self) -> str:

@@ -132,7 +132,7 @@ def _found() -> "tuple[Credentials, str]":
     try:
         default.refresh(lambda *given, **named: request(*given, **{**named, "timeout": 5}))
     except RefreshError:
-        raise NoCredentials("the login has expired or was withdrawn", LOGIN) from None
+        raise NoCredentials("the login has expired or was revoked", LOGIN) from None
     return default, getattr(default, "service_account_email", None) or "application default"
 
 

@@ -39,19 +39,20 @@ def _template(setup: Setup, spec: "Once[Mapping[str, Any] | None]") -> Verdict:
     if found is None:
         return failed("does not exist", build)
     if not found.get("image"):
-        return failed("is not the spec of a Flex Template: it names no image", build)
+        return failed("is not a Flex Template spec, because it names no image", build)
     declared = found.get("metadata", {}).get("parameters", ())
     known = {each["name"] for each in declared}
     strange = [name for name in setup.to.parameters if name not in known]
     if strange:
-        return failed(f"is of another version, which does not know {', '.join(strange)}", build)
-    return passed(f"exists, knows {len(known)} parameters")
+        reason = f"is from a different version, which does not support {', '.join(strange)}"
+        return failed(reason, build)
+    return passed(f"exists, with {len(known)} parameters")
 
 
 def _image(setup: Setup, spec: "Once[Mapping[str, Any] | None]") -> Verdict:
     found = spec()
     if not found or not found.get("image"):
-        raise Unknown("no template names it", _build(setup))
+        raise Unknown("no template names the image", _build(setup))
     return image_verdict(setup, str(found["image"]), _build(setup))
 
 

@@ -79,12 +79,12 @@ class _Table:
 
     def _missing(self, tables: "TableSetup") -> Verdict:
         if tables.has_dataset(self._name):
-            return self._fixed("does not exist", "creates it", self._setup.tables())
+            return self._fixed("does not exist", "will create it", self._setup.tables())
         message = f"the dataset {self._name.project}:{self._name.dataset} does not exist"
         location = f"--location={self._setup.to.location}"
         make = self._setup.tables(location)
         if self._setup.launch.dataset_location:
-            return self._fixed(message, "creates it", make)
+            return self._fixed(message, "will create it", make)
         return failed(message, make)
 
     def _judged(self, fit: Fit, table: Table) -> Verdict:
@@ -92,20 +92,20 @@ class _Table:
             return failed(f"is not partitioned by {table.partition_column}", self._copy(table))
         if fit.lacks:
             lacks = f"lacks {', '.join(fit.lacks)}"
-            return self._fixed(lacks, "adds it", self._setup.tables())
+            return self._fixed(lacks, "will add this", self._setup.tables())
         days = (fit.table.time_partitioning.expiration_ms or 0) / DAY_MS
         kept = f"kept for {days:g} days" if days else "kept forever"
         is_error_table = self._parameter == "error_table"
         retention_days = self._setup.launch.error_retention_days if is_error_table else None
         if not fit.keeps(retention_days):
             message = f"{kept}, although error_retention_days is {retention_days}"
-            return self._fixed(message, "changes it", self._setup.tables())
-        return passed(f"takes the rows, by day of {table.partition_column}, {kept}")
+            return self._fixed(message, "will change this", self._setup.tables())
+        return passed(f"fits, partitioned by day of {table.partition_column}, {kept}")
 
     def _fixed(self, message: str, how: str, make: str) -> Verdict:
         """A failure, unless a launch is to come that fixes it."""
         if self._setup.launch.create_tables and self._launches():
-            return passed(f"{message}: the launch {how}")
+            return passed(f"{message}, but the launch {how}")
         return failed(message, make)
 
     def _copy(self, table: Table) -> str:

@@ -1,1 +1,1 @@
-"""Create or update the dashboard and the alerts in a project."""
+"""Create or update a project's dashboard and alerts."""

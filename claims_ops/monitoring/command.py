@@ -33,15 +33,15 @@ class _Wanted(NamedTuple):
     "channels",
     multiple=True,
     metavar="NAME",
-    help="Notification channel of the alerts, as `gcloud beta monitoring channels list` names it."
-    " Repeatable.  [default: those that an alert has]",
+    help="Notification channel for the alerts, as listed by `gcloud beta monitoring channels"
+    " list`. Repeatable.  [default: each alert's existing channels]",
 )
 @click.option(
     "--without",
     type=click.Choice(ALERTS),
     multiple=True,
     metavar="ALERT",
-    help=f"Leave this alert alone. Repeatable. Alerts: {', '.join(ALERTS)}.",
+    help=f"Do not create or change this alert. Repeatable. Alerts: {', '.join(ALERTS)}.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="Print what would change instead of changing anything."
@@ -52,10 +52,10 @@ def monitoring(
     without: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Create or update the dashboard and the alerts in a project.
+    """Create or update a project's dashboard and alerts.
 
-    Compares what the project has with the files in monitoring/, and changes only what differs: a
-    second run changes nothing. What a service adds, and the channels of an alert, are kept. It
+    Compares the project with the files in monitoring/ and changes only what differs, so a second
+    run changes nothing. Settings that Google adds, and the channels of each alert, are kept. It
     deletes nothing. Requires gcloud, logged in, and roles/monitoring.editor.
 
     \b
@@ -82,9 +82,7 @@ def monitoring(
     if dry_run:
         click.echo(f"\n{changed} of {len(wanted)} would change.")
     else:
-        click.echo(
-            f"\n{changed} of {len(wanted)} changed." if changed else "\nNothing was changed."
-        )
+        click.echo(f"\n{changed} of {len(wanted)} changed." if changed else "\nNothing changed.")
 
 
 def _applied(

@@ -29,7 +29,7 @@ def _document(path: Path, name: str) -> dict[str, Any]:
     try:
         text = path.read_text()
     except FileNotFoundError:
-        raise click.ClickException(f"{path} is missing: run this in a checkout") from None
+        raise click.ClickException(f"{path} is missing; run the command in a checkout") from None
     document: dict[str, Any] = json.loads(text.replace(_JOBS, f"{name}.*"))
     if name != "claims":
         document["displayName"] += f" ({name})"

@@ -35,7 +35,7 @@ class _Day(click.ParamType[date]):
         try:
             return value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is not a day such as 2026-11-23.", param, ctx)
+            self.fail(f"{value!r} is not a date such as 2026-11-23.", param, ctx)
 
 
 @click.command()
@@ -82,7 +82,9 @@ def profiles(
     folder = folder.rstrip("/")
     if scheduled_query:
         if not folder.startswith("gs://"):
-            raise click.UsageError("A scheduled query exports to Cloud Storage: --to gs://...")
+            raise click.UsageError(
+                "A scheduled query can only export to Cloud Storage; pass --to gs://..."
+            )
         for name in NAMES:
             # BigQuery fills in the day of each run.
             query = sql_of(name, current_claims(output_table), "@run_date")
@@ -91,10 +93,12 @@ def profiles(
     day = as_of or datetime.now(UTC).date()
     with connect(project or output_table.project) as queries:
         if not queries.has(output_table):
-            raise click.ClickException(f"there is no table {output_table}")
+            raise click.ClickException(f"table {output_table} does not exist")
         source = current_claims(output_table)
         if not queries.has(source):
-            click.echo(f"there is no view {source}: every version of a claim counts", err=True)
+            click.echo(
+                f"view {source} does not exist, so every version of a claim is counted", err=True
+            )
             source = output_table
         for name in NAMES:
             path, rows = write(queries, name, source, day, folder)
@@ -115,7 +119,9 @@ def sql_of(name: str, source: TableName, as_of: str) -> str:
     try:
         text = (SQL / f"{name}.sql").read_text("utf-8")
     except FileNotFoundError as error:
-        raise click.ClickException(f"{error.filename} is missing: run in a checkout") from None
+        raise click.ClickException(
+            f"{error.filename} is missing; run the command in a checkout"
+        ) from None
     return Template(text).substitute(CURRENT_CLAIMS=f"`{source}`", AS_OF=as_of).rstrip()
 
 

@@ -1,1 +1,1 @@
-"""Answer a question about claims with a query of sql/, or of a file."""
+"""Answer a question about claims with a query from sql/ or a file."""

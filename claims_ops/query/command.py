@@ -22,7 +22,7 @@ from pipeline.launch.nearest import meant
     "--output-table",
     type=BigqueryTable(),
     metavar="PROJECT.DATASET.TABLE",
-    help="The claims table of the pipeline.",
+    help="The pipeline's claims table.",
 )
 @click.option(
     "--error-table",
@@ -35,10 +35,10 @@ from pipeline.launch.nearest import meant
     "parameters",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A parameter of the query; repeat it for several.",
+    help="Query parameter. Repeatable.",
 )
 @click.option(
-    "--rules", metavar="FILE", help="Rules that weights are taken from; else the package's."
+    "--rules", metavar="FILE", help="Rules to read weights from.  [default: the template's own]"
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
@@ -48,7 +48,7 @@ from pipeline.launch.nearest import meant
     default=50,
     show_default=True,
     metavar="N",
-    help="Rows of the table that are shown.",
+    help="Maximum number of rows to show.",
 )
 @table_options.payer
 def query(
@@ -62,10 +62,10 @@ def query(
     rows: int,
     project: str | None,
 ) -> None:
-    """Answer a question about claims with a query of sql/, or of a file.
+    """Answer a question about claims with a query from sql/ or a file.
 
-    Without a name, lists the queries and their parameters. A file may use the same placeholders as
-    these, such as ${CLAIMS_TABLE}, and parameters such as @since. The answer holds what the query
+    Without a name, lists the queries and their parameters. A file may use the same placeholders,
+    such as ${CLAIMS_TABLE}, and parameters such as @since. The output contains what the query
     selects, which may be health data. docs/operate/queries.md explains each query.
 
     \b
@@ -113,7 +113,7 @@ def _given(parameters: Sequence[str]) -> dict[str, str]:
     for each in parameters:
         name, equals, text = each.partition("=")
         if not equals:
-            raise ValueError("is written as NAME=VALUE")
+            raise ValueError("must have the form NAME=VALUE")
         given[name.removeprefix("@")] = text
     return given
 
@@ -125,13 +125,15 @@ def _found(word: str) -> Statement:
         raise click.UsageError(f"{word} is not UTF-8 text") from None
     except FileNotFoundError:
         hint = meant(word, [each.name for each in listed()]) or "; claims query lists them"
-        raise click.UsageError(f"no query and no file {word!r}{hint}") from None
+        raise click.UsageError(f"{word!r} is neither a query nor a file{hint}") from None
 
 
 def _list() -> None:
     found = listed()
     if not found:
-        raise click.ClickException("there is no sql/ here: run in a checkout of the repository")
+        raise click.ClickException(
+            "sql/ does not exist here; run the command in a checkout of the repository"
+        )
     for each in found:
         click.echo(f"{each.name}\n  {each.title}")
         for parameter in each.parameters:

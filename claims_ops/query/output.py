@@ -61,7 +61,7 @@ def print_table(names: Sequence[str], rows: Iterable[Row], most: int, total: int
         table.add_row(*(Text(printable(_shown(value))) for value in row.values()))
     console().print(table)
     if total > len(some):
-        click.echo(f"{len(some):,} of {total:,} rows; --csv and --json print all")
+        click.echo(f"{len(some):,} of {total:,} rows shown; --csv and --json print all of them")
     elif not some:
         click.echo("no rows")
 

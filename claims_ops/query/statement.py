@@ -44,7 +44,7 @@ class Parameter(NamedTuple):
         try:
             return _value(text, self.type)
         except (ValueError, ArithmeticError, KeyError):
-            raise ValueError(f"{self.name}: {self.type} is needed") from None
+            raise ValueError(f"{self.name}: must be {self.type}") from None
 
 
 class Statement(NamedTuple):
@@ -79,7 +79,7 @@ class Statement(NamedTuple):
         for name, parameter in known.items():
             text = given.get(name, parameter.default)
             if text is None:
-                raise ValueError(f"{name} is missing: {parameter.description or 'give a value'}")
+                raise ValueError(f"{name} is missing; {parameter.description or 'pass a value'}")
             values[name] = parameter.value(text)
         return values
 
@@ -94,7 +94,7 @@ class Statement(NamedTuple):
             sql = _DECLARED.sub("--", self.sql)
             return _PLACEHOLDER.sub(lambda found: placeholders[found[1]], sql)
         except KeyError as error:
-            raise ValueError(f"nothing fills the placeholder ${{{error.args[0]}}}") from None
+            raise ValueError(f"nothing replaces the placeholder ${{{error.args[0]}}}") from None
 
 
 def _value(text: str, sql_type: str) -> Value:

@@ -53,7 +53,7 @@ _SOURCES = "--published, --message-ids or --input-files"
 @table_options.since
 @table_options.until
 @table_options.payer
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Hide the progress bar.")
 def reconcile(
     output_table: TableName,
@@ -152,7 +152,7 @@ def told(outcome: Reconciliation) -> str:
         if outcome.missing and missing > len(outcome.missing):
             lines.append("  ...")
     elif missing < 0:
-        lines.append(f"unexpected: {-missing:,} messages more than were published")
+        lines.append(f"unexpected: {-missing:,} more messages than were published")
     if figures.split:
         lines.append(
             f"split: {figures.split:,} messages hold several claims:"
@@ -160,7 +160,7 @@ def told(outcome: Reconciliation) -> str:
         )
     if figures.replays or figures.replays_unrecorded:
         arrived = figures.replays - figures.replays_missing
-        unrecorded = f", {figures.replays_unrecorded:,} besides that are not on record"
+        unrecorded = f", plus {figures.replays_unrecorded:,} that were not recorded"
         lines.append(
             f"replays: {arrived:,} of {figures.replays:,} have a row"
             f"{unrecorded if figures.replays_unrecorded else ''}"
@@ -168,7 +168,7 @@ def told(outcome: Reconciliation) -> str:
     lines.append(
         f"duplicates: {figures.twice_in_claims:,} rows in claims,"
         f" {figures.twice_in_errors:,} rows in errors, {figures.in_both:,} messages in both,"
-        f" {figures.accepted_twice:,} claims through replays"
+        f" {figures.accepted_twice:,} claims accepted again by replays"
         if figures.duplicates
         else "duplicates: none"
     )

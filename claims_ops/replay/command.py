@@ -202,13 +202,13 @@ def _say_nothing_matches(error_table: TableName, selection: Selection) -> None:
     Raises:
         click.ClickException: some stage, error code or message id was given.
     """
-    text = f"no message of {error_table} matches"
+    text = f"no message in {error_table} matches"
     if selection.names_messages:
-        raise click.ClickException(f"{text} --stage, --error-code and --message-id as given")
+        raise click.ClickException(f"{text} the given --stage, --error-code and --message-id")
     click.echo(
-        f"{text} --since and --until as given"
+        f"{text} the given --since and --until"
         if selection.since or selection.until
-        else f"no message is in {error_table}"
+        else f"{error_table} is empty"
     )
 
 
@@ -216,7 +216,7 @@ def _refusals(publication: Republication) -> str:
     refused = publication.outcomes["refused"]
     more = ", ..." if refused > len(publication.refused) else ""
     names = ", ".join(map(printable, publication.refused))
-    return f"Pub/Sub refused {refused:,} messages as invalid, each for itself: {names}{more}"
+    return f"Pub/Sub refused {refused:,} messages as invalid: {names}{more}"
 
 
 def _json(counts: list[Count], asked: int, publication: Republication | None = None) -> str:

@@ -60,4 +60,4 @@ class ReplayRecord:
         parameters: Parameters = {"now": now, "topic": self._topic, "replays": rows}
         written = self._queries.rows(self._sql, parameters).num_dml_affected_rows
         if written != len(rows):
-            raise click.ClickException(f"{self._name} took {written} rows of {len(rows)}")
+            raise click.ClickException(f"{self._name} accepted only {written} of {len(rows)} rows")

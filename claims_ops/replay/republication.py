@@ -128,8 +128,8 @@ class Republication:
             self._record.add(replays, new_ids, datetime.now(UTC))
         except click.ClickException as failure:
             raise click.ClickException(
-                f"{len(replays)} messages were published but not recorded, and would be published"
-                f" again: {failure.message}"
+                f"{len(replays)} messages were published but not recorded, so another replay"
+                f" would publish them again: {failure.message}"
             ) from None
         self.outcomes["ready"] += len(replays)
 

@@ -19,7 +19,7 @@ OUTCOMES = {
     "truncated": "truncated",
     "redacted": "redacted",
     "too_large": "too large",
-    "no_id": "without an id",
+    "no_id": "without an ID",
     "damaged": "damaged",
     "refused": "refused by Pub/Sub",
 }
@@ -106,7 +106,9 @@ class ErrorTable:
             raise click.ClickException(f"table {errors} does not exist")
         if missing := {"stage", "error_code", "error_timestamp"} - self._columns:
             lacks = ", ".join(sorted(missing))
-            raise click.UsageError(f"--error-table: {errors} is no error table: it lacks {lacks}")
+            raise click.UsageError(
+                f"--error-table: {errors} is not an error table, because it lacks {lacks}"
+            )
         lacking = [name for name in _JUDGED_BY if name not in self._columns]
         nulls = "".join(f", CAST(NULL AS {_JUDGED_BY[name]}) AS {name}" for name in lacking)
         where, self._parameters = selection.conditions()

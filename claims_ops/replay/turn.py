@@ -50,7 +50,7 @@ class Turn:
             return {HOLDER: self._me, UNTIL: str(int(now) + self._lease)}
 
         if not self._queries.relabel(self._record, take):
-            raise click.ClickException("another replay of this error table has just begun")
+            raise click.ClickException("another replay of this error table has just started")
         self._renew_at = now + LEASE_SECONDS / 3
 
     def give_back(self) -> None:

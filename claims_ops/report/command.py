@@ -13,7 +13,7 @@ from claims_ops.shared.claim_times import PROCESSING, TIMES
 from claims_ops.shared.queries import Queries, connect
 from pipeline.claims.tables import TableName
 
-NEEDED = "a report needs {}, which the image leaves out: run make setup in a checkout"
+NEEDED = "a report needs {}, which is not installed; run make setup in a checkout"
 PAGES = "provider-*.html"
 """The pages of providers in a folder. Their names hold no id: ids are values."""
 
@@ -28,13 +28,13 @@ PAGES = "provider-*.html"
     type=click.Choice(list(TIMES)),
     default=PROCESSING,
     show_default=True,
-    help="The time that --since, --until and the plots go by. By a date of the claim, rejected"
-    " messages are left out, for they have none.",
+    help="Time used by --since, --until and the plots. With a date of the claim, rejected"
+    " messages are left out, because they have none.",
 )
 @click.option(
     "--provider",
     metavar="ID",
-    help="Write the page of this provider, whether it stands out or not.",
+    help="Write the page of this provider, even if it does not stand out.",
 )
 @click.option(
     "--output",
@@ -47,9 +47,11 @@ PAGES = "provider-*.html"
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Write a folder instead: index.html, and a page of each provider that stands out.",
+    help="Write a folder instead, with index.html and a page for each provider that stands out.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write the figures as JSON, not a page.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Write the figures as JSON instead of a page."
+)
 @click.option(
     "--include-claims",
     is_flag=True,
@@ -100,7 +102,7 @@ def report(
         else:
             write(queries, scope, target, include_claims)
     if folder or target != "-":
-        click.echo(f"The report: {folder / 'index.html' if folder else target}")
+        click.echo(f"Report written to {folder / 'index.html' if folder else target}")
 
 
 def write(queries: Queries, scope: Scope, output: str | Path, include_claims: bool = False) -> None:

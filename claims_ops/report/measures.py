@@ -160,7 +160,7 @@ def measure(
     parameters = given | {"step_seconds": trend_seconds}
     providers = asking.providers(parameters, include_claims and pages)
     if scope.provider is not None and not providers:
-        raise click.ClickException("the provider has no claim in this range")
+        raise click.ClickException("the provider has no claims in this range")
     return Measures(
         claims,
         errors,
@@ -298,7 +298,7 @@ def _sql(name: str) -> str:
         return path.read_text()
     except FileNotFoundError:
         raise click.ClickException(
-            f"{path} is missing: a report is made in a checkout of the repository"
+            f"{path} is missing; run the command in a checkout of the repository"
         ) from None
 
 

@@ -41,7 +41,7 @@ def load() -> list[Query]:
         texts = [(DIRECTORY / f"{name}.sql").read_text() for name in NAMES]
     except FileNotFoundError as error:
         raise click.ClickException(
-            f"{error.filename} is missing: the demo runs in a checkout of the repository"
+            f"{error.filename} is missing; run the command in a checkout of the repository"
         ) from None
     return [
         Query(name, text.partition("\n")[0].removeprefix("--").strip(), text)

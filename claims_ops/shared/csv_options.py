@@ -15,7 +15,7 @@ class _Delimiter(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = "\t" if value == "tab" else str(value)
         if len(text) != 1 or text in '"\r\n':
-            self.fail("one character, or tab, is needed.", param, ctx)
+            self.fail("must be one character, or the word tab.", param, ctx)
         return text
 
 

@@ -67,5 +67,5 @@ def map_of(name: str | None) -> ClaimMap | None:
         return ClaimMap.packaged(name)
     if not _PATH.search(name) and not Path(name).exists():
         names, near = ", ".join(PACKAGED_MAPS), meant(name, PACKAGED_MAPS)
-        raise click.UsageError(f"{name} is no packaged map ({names}) and no file{near}")
+        raise click.UsageError(f"{name} is neither a packaged map ({names}) nor a file{near}")
     return checked(name, "", ClaimMap)

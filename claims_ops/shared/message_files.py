@@ -57,7 +57,9 @@ def _messages(
         if _is_json(data):
             yield Placed(path, Message(data, f"{path}:0"))
             return
-        raise click.ClickException(f"{path}: neither one JSON document nor one on each line")
+        raise click.ClickException(
+            f"{path} contains neither a single JSON document nor one per line"
+        )
     for number, message in enumerate(FORMATS[chosen].read(file, path, dialect), 1):
         line = message.attributes.get(LINE, str(number))
         place = f"{path} claim {number}" if chosen == "X12" else f"{path}:{line}"

@@ -27,7 +27,7 @@ class Duration(click.ParamType[timedelta]):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", value)
         if not match:
-            self.fail(f"{value!r} is not a time such as 30s, 5m or 2h.", param, ctx)
+            self.fail(f"{value!r} is not a duration such as 30s, 5m or 2h.", param, ctx)
         seconds = float(match[1]) * self._UNITS[match[2]]
         if not 0 < seconds <= MAX_DURATION_SECONDS:
             self.fail(f"{value!r} is not between 0s and 8760h.", param, ctx)
@@ -49,10 +49,14 @@ class Bounds(click.ParamType[tuple[int, int]]):
             return value
         match = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,9})", value)
         if not match:
-            self.fail(f"{value!r} is not of the form MIN-MAX, such as 1-10.", param, ctx)
+            self.fail(f"{value!r} must have the form MIN-MAX, such as 1-10.", param, ctx)
         least, most = int(match[1]), int(match[2])
         if not 1 <= least <= most <= self._most:
-            self.fail(f"{value!r} is not within 1-{self._most}, the least first.", param, ctx)
+            self.fail(
+                f"{value!r} must be within 1-{self._most}, with the smaller number first.",
+                param,
+                ctx,
+            )
         return least, most
 
 
@@ -79,7 +83,7 @@ class Instant(click.ParamType[datetime]):
         try:
             return instant(value)
         except OverflowError:
-            self.fail(f"{value!r} is not within the years 1 to 9999 in UTC.", param, ctx)
+            self.fail(f"{value!r} is not between the years 1 and 9999 in UTC.", param, ctx)
         except ValueError:
             self.fail(f"{value!r} is not a time such as 2026-11-23T08:00:00Z.", param, ctx)
 
@@ -95,6 +99,21 @@ def instant(value: str | datetime) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+class ResourceName(click.ParamType[str]):
+    """A name on Google Cloud, which neither looks like a flag of gcloud nor splits its lists."""
+
+    name = "text"
+
+    def __init__(self, pattern: str, example: str) -> None:
+        self._matches = re.compile(pattern, re.ASCII).fullmatch
+        self._example = example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not self._matches(value):
+            self.fail(f"{value[:200]!r} is not a name such as {self._example}.", param, ctx)
+        return str(value)
+
+
 class TopicName(click.ParamType[str]):
     """`projects/P/topics/T`."""
 
@@ -102,7 +121,7 @@ class TopicName(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not re.fullmatch(r"projects/[^/\s]+/topics/[^/\s]+", value):
-            self.fail(f"{value!r} is not of the form projects/PROJECT/topics/TOPIC.", param, ctx)
+            self.fail(f"{value!r} must have the form projects/PROJECT/topics/TOPIC.", param, ctx)
         return str(value)
 
 
@@ -119,4 +138,4 @@ class BigqueryTable(click.ParamType[TableName]):
         try:
             return TableName.parse(value)
         except ValueError:
-            self.fail(f"{value!r} is not of the form PROJECT.DATASET.TABLE.", param, ctx)
+            self.fail(f"{value!r} must have the form PROJECT.DATASET.TABLE.", param, ctx)

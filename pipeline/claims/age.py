@@ -1,4 +1,4 @@
-"""The age of a patient, where a claim has the day of birth in its place."""
+"""The age of a patient, for claims that have a birth date instead."""
 
 from functools import lru_cache
 

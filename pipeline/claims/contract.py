@@ -19,11 +19,12 @@ from pipeline.claims.storable import NUMERIC, PATTERNS, fit_numeric, numeric_fau
 from pipeline.claims.violations import describe, is_record
 
 ADDITIONAL_FIELDS = "additional_fields"
-"""The column that keeps, as JSON, what the contract does not know of a claim or of a record."""
+"""The column that keeps, as JSON, the fields of a claim or record that are not in the contract."""
 MAX_VIOLATIONS = 20
 """Violations that one rejection lists at most."""
 _EXAMINED_ITEMS = 1_000
-"""Items of an array whose violations are told; telling those of millions would take minutes."""
+"""Array items whose violations are listed; listing them for millions of items would take
+minutes."""
 
 _NUMERIC_FAULTS = {
     "scale": f"more than {NUMERIC.scale} decimals",
@@ -65,22 +66,27 @@ def column_of(name: str, schema: Any) -> Column:
         DocumentError: the property has no single type that a column could have.
     """
     if not isinstance(schema, dict):
-        raise DocumentError(f"properties.{name}", "a schema with a type is needed")
-    told = schema.get("x-bigquery", {})
-    if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
-        raise DocumentError(f"properties.{name}.x-bigquery", "type and mode are needed, as text")
+        raise DocumentError(f"properties.{name}", "must be a schema with a type")
+    declared = schema.get("x-bigquery", {})
+    if not isinstance(declared, dict) or not all(
+        isinstance(value, str) for value in declared.values()
+    ):
+        raise DocumentError(f"properties.{name}.x-bigquery", "type and mode must be strings")
     types = types_of(schema)
     if len(types) != 1:
-        raise DocumentError(f"properties.{name}.type", "one type, with or without null, is needed")
+        raise DocumentError(f"properties.{name}.type", "must be one type, optionally with null")
     if types[0] == "array":
         items = schema.get("items", {})
         if not isinstance(items, dict) or types_of(items) == ("array",):
-            raise DocumentError(f"properties.{name}.items", "a schema that is no array is needed")
+            raise DocumentError(f"properties.{name}.items", "must be a schema, and not of an array")
         item = column_of(name, items)
-        column_type, mode, fields = told.get("type", item.type), "REPEATED", item.fields
+        column_type, mode, fields = declared.get("type", item.type), "REPEATED", item.fields
     else:
         derived = _COLUMN_TYPES.get(types[0]) or _FORMAT_TYPES.get(schema.get("format", ""))
-        column_type, mode = told.get("type", derived or "STRING"), told.get("mode", "NULLABLE")
+        column_type, mode = (
+            declared.get("type", derived or "STRING"),
+            declared.get("mode", "NULLABLE"),
+        )
         fields = _fields_of(name, schema) if column_type == "RECORD" else ()
     return Column(name, column_type, mode, schema.get("description", ""), fields)
 
@@ -89,7 +95,7 @@ def _fields_of(name: str, schema: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of a record: its properties, and what is not among them as JSON."""
     properties = schema.get("properties")
     if not isinstance(properties, dict) or not properties:
-        raise DocumentError(f"properties.{name}", "a record needs properties")
+        raise DocumentError(f"properties.{name}", "a record must have properties")
     try:
         fields = tuple(column_of(inner, what) for inner, what in properties.items())
     except DocumentError as error:
@@ -181,7 +187,7 @@ class Contract(Fields):
         """
         document = document_text.load(text)
         if not isinstance(document, dict) or not isinstance(document.get("properties"), dict):
-            raise DocumentError("properties", "an object with the claim's fields is needed")
+            raise DocumentError("properties", "must be an object with the claim's fields")
         self.text = text
         self.document: dict[str, Any] = document
         properties: dict[str, dict[str, Any]] = document["properties"]

@@ -42,12 +42,16 @@ def check_patterns(schema: Any, prefix: str = "") -> None:
     for path, pattern in _patterns(schema):
         place = f"{prefix}.{place_of(path)}".strip(".")
         if _BACKREFERENCE.search(pattern):
-            raise DocumentError(place, "a backreference (\\1, \\k) may take seconds a claim")
+            raise DocumentError(
+                place,
+                "backreferences (\\1, \\k) are not allowed, because they"
+                " can take seconds per claim",
+            )
         try:
             is_match = jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid
         except ValueError:
             raise DocumentError(
-                place, "not a regular expression of ECMA-262, or too large"
+                place, "not a valid ECMA-262 regular expression, or too large"
             ) from None
         letters = sorted({*re.findall(r"[\w .,-]", pattern), "a", "1", " "})
         for letter in letters[:_LETTERS_TRIED]:
@@ -64,7 +68,7 @@ def check_breadth(document: Mapping[str, Any], prefix: str = "") -> None:
     if total > MAX_CHECKS:
         raise DocumentError(
             f"{prefix}.{place_of(place)}".strip("."),
-            f"more than {MAX_CHECKS:,} schemas, or a tenth of that in numbers, for one claim",
+            f"more than {MAX_CHECKS:,} schemas, or a tenth of that many numbers, per claim",
         )
 
 
@@ -169,4 +173,4 @@ def _time(check: Callable[[Any], bool], texts: Iterable[str], place: str) -> Non
             if time.thread_time() - before <= MAX_MILLISECONDS / 1000:
                 break
         else:
-            raise DocumentError(place, f"takes more than {MAX_MILLISECONDS} ms for one text")
+            raise DocumentError(place, f"takes more than {MAX_MILLISECONDS} ms to check one string")

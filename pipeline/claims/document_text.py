@@ -1,7 +1,7 @@
 """The text of a document that an operator brings, read strictly: what JSON leaves open is refused.
 
-A claim schema and rules decide on money; a key that stands twice, a number that no schema can mean
-or nesting without end is a slip that a lenient reader would settle in silence.
+A claim schema and rules decide on money; a duplicate key, a number that no schema can mean or
+endless nesting is a mistake that a lenient reader would resolve silently.
 """
 
 import json
@@ -23,7 +23,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class DocumentError(ValueError):
-    """A document that cannot be used: which place in it, and why."""
+    """A document that cannot be used, with the place in it and the reason."""
 
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(f"{place}: {reason}" if place else reason)
@@ -32,7 +32,7 @@ class DocumentError(ValueError):
 
 
 class _Repeating(dict[str, Any]):
-    """An object of which a key stands twice."""
+    """An object with a duplicate key."""
 
     key: str
 
@@ -66,7 +66,7 @@ def version_of(document: Mapping[str, Any], key: str, default: str = "") -> str:
     """
     version = str(value) if isinstance(value := document.get(key, default), _VERSIONS) else None
     if version is None or len(version) > MAX_VERSION or not version.isprintable():
-        raise DocumentError(key, f"a text of one line is needed, of at most {MAX_VERSION} letters")
+        raise DocumentError(key, f"must be one line of at most {MAX_VERSION} characters")
     return version
 
 
@@ -88,7 +88,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             repeating.key = key
             return repeating
         seen.add(key)
-    raise AssertionError("no key stands twice")
+    raise AssertionError("no duplicate key")
 
 
 def _check(document: Any) -> None:
@@ -96,12 +96,12 @@ def _check(document: Any) -> None:
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), document)]
     for path, value in waiting:
         if isinstance(value, _Repeating):
-            raise DocumentError(place_of((*path, value.key)), "the key stands twice")
+            raise DocumentError(place_of((*path, value.key)), "duplicate key")
         if isinstance(value, float | Decimal) and not isfinite(float(value)):
-            raise DocumentError(place_of(path), "not a number that JSON and a double can hold")
+            raise DocumentError(place_of(path), "not a finite number that a double can hold")
         for text in (value, *path[-1:]):
             if isinstance(text, str) and _SURROGATE.search(text):
-                raise DocumentError(place_of(path[:-1]), "half of a surrogate pair is no text")
+                raise DocumentError(place_of(path[:-1]), "contains a lone surrogate")
         inner: Iterable[tuple[str | int, Any]] = ()
         if isinstance(value, dict):
             inner = value.items()

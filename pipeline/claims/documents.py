@@ -1,6 +1,6 @@
 """Checks of the documents that an operator may bring: claim schema and rules.
 
-They run once, at launch, with the reference implementation of JSON Schema; each problem is told
+They run once, at launch, with the reference implementation of JSON Schema; each problem is reported
 with its place in the document.
 """
 
@@ -31,7 +31,7 @@ _COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}", re.ASCII)
 _RESERVED = re.compile(
     "(_table_|_file_|_partition|_row_timestamp|__root__|_colidentifier|_change_).*", re.IGNORECASE
 )
-"""Names that BigQuery keeps for itself (REST reference of TableFieldSchema)."""
+"""Names that BigQuery reserves (REST reference of TableFieldSchema)."""
 _MAX_COLUMNS = 10_000
 _MAX_DESCRIPTION = 1_024
 """Characters of the description of a column."""
@@ -58,13 +58,13 @@ def _check_schema(schema: Any, prefix: str = "") -> None:
     reference = _REFERENCE(_REFERENCE.META_SCHEMA, format_checker=_FORMATS)
     try:
         for error in sorted(reference.iter_errors(schema), key=str):
-            reason = f"no JSON Schema: {error.message[:_SHOWN]}"
+            reason = f"not a valid JSON Schema: {error.message[:_SHOWN]}"
             raise DocumentError(_place(error.absolute_path, prefix), reason)
         if isinstance(schema, Mapping):
             document_cost.check_patterns(schema, prefix)
             document_cost.check_breadth(schema, prefix)
     except RecursionError:
-        raise DocumentError(prefix, "its schemas nest or refer too deeply") from None
+        raise DocumentError(prefix, "its schemas or references are nested too deeply") from None
 
 
 def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
@@ -80,10 +80,10 @@ def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
     contract = Contract(text)
     reserved = tuple(reserved)
     if len(contract.columns) + len(reserved) > _MAX_COLUMNS:
-        raise DocumentError("properties", f"a table has at most {_MAX_COLUMNS:,} columns")
+        raise DocumentError("properties", f"a table can have at most {_MAX_COLUMNS:,} columns")
     _check_schema(contract.document)
     if contract.document.get("type") != "object":
-        raise DocumentError("type", "must be object")
+        raise DocumentError("type", 'must be "object"')
     version_of(contract.document, "x-version")
     _check_core(contract)
     _check_fields(contract, (*reserved, *SIGNALS), contract.document.get("required", ()))
@@ -106,19 +106,19 @@ def _check_fields(
             continue  # the one that every record has for what is unknown
         place = f"{prefix}properties.{column.name}"
         if not _COLUMN_NAME.fullmatch(column.name):
-            raise DocumentError(place, "not a column name: letters, digits and _ only")
+            raise DocumentError(place, "not a valid column name; use only letters, digits and _")
         if _RESERVED.fullmatch(column.name):
-            raise DocumentError(place, "BigQuery keeps names that begin so for itself")
+            raise DocumentError(place, "BigQuery reserves names with this prefix")
         if len(column.description) > _MAX_DESCRIPTION:
-            reason = f"BigQuery takes {_MAX_DESCRIPTION:,} characters"
+            reason = f"longer than BigQuery's limit of {_MAX_DESCRIPTION:,} characters"
             raise DocumentError(f"{place}.description", reason)
         if column.name.lower() in taken:
-            raise DocumentError(place, "there is a column of this name; case does not matter")
+            raise DocumentError(place, "a column with this name already exists (case is ignored)")
         taken.add(column.name.lower())
         schema = fields.properties[column.name]
         _check_column_type(schema, column, place)
         if column.type == "RECORD" and column.name not in records:
-            raise DocumentError(place, "a record must be an item of an array of the claim itself")
+            raise DocumentError(place, "a record must be an item of one of the claim's own arrays")
         _check_extensions(schema, place, is_required=column.name in required)
 
 
@@ -137,13 +137,13 @@ def _check_column_type(schema: Mapping[str, Any], column: Column, place: str) ->
 
 def _check_extensions(schema: Mapping[str, Any], place: str, *, is_required: bool) -> None:
     if not isinstance(schema.get("x-separator", ""), str):
-        raise DocumentError(f"{place}.x-separator", "must be text")
+        raise DocumentError(f"{place}.x-separator", "must be a string")
     mode = schema.get("x-bigquery", {}).get("mode", "NULLABLE")
     place = f"{place}.x-bigquery.mode"
     if mode not in ("NULLABLE", "REQUIRED"):
-        raise DocumentError(place, "must be NULLABLE or REQUIRED; an array is REPEATED by itself")
+        raise DocumentError(place, "must be NULLABLE or REQUIRED; arrays are always REPEATED")
     if mode == "REQUIRED" and (not is_required or is_nullable(schema)):
-        raise DocumentError(place, "REQUIRED needs a field that is required and never null")
+        raise DocumentError(place, "REQUIRED is only for a field that is required and never null")
 
 
 def _check_core(contract: Contract) -> None:
@@ -163,12 +163,12 @@ def _check_core(contract: Contract) -> None:
             continue
         place = f"properties.{wanted.name}"
         if column.type != wanted.type or (column.mode == "REPEATED") != (wanted.mode == "REPEATED"):
-            raise DocumentError(place, f"its column must stay {wanted.type}")
+            raise DocumentError(place, f"its column type must stay {wanted.type}")
         inner = {field.name: field.type for field in column.fields}
         for field in wanted.fields:
             if inner.get(field.name, field.type) != field.type:
                 where = f"{place}.items.properties.{field.name}"
-                raise DocumentError(where, f"its column must stay {field.type}")
+                raise DocumentError(where, f"its column type must stay {field.type}")
         wanted_format = core.properties[wanted.name].get("format")
         if wanted_format not in (None, contract.properties[wanted.name].get("format")):
             raise DocumentError(f"{place}.format", f"must stay {wanted_format}")
@@ -207,7 +207,7 @@ def check_rules(text: str, contract: Contract) -> Rules:
             where = f"{section}[{place}]"
             _check_rule(rule, where, known, labels)
             if rule.id in seen:
-                raise DocumentError(f"{where}.id", f"{rule.id} stands twice")
+                raise DocumentError(f"{where}.id", f"{rule.id} is used twice")
             seen.add(rule.id)
             _check_on_workers(rule, f"{where}.when")
     return rules
@@ -227,9 +227,11 @@ def _check_on_workers(rule: Rule, where: str) -> None:
 
 def _check_rule(rule: Rule, where: str, known: set[str], labels: set[str]) -> None:
     if not _RULE_ID.fullmatch(rule.id):
-        raise DocumentError(f"{where}.id", "lower case letters, digits and _ only, at most 64")
+        raise DocumentError(
+            f"{where}.id", "use only lowercase letters, digits and _, at most 64 characters"
+        )
     if not 0 <= rule.weight <= 1:
-        raise DocumentError(f"{where}.weight", "must be 0 to 1")
+        raise DocumentError(f"{where}.weight", "must be between 0 and 1")
     _check_schema(rule.when, f"{where}.when")
     try:
         condition_of(rule)
@@ -237,8 +239,8 @@ def _check_rule(rule: Rule, where: str, known: set[str], labels: set[str]) -> No
         raise _not_compiling(error, f"{where}.when") from None
     fields = fields_read(rule.when)
     if fields is None:
-        raise DocumentError(f"{where}.when", "must name the fields it reads, in properties")
+        raise DocumentError(f"{where}.when", "must name the fields it reads under properties")
     for name in sorted(fields - known):
         raise DocumentError(f"{where}.when", f"{name} is neither a field nor a signal")
     for name in sorted(fields & labels):
-        raise DocumentError(f"{where}.when", f"{name} is ground truth and no input of the score")
+        raise DocumentError(f"{where}.when", f"{name} is ground truth, which rules must not read")

@@ -1,4 +1,4 @@
-"""What an auditor sees beside a reason: values of signals and limits of rules, nothing else."""
+"""What an auditor sees next to a reason: only signal values and rule limits."""
 
 from functools import partial
 from typing import Any

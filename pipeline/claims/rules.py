@@ -39,7 +39,7 @@ class Rules:
         """
         document = document_text.load(text, parse_float=Decimal)
         if not isinstance(document, dict):
-            raise DocumentError("", "an object with risk_rules and quality_rules is needed")
+            raise DocumentError("", "must be an object with risk_rules and quality_rules")
         self.text = text
         self.version = document_text.version_of(document, "version")
         self.risk = _rules(document, "risk_rules", ("id", "description", "when", "weight"))
@@ -57,17 +57,19 @@ class Rules:
 def _rules(document: Mapping[str, Any], section: str, keys: tuple[str, ...]) -> tuple[Rule, ...]:
     entries = document.get(section)
     if not isinstance(entries, list):
-        raise DocumentError(section, "a list of rules is needed")
+        raise DocumentError(section, "must be a list of rules")
     for place, entry in enumerate(entries):
         if not isinstance(entry, dict) or set(entry) != set(keys):
-            raise DocumentError(f"{section}[{place}]", f"exactly {', '.join(keys)} are needed")
+            raise DocumentError(
+                f"{section}[{place}]", f"must have exactly the keys {', '.join(keys)}"
+            )
         if not (isinstance(entry["id"], str) and isinstance(entry["description"], str)):
-            raise DocumentError(f"{section}[{place}]", "id and description are needed, as text")
+            raise DocumentError(f"{section}[{place}]", "id and description must be strings")
         if not isinstance(entry["when"], dict | bool):
-            raise DocumentError(f"{section}[{place}]", "when: a JSON Schema is needed")
+            raise DocumentError(f"{section}[{place}]", "when must be a JSON Schema")
         weight = entry.get("weight", 0)
         if isinstance(weight, bool) or not isinstance(weight, int | Decimal):
-            raise DocumentError(f"{section}[{place}].weight", "a number is needed")
+            raise DocumentError(f"{section}[{place}].weight", "must be a number")
     return tuple(
         Rule(entry["id"], entry["description"], entry["when"], Decimal(entry.get("weight", 0)))
         for entry in entries

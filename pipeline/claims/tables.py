@@ -16,26 +16,40 @@ TABLE_PATTERN = rf"{PROJECT_PATTERN}[:.]{_DATASET}\.{_TABLE}"
 parameter (`pipeline/launch/parameter.py`), whose groups have no names."""
 
 _ORIGIN = (
-    Column("message_id", "STRING", description="Id of the Pub/Sub message; file#version:offset."),
-    Column("original_message_id", "STRING", description="Of a replay: the id it had at first."),
-    Column("publish_time", "TIMESTAMP", description="When Pub/Sub first took the message."),
+    Column(
+        "message_id", "STRING", description="ID of the Pub/Sub message, or file#version:offset."
+    ),
+    Column(
+        "original_message_id", "STRING", description="For a replay, the ID of the original message."
+    ),
+    Column(
+        "publish_time", "TIMESTAMP", description="When the message was first published to Pub/Sub."
+    ),
     Column(
         "claim_index",
         "INTEGER",
-        description="Which of several claims in one message, from 0; else NULL.",
+        description="Position in a message with several claims, from 0.",
     ),
-    Column("claims_in_message", "INTEGER", description="How many these are, rejected ones too."),
-    Column("map_version", "STRING", description="Digest of the claim map; NULL without one."),
+    Column(
+        "claims_in_message",
+        "INTEGER",
+        description="How many claims the message holds, including rejected ones.",
+    ),
+    Column("map_version", "STRING", description="Digest of the claim map, if one was used."),
 )
 
 CLAIM_OUTCOME = (
     Column("days_to_submission", "INTEGER", description="Days from service to submission."),
-    Column("fraud_risk_score", "FLOAT", description="Fraud risk, 0 to 1: sum of the weights."),
+    Column(
+        "fraud_risk_score",
+        "FLOAT",
+        description="Fraud risk from 0 to 1, the sum of the rule weights.",
+    ),
     Column("high_risk_flag", "BOOLEAN", description="Whether the score is above the threshold."),
-    Column("risk_reasons", "STRING", "REPEATED", "Ids of the risk rules that fired."),
-    Column("risk_evidence", "STRING", "REPEATED", "What each reason stands on: signals, limits."),
-    Column("quality_issues", "STRING", "REPEATED", "Ids of the quality rules that fired."),
-    Column("additional_fields", "JSON", description="Fields that the contract does not know."),
+    Column("risk_reasons", "STRING", "REPEATED", "IDs of the risk rules that fired."),
+    Column("risk_evidence", "STRING", "REPEATED", "The signals and limits behind each reason."),
+    Column("quality_issues", "STRING", "REPEATED", "IDs of the quality rules that fired."),
+    Column("additional_fields", "JSON", description="Fields that are not in the contract."),
     *_ORIGIN,
     Column("processing_timestamp", "TIMESTAMP", "REQUIRED", "When the pipeline scored the claim."),
     Column("contract_version", "STRING", description="Version of the claim schema."),
@@ -44,7 +58,7 @@ CLAIM_OUTCOME = (
         "reference_versions",
         "STRING",
         "REPEATED",
-        "Reference files in use, as name=version; a file without one was not there.",
+        "Reference files in use, as name=version; no version if the file was missing.",
     ),
     Column("pipeline_version", "STRING", description="Version of this package."),
 )
@@ -54,66 +68,75 @@ ERROR_COLUMNS = (
     Column("error_timestamp", "TIMESTAMP", "REQUIRED", "When the message was rejected."),
     Column("stage", "STRING", "REQUIRED", "The step that rejected it."),
     Column("error_code", "STRING", "REQUIRED", "Stable name of the cause."),
-    Column("error", "STRING", "REQUIRED", "The cause in one line, free of values."),
+    Column("error", "STRING", "REQUIRED", "The cause in one line, without claim values."),
     Column(
         "violations",
         "RECORD",
         "REPEATED",
-        "Every rule of the contract that the message breaks.",
+        "Contract rules that the message violates.",
         (
             Column(
                 "field", "STRING", description="Path of the field; empty for the whole message."
             ),
-            Column("rule", "STRING", description="JSON Schema keyword, or a rule of our own."),
-            Column("message", "STRING", description="What the rule asks, in words."),
+            Column(
+                "rule",
+                "STRING",
+                description="JSON Schema keyword, or one of the pipeline's own rules.",
+            ),
+            Column("message", "STRING", description="The violation in words."),
         ),
     ),
-    Column("claim_id", "STRING", description="Id of the claim, where one could be read."),
+    Column("claim_id", "STRING", description="ID of the claim, if it could be read."),
     Column("raw_message", "STRING", description="The message, if it is text of at most 1 MiB."),
-    Column("raw_bytes", "BYTES", description="The message otherwise."),
+    Column("raw_bytes", "BYTES", description="The message, if it is not in raw_message."),
     Column("raw_encoding", "STRING", description="identity, gzip, truncated or redacted."),
-    Column("raw_size", "INTEGER", description="Bytes of the original message."),
+    Column("raw_size", "INTEGER", description="Size of the original message in bytes."),
     *_ORIGIN,
     Column(
         "attributes",
         "RECORD",
         "REPEATED",
-        "Attributes of the Pub/Sub message.",
+        "Pub/Sub message attributes.",
         (
-            Column("key", "STRING", description="Name of the attribute."),
-            Column("value", "STRING", description="Its value."),
+            Column("key", "STRING", description="Attribute name."),
+            Column("value", "STRING", description="Attribute value."),
         ),
     ),
-    Column("replay_count", "INTEGER", description="How often the message was replayed."),
+    Column("replay_count", "INTEGER", description="How many times the message was replayed."),
     Column("contract_version", "STRING", description="Version of the claim schema."),
     Column("pipeline_version", "STRING", description="Version of this package."),
 )
 
 REPLAY_COLUMNS = (
-    Column("replay_timestamp", "TIMESTAMP", "REQUIRED", "When the message was published again."),
-    Column("original_message_id", "STRING", "REQUIRED", "The id that the message had at first."),
-    Column("message_id", "STRING", "REQUIRED", "Its id in the row that was replayed."),
-    Column("replayed_message_id", "STRING", "REQUIRED", "The id that Pub/Sub gave the replay."),
+    Column("replay_timestamp", "TIMESTAMP", "REQUIRED", "When the replay was published."),
+    Column("original_message_id", "STRING", "REQUIRED", "ID of the original message."),
+    Column("message_id", "STRING", "REQUIRED", "Message ID of the replayed row."),
+    Column("replayed_message_id", "STRING", "REQUIRED", "Message ID of the replay."),
     Column("replay_count", "INTEGER", "REQUIRED", "1 for the first replay of the message."),
-    Column("stage", "STRING", "REQUIRED", "The step that had rejected it."),
-    Column("error_code", "STRING", "REQUIRED", "Why."),
-    Column("topic", "STRING", "REQUIRED", "Where it was published."),
-    Column("claim_index", "INTEGER", description="Which of several claims in the message it is."),
+    Column("stage", "STRING", "REQUIRED", "Step that rejected the message."),
+    Column("error_code", "STRING", "REQUIRED", "Why the message was rejected."),
+    Column("topic", "STRING", "REQUIRED", "Topic the replay was published to."),
+    Column("claim_index", "INTEGER", description="Position in a message with several claims."),
 )
 
 DISPOSITION_COLUMNS = (
-    Column("claim_id", "STRING", "REQUIRED", "The claim, as the claims table has its id."),
+    Column("claim_id", "STRING", "REQUIRED", "Claim ID, as in the claims table."),
     Column(
         "outcome",
         "STRING",
         "REQUIRED",
         "confirmed_fraud, improper_payment, proper, undetermined or under_review.",
     ),
-    Column("amount_recovered", "NUMERIC", description="Money that came back, or was not paid."),
+    Column("amount_recovered", "NUMERIC", description="Money recovered or not paid out."),
     Column("reviewer", "STRING", description="Pseudonym or team of the reviewer."),
-    Column("reviewed_at", "TIMESTAMP", "REQUIRED", "When the reviewer decided; the newest counts."),
+    Column(
+        "reviewed_at",
+        "TIMESTAMP",
+        "REQUIRED",
+        "When the reviewer decided; the newest decision counts.",
+    ),
     Column("recorded_at", "TIMESTAMP", description="When the row was written."),
-    Column("note", "STRING", description="Free text, which may hold health data."),
+    Column("note", "STRING", description="Free text; may contain health data."),
 )
 
 
@@ -157,7 +180,7 @@ def claims_table(contract: Contract) -> Table:
         (*contract.columns, *CLAIM_OUTCOME),
         "processing_timestamp",
         ("provider_id", "high_risk_flag", "claim_id"),
-        "Healthcare claims with fraud risk score and reasons.",
+        "Healthcare claims with fraud risk scores and reasons.",
     )
 
 
@@ -167,7 +190,7 @@ def errors_table() -> Table:
         ERROR_COLUMNS,
         "error_timestamp",
         ("stage", "error_code"),
-        "Messages that did not become claims, whole and replayable. Holds PHI.",
+        "Messages that did not become claims, stored in full for replay. Contains PHI.",
     )
 
 
@@ -182,7 +205,7 @@ def replays_table() -> Table:
         REPLAY_COLUMNS,
         "replay_timestamp",
         ("original_message_id",),
-        "Messages of the error table that were published again. Holds no PHI.",
+        "Messages replayed from the error table. Contains no PHI.",
     )
 
 
@@ -197,5 +220,5 @@ def dispositions_table() -> Table:
         DISPOSITION_COLUMNS,
         "reviewed_at",
         ("claim_id",),
-        "Decisions of reviewers about claims, appended only: the newest of a claim counts.",
+        "Reviewers' decisions about claims; append-only, the newest decision on a claim counts.",
     )

@@ -1,4 +1,4 @@
-"""Violations in words: JSON Schema errors told without the values that caused them."""
+"""Violations in words: JSON Schema errors without the values that caused them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,9 +20,9 @@ _TEXTS = {
     "multipleOf": "not a multiple of {multiple_of}",
     "enum": "not one of the allowed values",
     "const": "not the allowed value",
-    "uniqueItems": "has an item twice",
+    "uniqueItems": "contains a duplicate item",
     "pattern": "does not match the pattern",
-    "additionalProperties": "has a field that is not allowed",
+    "additionalProperties": "contains a field that is not allowed",
 }
 
 
@@ -48,7 +48,7 @@ def field_path(path: Sequence[str | int], properties: Mapping[str, Any]) -> str:
 
 
 def _within(schema: Mapping[str, Any], step: str | int) -> Mapping[str, Any]:
-    """What a schema says of an item or a property; nothing of what it does not know."""
+    """What a schema says about an item or a property; empty if it does not know it."""
     if isinstance(step, int):
         inner = schema.get("items", {})
     else:
@@ -60,9 +60,9 @@ def describe(error: ValidationError, properties: Mapping[str, Any]) -> Violation
     """One error of the validator as a violation."""
     rule = error.kind.name
     field = field_path(error.instance_path, properties)
-    told = error.kind.as_dict()
+    details = error.kind.as_dict()
     if rule == "required":
-        missing = f"{field}.{told['property']}" if field else str(told["property"])
+        missing = f"{field}.{details['property']}" if field else str(details["property"])
         return Violation(missing, rule, "required but missing")
     schema: Mapping[str, Any] = {"properties": properties}
     for step in error.instance_path:
@@ -72,13 +72,13 @@ def describe(error: ValidationError, properties: Mapping[str, Any]) -> Violation
     if rule == "format":
         return Violation(field, rule, f"not a valid {schema.get('format', 'text')}")
     if rule == "type":
-        return Violation(field, rule, f"must be {' or '.join(_declared_types(told))}")
-    text = _TEXTS.get(rule, f"breaks the rule {rule}")
-    return Violation(field, rule, text.format_map(_Limits(told)))
+        return Violation(field, rule, f"must be {' or '.join(_declared_types(details))}")
+    text = _TEXTS.get(rule, f"violates the rule {rule}")
+    return Violation(field, rule, text.format_map(_Limits(details)))
 
 
-def _declared_types(told: Mapping[str, Any]) -> list[str]:
-    names = [str(name) for name in told.get("types", ())]
+def _declared_types(details: Mapping[str, Any]) -> list[str]:
+    names = [str(name) for name in details.get("types", ())]
     return sorted(names, key=lambda name: (name == "null", name)) or ["of another type"]
 
 

@@ -61,29 +61,31 @@ def refuse_unknown(arguments: Sequence[str]) -> None:
         ParameterError: names the mistake, and the flag that was probably meant.
     """
     if "--" in arguments:
-        raise ParameterError("--", "ends the flags: leave it out")
+        raise ParameterError("--", "is not supported; leave it out")
     parser = _Parser()
     try:
         _, unknown = parser.parse_known_args(list(arguments))
     except TypeError as error:  # some options of Beam say no more of a wrong value
-        raise ParameterError("Beam", f"the value of an option cannot be read: {error}") from None
+        raise ParameterError("Beam", f"an option has an invalid value: {error}") from None
     if unknown:
         raise _unknown(unknown[0], parser.flags)
     names = {parameter.name for parameter in PARAMETERS}
     given = (word.partition("=")[0].removeprefix("--") for word in arguments if word[:2] == "--")
     for name, times in Counter(given).items():
         if name in names and times > 1:
-            raise ParameterError(name, "is given twice")
+            raise ParameterError(name, "is passed twice")
 
 
 def _unknown(word: str, flags: Sequence[str]) -> ParameterError:
     name = word.partition("=")[0].lstrip(_DASHES)
     if not _SHOWN.fullmatch(name):  # a part of some value, which nobody else needs to see
-        return ParameterError("command line", "a value stands alone; quote values with blanks")
-    near = meant(name, flags, "--") or "; --help lists what there is"
+        return ParameterError(
+            "command line", "a value has no flag; quote values that contain spaces"
+        )
+    near = meant(name, flags, "--") or "; --help lists all parameters"
     if word.startswith("--"):
         return ParameterError(name, f"is not a parameter{near}")
-    return ParameterError(name, f"has no -- before it{near}")
+    return ParameterError(name, f"must start with --{near}")
 
 
 def _every(kind: type[Any]) -> Iterator[type[Any]]:

@@ -46,7 +46,7 @@ _REPLACEABLE = (  # among others Beam looks forever
 _UNREACHABLE = (GoogleAuthError, RetryError, requests.RequestException)
 
 
-AMBIGUOUS = "Either it does not exist, or the account that launches lacks a role on it."
+AMBIGUOUS = "It may not exist, or the account that launches may lack a role on it."
 """What a refusal of Google may mean: it does not reveal to strangers what exists."""
 
 
@@ -78,7 +78,9 @@ def prepare(options: PipelineOptions, version: str) -> None:
 def _check_runner_v2(debug: DebugOptions) -> None:
     for experiment in _listed(debug.experiments):
         if experiment.startswith(("disable_runner_v2", "disable_portable_runner")):
-            raise ParameterError("experiments", f"{experiment}: Python jobs need Runner v2")
+            raise ParameterError(
+                "experiments", f"{experiment} is not allowed, because Python jobs need Runner v2"
+            )
 
 
 def _check_locations(options: PipelineOptions, cloud: GoogleCloudOptions) -> None:
@@ -90,13 +92,13 @@ def _check_locations(options: PipelineOptions, cloud: GoogleCloudOptions) -> Non
     for name, location in given.items():
         match = _LOCATION.fullmatch(location)
         if not match:
-            raise ParameterError(name, f"{location!r} is not of the form gs://bucket/folder")
+            raise ParameterError(name, f"{location!r} must have the form gs://bucket/folder")
         buckets.setdefault(match[1], name)
     client = create_storage_client(options, use_credentials=not cloud.no_auth)
     for bucket, name in buckets.items():
         what = f"the bucket {bucket}"
         if bucket.startswith("dataflow-staging-"):
-            what += " (the console's own choice, unless a staging and a temp location are given)"
+            what += " (the console's default if no staging and temp location are set)"
         _answer(name, what, _check_bucket, client, bucket)
 
 
@@ -113,12 +115,12 @@ def _check_bucket(client: Any, name: str) -> str | None:
 
 def _check_key(source: str | None) -> None:
     if source and not source.startswith(("projects/", "gs://")):
-        raise ParameterError("pseudonym_key", "workers on Dataflow read a secret or a gs:// file")
+        raise ParameterError("pseudonym_key", "must be a secret or a gs:// file on Dataflow")
 
 
 def _check_running(options: PipelineOptions, cloud: GoogleCloudOptions) -> None:
     if not cloud.job_name:
-        raise ParameterError("job_name", "is required with --update: which job it replaces")
+        raise ParameterError("job_name", "is required with --update, to name the job to replace")
     if not cloud.project or not cloud.region:
         return  # Beam says so
     _answer("update", f"the job {cloud.job_name}", _find_running, options, cloud)
@@ -143,7 +145,7 @@ def _find_running(options: PipelineOptions, cloud: GoogleCloudOptions) -> str | 
     listed: Iterator[Any] = iter(jobs.list_jobs(request, timeout=_TIMEOUT_SECONDS))
     if any(job.name == cloud.job_name and job.current_state in _REPLACEABLE for job in listed):
         return None
-    return f"none is running in {cloud.region}: launch without --update"
+    return f"is not running in {cloud.region}; launch without --update"
 
 
 def _answer(parameter: str, what: str, ask: Callable[..., str | None], *of: Any) -> None:
@@ -153,11 +155,11 @@ def _answer(parameter: str, what: str, ask: Callable[..., str | None], *of: Any)
     except NotFound:
         hindrance = "does not exist"
     except Forbidden as error:
-        hindrance = f"Google answers {error.code}: {error.message}. {AMBIGUOUS}"
+        hindrance = f"Google returned {error.code}: {error.message}. {AMBIGUOUS}"
         if ask is _check_bucket:
             hindrance += " It needs roles/storage.legacyBucketReader (storage.buckets.get)."
     except GoogleAPICallError as error:
-        hindrance = f"Google answers {error.code}: {error.message}"
+        hindrance = f"Google returned {error.code}: {error.message}"
     except _UNREACHABLE as error:
         hindrance = f"cannot be reached: {error}"
     if hindrance:

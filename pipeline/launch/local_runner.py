@@ -17,6 +17,7 @@ from pipeline.launch.options import ParameterError
 
 _SWITCHING = ("", "direct", "directrunner")
 """Names of the runner that may download; Beam also takes it when no runner is named."""
+_PRISM = ("prism", "prismrunner")
 FILES, PUBSUB = "FnApiRunner", "BundleBasedDirectRunner"
 """The runners that Beam's DirectRunner uses without a network."""
 
@@ -25,11 +26,14 @@ def stay_in_process(options: PipelineOptions, streaming: bool) -> None:
     """Replace Beam's DirectRunner; leave every other choice of runner alone.
 
     Raises:
-        ParameterError: there is no Prism where the options say.
+        ParameterError: there is no Prism where the options say, or it cannot read the input.
     """
     location = options.view_as(PrismRunnerOptions).prism_location
     if location and "://" not in location and not Path(location).is_file():
         raise ParameterError("prism_location", f"no such file: {location}")
     standard = options.view_as(StandardOptions)
-    if (standard.runner or "").rpartition(".")[2].lower() in _SWITCHING:
+    runner = (standard.runner or "").rpartition(".")[2].lower()
+    if streaming and runner in _PRISM:
+        raise ParameterError("runner", "Prism reads files only; for Pub/Sub pass DirectRunner")
+    if runner in _SWITCHING:
         standard.runner = PUBSUB if streaming else FILES

@@ -85,9 +85,7 @@ class Launch:
         choices=(
             Choice("JSON", "JSON", "one document per message, or per line of a file"),
             Choice("CSV", "CSV", "a header and one row per claim; needs input_files"),
-            Choice(
-                "X12", "X12 837", "837 professional, institutional and dental claims in one format"
-            ),
+            Choice("X12", "X12 837", "837 professional, institutional and dental claims"),
         ),
     )
     csv_delimiter: str = _parameter(

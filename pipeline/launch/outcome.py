@@ -95,10 +95,10 @@ def text_of(outcome: Outcome, launch: Launch) -> str:
     if outcome.missing:
         kind = f" --input-format {launch.input_format}" if launch.input_format != "JSON" else ""
         lines += [
-            f"Rows missing: {outcome.missing:,}. To find out which messages have none:",
+            f"{outcome.missing:,} rows are missing. To list the messages without a row, run:",
             f"  claims reconcile {tables} --input-files '{launch.input_files}'{kind}",
         ]
-    lines.append("Look at next:")
+    lines.append("Next steps:")
     if outcome.high_risk:
         lines.append(
             f"  SELECT claim_id, fraud_risk_score, risk_reasons FROM `{claims}`"  # noqa: S608 - checked names

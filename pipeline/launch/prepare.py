@@ -60,7 +60,7 @@ def _document(parameter: str, path: str | None, default: str) -> str:
     except UnicodeDecodeError:
         raise ParameterError(parameter, f"{path} is not UTF-8 text") from None
     except FileNotFoundError:
-        raise ParameterError(parameter, f"{path} cannot be read: no such file") from None
+        raise ParameterError(parameter, f"{path} does not exist") from None
     except Exception as error:  # each file system has its own
         raise Unreadable(parameter, f"{path} cannot be read: {error}") from None
 
@@ -116,7 +116,10 @@ def _claim_map(launch: Launch) -> ClaimMap | None:
         return ClaimMap.packaged(name)
     if not re.search(r"[./\\]", name):
         names, near = ", ".join(PACKAGED_MAPS), meant(name, PACKAGED_MAPS)
-        raise ParameterError("claim_map", f"{name} is no packaged map ({names}) and no file{near}")
+        raise ParameterError(
+            "claim_map",
+            f"{name} is neither a packaged map ({names}) nor a file{near}",
+        )
     try:
         return ClaimMap(_document("claim_map", name, ""))
     except DocumentError as error:

@@ -39,7 +39,7 @@ class Progress(AbstractContextManager["Progress"]):
         still = now - self._moved
         if still >= _STILL_SECONDS:
             waits = "BigQuery" if counts["received"] else "the first lines"
-            text += f"  (waits for {waits}, {still:.0f} s)"
+            text += f"  (waiting for {waits}, {still:.0f} s)"
         return f"{now - self._started:4.0f} s  {text}"
 
     def _show(self) -> None:

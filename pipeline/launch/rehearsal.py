@@ -65,7 +65,7 @@ def rehearse(settings: Settings) -> None:
     except RehearsalFailed:
         raise
     except Exception as error:  # whatever it is, workers would end with it again and again
-        reason = f"workers cannot run it: {type(error).__name__}: {error}"
+        reason = f"workers could not run it ({type(error).__name__}: {error})"
         raise RehearsalFailed("claim_schema", reason) from None
 
 
@@ -89,7 +89,7 @@ def _rehearse(settings: Settings) -> None:
     )
     row = enrich.decide([Message(b"")], [claim | {"additional_fields": None}]).outcomes[0]
     together = sum(
-        _bound("rules", f"the rule {rule.id}: ", condition_of(rule), claim)
+        _bound("rules", f"the rule {rule.id} ", condition_of(rule), claim)
         for rule in (*settings.rules.risk, *settings.rules.quality)
     )
     _judge("rules", "all rules together: ", together)
@@ -105,7 +105,7 @@ def _request(table: Table, row: dict[str, Any]) -> None:
     request.proto_rows.writer_schema.proto_descriptor.CopyFrom(encoder.writer_schema)
     request.proto_rows.rows.serialized_rows.extend(encoder.encode([row]))
     if request.ByteSize() > SERVICE_MAX_REQUEST_BYTES - REQUEST_OVERHEAD_BYTES:
-        reason = f"a request of one row needs {request.ByteSize():,} bytes"
+        reason = f"a single row needs a request of {request.ByteSize():,} bytes, which is too large"
         raise RehearsalFailed("claim_schema", reason)
 
 

@@ -23,13 +23,13 @@ from pipeline.privacy.redaction import structure_only
 from pipeline.privacy.resembling_keys import MAX_ENTRIES, Number, ResemblingKeys, TooManyValues
 
 FOREIGN = "foreign_pseudonym"
-_ANOTHER_KEY = "a pseudonym that the key of this job has not made"
+_ANOTHER_KEY = "contains a pseudonym that was made with a different key"
 _REFERS = "x-refers-to"
 """The keyword of a field whose values are those of another field of other claims."""
 _SHORTEST_KEY = 24
 """Letters of a text that may be a key."""
 TOO_MANY = "too_many_named_values"
-_MORE = f"more than {MAX_ENTRIES} values stand under keys that resemble a named field"
+_MORE = f"more than {MAX_ENTRIES} values have keys that resemble a pseudonymised field"
 _SHARED = ("$schema", "$id", "$defs", "definitions")
 """What properties of a JSON Schema may refer to."""
 
@@ -51,12 +51,15 @@ def check_names(text: str, contract: Contract) -> tuple[str, ...]:
     for number, name in enumerate(names, 1):
         if name not in contract.properties:
             shown = name if len(name) < _SHORTEST_KEY else f"name {number}"
-            raise DocumentError(shown, "no field of the claim schema")
+            raise DocumentError(shown, "is not a field of the claim schema")
         if name not in texts:
-            raise DocumentError(name, "its column is no STRING, which a pseudonym is")
+            raise DocumentError(name, "cannot hold a pseudonym, because its column is not a STRING")
         sample = PREFIX + "A" * (PSEUDONYM_LENGTH - len(PREFIX))
         if part_of(contract, (name,)).accept([{name: sample}]) != [True]:
-            reason = f"the claim schema refuses a pseudonym: {PSEUDONYM_LENGTH} of A-Z a-z 0-9 - _"
+            reason = (
+                f"the claim schema does not allow a pseudonym ({PSEUDONYM_LENGTH} characters"
+                " from A-Z a-z 0-9 - _)"
+            )
             raise DocumentError(name, reason)
     return names
 

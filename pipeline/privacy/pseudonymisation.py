@@ -38,15 +38,15 @@ def read_key(source: str) -> bytes:
     """
     key = (_of_secret if source.startswith("projects/") else _of_file)(source).rstrip(b"\r\n")
     if len(key) < MIN_KEY_BYTES:
-        raise KeyUnusable(f"the key has {len(key)} bytes, and needs {MIN_KEY_BYTES} or more")
+        raise KeyUnusable(f"the key has {len(key)} bytes and needs at least {MIN_KEY_BYTES}")
     return key
 
 
 def _of_secret(name: str) -> bytes:
     if not SECRET.fullmatch(name):
         raise KeyUnusable(
-            "a secret is projects/P/secrets/S/versions/V, V a number: the latest of one worker need"
-            " not be that of another"
+            "a secret must be projects/P/secrets/S/versions/V with a version number, so that all"
+            " workers use the same key"
         )
     try:
         with clients.secret_manager_client() as client:
@@ -104,5 +104,5 @@ def check(
         _known[key] = Pseudonyms(key_now)
     unfit = rules_into(rules, checked.names)
     if unfit:
-        _log.info("not applied to replays, which have pseudonyms: %s", ", ".join(unfit))
+        _log.info("not applied to replays, because they hold pseudonyms: %s", ", ".join(unfit))
     return checked

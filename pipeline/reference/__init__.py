@@ -1,1 +1,1 @@
-"""Files that workers read again while they run: lists, profiles, rules."""
+"""Files that workers reload while they run: lists, profiles, rules."""

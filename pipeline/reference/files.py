@@ -60,7 +60,7 @@ def look(pattern: str) -> tuple[Part, ...]:
 
 
 class Reading:
-    """Reads the lines of some files, one after another, and takes their digest."""
+    """Reads the lines of some files in order and computes their digest."""
 
     def __init__(self, parts: tuple[Part, ...], max_bytes: int) -> None:
         """Take at most `max_bytes`.
@@ -72,11 +72,11 @@ class Reading:
         self._digest = hashlib.sha256()
         total = sum(part.size for part in parts)
         if total > max_bytes:
-            raise FileUnusable(f"{total:,} bytes are more than the {max_bytes:,} that are read")
+            raise FileUnusable(f"{total:,} bytes exceed the limit of {max_bytes:,}")
 
     @property
     def version(self) -> str:
-        """The beginning of the SHA-256 of what was read: the same on every worker."""
+        """The start of the SHA-256 of what was read, which is the same on every worker."""
         return self._digest.hexdigest()[:12]
 
     def lines(self) -> Iterator[str]:
@@ -114,7 +114,7 @@ class Reading:
         except Exception as error:
             raise FileUnusable(f"cannot be read: {_line(error)}") from None
         if taken != part.size:
-            raise FileUnusable("changed while it was read")
+            raise FileUnusable("changed while it was being read")
 
 
 def _look_here(pattern: str) -> list[Part]:
@@ -158,7 +158,7 @@ def _opened(part: Part) -> Iterator[IO[bytes]]:
     with open(part.path, "rb") as file:
         yield file
     if _part_here(part.path) != part:
-        raise FileUnusable("changed while it was read")
+        raise FileUnusable("changed while it was being read")
 
 
 def _line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Looks at the reference files now and then, and swaps what claims are judged by at once.
+"""Checks the reference files regularly and replaces what claims are judged by in one step.
 
 One watch serves all threads of a process. It works on a thread of its own: claims are judged by
 the old files until the new ones have been read and checked, and go on being judged by them where
@@ -27,7 +27,7 @@ _MAX_RULES_BYTES = 2_000_000
 _LOG_SECONDS = 60.0
 """Between two lines of the log."""
 _MISSING_SECONDS = 60.0
-"""After which a file is looked for again that this process has never had."""
+"""Seconds after which the process looks again for a file that it never had."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class ReferenceFiles(NamedTuple):
     paths: tuple[tuple[str, str], ...] = ()
     """Launch parameter, and the path or pattern it names."""
     refresh_minutes: float = 0
-    """Minutes between two looks; 0 for none after the first."""
+    """Minutes between two checks; 0 checks only once."""
 
 
 class Loaded(NamedTuple):
@@ -87,10 +87,10 @@ def load(parts: tuple[Part, ...], source: Source, before: Loaded | None = None) 
     content = source.read(reading.lines())
     size = getattr(content, "size", 1)
     if size == 0 and not source.may_shrink:  # there are no profiles before there are claims
-        raise InvalidReference("has no entries")
+        raise InvalidReference("is empty")
     if before is not None and not source.may_shrink and 2 * size < before.size:
         raise InvalidReference(
-            f"{size:,} entries are fewer than half of the {before.size:,} in use"
+            f"has {size:,} entries, fewer than half of the {before.size:,} in use"
         )
     return Loaded(content, reading.version, size)
 
@@ -106,10 +106,10 @@ class _File:
         """Why the file as it is now is not in use."""
         self._source = source
         self._seen: tuple[Part, ...] = ()
-        """The file that was read last, good or bad: it is not read again."""
+        """The file that was read last, valid or not; it is not reread."""
 
     def look(self) -> bool:
-        """Read the file if it has changed. Returns whether another one is in use now."""
+        """Read the file if it has changed. Returns whether a new version is in use."""
         try:
             parts = look(self.path)
             if parts == self._seen:
@@ -160,13 +160,13 @@ class Watch:
         self._stopped.set()
 
     def take_counts(self) -> Counter[str]:
-        """What happened since this was last asked, by metric name."""
+        """What has happened since the last call, by metric name."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         return counts
 
     def look(self) -> None:
-        """Look at every file once."""
+        """Check every file once."""
         changed = False
         for file in self._files:
             if file.look():
@@ -174,7 +174,9 @@ class Watch:
                 self._count(f"reference_read_{file.parameter}")
             if file.fault is not None:
                 self._count(f"reference_unusable_{file.parameter}")
-                kept = "the one before stays in use" if file.loaded else "none is in use"
+                kept = (
+                    "the previous version stays in use" if file.loaded else "no version is in use"
+                )
                 self._unlogged[file.parameter] = f"{file.fault}; {kept}"
             elif file.loaded and self._unlogged.get(file.parameter):
                 del self._unlogged[file.parameter]
@@ -191,7 +193,8 @@ class Watch:
             self.look()
 
     def _pause(self) -> float:
-        """Seconds until the next look: up to a fifth less, so that workers do not look at once."""
+        """Seconds until the next check, minus up to a fifth, so that workers do not all check at
+        once."""
         missing = any(file.loaded is None for file in self._files)
         seconds = min(self._seconds, _MISSING_SECONDS) if missing else self._seconds
         return seconds * uniform(0.8, 1)  # noqa: S311 - not secret

@@ -29,35 +29,45 @@ STEP_METRICS = (
     Metric("received", "Messages that entered the pipeline."),
     Metric("accepted", "Claims that became rows for the claims table."),
     Metric("rejected_{stage}_{error_code}", "Messages rejected by a step, by cause."),
-    Metric("skipped", "Documents in which the claim map says that there is no claim to have."),
+    Metric("skipped", "Documents that the claim map skipped because they hold no claim."),
     Metric("high_risk", "Claims with a score above the threshold."),
     Metric("rule_{id}", "Claims on which a risk rule fired."),
     Metric("quality_{id}", "Claims on which a quality rule fired."),
-    Metric("reference_read_{file}", "Times a worker took another version of a reference file."),
-    Metric("reference_unusable_{file}", "Looks at which one was missing, broken or too large."),
+    Metric("reference_read_{file}", "Times a worker loaded a new version of a reference file."),
+    Metric(
+        "reference_unusable_{file}",
+        "Checks that found a reference file missing, invalid or too large.",
+    ),
     Metric(
         "event_lag_ms",
-        "From `ingest_ts`, when the claim system emitted a claim, to its score: one a bundle.",
+        "Time from `ingest_ts`, when the claim system emitted a claim, to its score; one sample"
+        " per bundle.",
         is_distribution=True,
     ),
 )
 SINK_METRICS = (
     Metric("rows_written", "Rows that BigQuery acknowledged."),
-    Metric("bytes_written", "Encoded bytes of these rows."),
-    Metric("append_requests", "Append requests sent, tries again included."),
-    Metric("append_retries_{reason}", "Append requests that had to be sent again, by cause."),
+    Metric("bytes_written", "Encoded size of these rows in bytes."),
+    Metric("append_requests", "Append requests sent, including retries."),
+    Metric("append_retries_{reason}", "Append requests that were retried, by cause."),
     Metric(
         "schema_look_ups_failed",
-        "Looks at the columns of a table that were not answered, and are repeated.",
+        "Failed requests for a table's columns; each is repeated later.",
     ),
-    Metric("append_latency_ms", "From sending a request to its answer.", is_distribution=True),
     Metric(
-        "in_flight_bytes", "Unanswered bytes of the table, at each request.", is_distribution=True
+        "append_latency_ms",
+        "Time from sending an append request to its response.",
+        is_distribution=True,
+    ),
+    Metric(
+        "in_flight_bytes",
+        "Bytes sent to the table and not yet acknowledged, sampled at each request.",
+        is_distribution=True,
     ),
     Metric(
         "end_to_end_latency_ms",
-        "From publication of a message until all rows of its bundle are in BigQuery: "
-        "the first message of each bundle.",
+        "Time from publishing a message until all rows of its bundle are in BigQuery, sampled"
+        " for the first message of each bundle.",
         is_distribution=True,
     ),
 )

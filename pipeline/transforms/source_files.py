@@ -62,7 +62,7 @@ def _alternatives(pattern: str) -> list[str]:
         before, after = one[: braces.start()], one[braces.end() :]
         waiting += [f"{before}{part}{after}" for part in reversed(braces[1].split(","))]
         if len(waiting) + len(patterns) > MAX_ALTERNATIVES:
-            raise UnfitFiles(f"its braces stand for more than {MAX_ALTERNATIVES} patterns")
+            raise UnfitFiles(f"its braces expand to more than {MAX_ALTERNATIVES} patterns")
     return patterns
 
 
@@ -104,9 +104,9 @@ def _objects(pattern: str, *, is_name: bool) -> Iterable[SourceFile]:
 
 def _checked(file: SourceFile) -> SourceFile:
     if "\n" in file.path or "\r" in file.path:
-        raise UnfitFiles(f"the name of a file holds a line break: {ascii(file.path)}")
+        raise UnfitFiles(f"a file name contains a line break: {ascii(file.path)}")
     try:
         file.path.encode()
     except UnicodeEncodeError:
-        raise UnfitFiles(f"the name of a file is not UTF-8: {ascii(file.path)}") from None
+        raise UnfitFiles(f"a file name is not UTF-8: {ascii(file.path)}") from None
     return file

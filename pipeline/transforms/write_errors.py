@@ -50,7 +50,7 @@ class RefuseToLoseFn(beam.DoFn):
 
     def process(self, element: tuple[Message, Rejection]) -> Iterable[Any]:
         """Raise, without a value of the message."""
-        raise RuntimeError(f"the error table refuses a row: {element[1].error_code}")
+        raise RuntimeError(f"the error table refused a row: {element[1].error_code}")
 
 
 @dataclass

@@ -183,9 +183,9 @@ def demo(
             click.echo(summary.page(client, route, report_path))
         if keep:
             _stay(feed, summary.addresses(environment, route, NAME))
-        progress.say("Stopping what was started ...")
+        progress.say("Stopping the emulators and the pipeline ...")
     if not pubsub:
-        say("Left out: Pub/Sub and the streaming job. Two backfills of files took their place.")
+        say("Pub/Sub and the streaming job were left out; two backfills of files replaced them.")
     if not (keep or quiet):
         click.echo(summary.next_steps())
 
@@ -198,7 +198,7 @@ def _servers(say: Callable[[str], None]) -> Iterator[tuple[PubsubServer | None, 
         try:
             both = running.enter_context(local_servers())
         except PubsubMissing as missing:
-            say(f"Claims come from files: {missing}")
+            say(f"Reading claims from files, because {missing}")
             yield None, running.enter_context(bigquery_server())
         else:
             yield both.pubsub, both.bigquery
@@ -259,7 +259,7 @@ def _watch(
 def _awaited(balance: MessageCounts, profiles: ProfileRound) -> str:
     """What has to happen before more rows come."""
     if not balance.rows:
-        return "the pipeline, which starts"
+        return "the pipeline to start"
     if profiles.are_made and balance.rows == profiles.half:
         return "the second half"
     return "rows in BigQuery"

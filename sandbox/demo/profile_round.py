@@ -64,14 +64,14 @@ class ProfileRound:
         """Once the first half has become rows, compute the profiles, and go on."""
         if self._go_on.is_set() or rows < self.half:
             return
-        self._say("Computing provider profiles of the first half ...")
+        self._say("Computing provider profiles from the first half ...")
         try:
             today, source = datetime.now(UTC).date(), current_claims(claims)
             source = source if queries.has(source) else claims
             counts = [write(queries, name, source, today, str(self._folder))[1] for name in NAMES]
             self.providers = counts[0]
             if self._is_streaming:
-                self._say("The second half waits until the pipeline has read them ...")
+                self._say("Waiting until the pipeline has read the profiles ...")
                 time.sleep(REFRESH_SECONDS + 0.5)
         except click.ClickException as error:  # a schema of one's own may lack what profiles read
             click.echo(f"No profiles: {error.format_message()}", err=True)

@@ -60,7 +60,7 @@ class DemoProgress(AbstractContextManager["DemoProgress"]):
             f"  high risk {balance.high_risk:,}  errors {balance.errors:,}"
         )
         if now - self._moved >= STILL_SECONDS:
-            text += f"  (waits for {waits_for})"
+            text += f"  (waiting for {waits_for})"
         line = f"{self._seconds():4.0f} s  {text}"
         self._bar.update(self._task, completed=balance.rows, description=line, visible=True)
         if self._plain and not self._quiet and self._seconds() >= self._next_line:

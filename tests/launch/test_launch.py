@@ -74,20 +74,23 @@ WRONG_ARGUMENTS = {
         r"input_subscription: pass exactly one of .* none was passed",
     ),
     "no such files": ({"input_files": "/nowhere/*.ndjson"}, r"input_files: no file matches /now"),
-    "no such rules": ({"rules": "/nowhere/rules.json"}, r"rules: /nowhere/rules.json cannot be"),
+    "no such rules": (
+        {"rules": "/nowhere/rules.json"},
+        r"rules: /nowhere/rules.json does not exist",
+    ),
     "no such schema": (
         {"claim_schema": "/nowhere/claim.json"},
-        r"claim_schema: /nowhere/claim.json cannot be",
+        r"claim_schema: /nowhere/claim.json does not exist",
     ),
     "runner": ({"runner": "Nonsense"}, r"Beam: Unexpected pipeline runner: Nonsense"),
     "no bucket": ({"runner": "DataflowRunner"}, r"temp_location: is required on Dataflow"),
     "no folder": (
         {"runner": "dataflow", "staging_location": "gs://my-bucket"},
-        r"staging_location: 'gs://my-bucket' is not of the form gs://bucket/folder",
+        r"staging_location: 'gs://my-bucket' must have the form gs://bucket/folder",
     ),
     "not Runner v2": (
         {"runner": "apache_beam.runners.DataflowRunner", "experiments": "disable_runner_v2"},
-        r"experiments: disable_runner_v2: Python jobs need Runner v2",
+        r"experiments: disable_runner_v2 is not allowed, because Python jobs need Runner v2",
     ),
     "threshold": ({"high_risk_threshold": "50"}, r"high_risk_threshold: '50' is not valid"),
     "misspelt": ({"eror_table": "x"}, r"eror_table: is not a parameter; did you mean --error_tab"),
@@ -121,17 +124,17 @@ BROKEN = {
     "rules: weight": (
         "rules",
         document(RULES, "risk_rules", 0, "weight", value=2),
-        r"risk_rules\[0\].weight: must be 0 to 1",
+        r"risk_rules\[0\].weight: must be between 0 and 1",
     ),
     "rules: no condition": (
         "rules",
         document(RULES, "risk_rules", 1, "when", value=None),
-        r"risk_rules\[1\]: exactly id, description, when, weight are needed",
+        r"risk_rules\[1\]: must have exactly the keys id, description, when, weight",
     ),
     "rules: no JSON Schema": (
         "rules",
         document(RULES, "quality_rules", 0, "when", value={"properties": {"notes": {"type": 1}}}),
-        r"quality_rules\[0\].when.properties.notes.type: no JSON Schema",
+        r"quality_rules\[0\].when.properties.notes.type: not a valid JSON Schema",
     ),
     "rules: unknown field": (
         "rules",
@@ -152,7 +155,7 @@ BROKEN = {
     "schema: no JSON Schema": (
         "claim_schema",
         document(SCHEMA, "properties", "notes", "maxLength", value="long"),
-        "properties.notes.maxLength: no JSON Schema",
+        "properties.notes.maxLength: not a valid JSON Schema",
     ),
     "schema: core field": (
         "claim_schema",
@@ -161,7 +164,7 @@ BROKEN = {
     ),
     "list: another layout": ("excluded_providers", "a,b,c\n", "the column 'NPI' is missing"),
     "list: empty": ("ptp_edits", "", "the column 'Column 1' is missing"),
-    "list: no entries": ("mue_table", f"{MUE_TITLES}\n", "has no entries"),
+    "list: no entries": ("mue_table", f"{MUE_TITLES}\n", "is empty"),
     "schema: reserved column": (
         "claim_schema",
         document(SCHEMA, "properties", "risk_reasons", value={"type": "string"}),
@@ -181,24 +184,24 @@ BROKEN |= {
     "rules: a key twice": (
         "rules",
         RULES.replace('"weight": 0.3', '"weight": 0.3, "weight": 0.9', 1),
-        r"risk_rules\[\d\].weight: the key stands twice",
+        r"risk_rules\[\d\].weight: duplicate key",
     ),
     "schema: UTF-16": ("claim_schema", SCHEMA.encode("utf-16"), "is not UTF-8 text"),
     "schema: more columns than a table can have": (
         "claim_schema",
         wide(10_000),
-        "properties: a table has at most 10,000 columns",
+        "properties: a table can have at most 10,000 columns",
     ),
 }
 
 
 def test_what_the_rehearsal_finds_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys):
     def failing(settings: Any) -> None:
-        raise RehearsalFailed("rules", "workers cannot run it: why")
+        raise RehearsalFailed("rules", "workers could not run it (why)")
 
     monkeypatch.setattr("pipeline.launch.prepare.rehearse", failing)
     line = refusal(capsys, arguments())
-    assert line == "claims: rules: the default document: workers cannot run it: why\n"
+    assert line == "claims: rules: the default document: workers could not run it (why)\n"
 
 
 @pytest.mark.usefixtures("closed_port")

@@ -4,6 +4,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from pipeline.launch.local_runner import FILES, PUBSUB, stay_in_process
+from pipeline.launch.options import ParameterError
 
 
 @pytest.mark.parametrize("streaming, expected", [(False, FILES), (True, PUBSUB)])
@@ -27,3 +28,11 @@ def test_a_runner_chosen_by_name_stays(named: str):
     options = PipelineOptions([f"--runner={named}"])
     stay_in_process(options, streaming=False)
     assert options.view_as(StandardOptions).runner == named
+
+
+@pytest.mark.parametrize(
+    "named", ["PrismRunner", "prism", "apache_beam.runners.portability.prism_runner.PrismRunner"]
+)
+def test_prism_reads_no_pubsub(named: str):
+    with pytest.raises(ParameterError, match=r"^runner: Prism reads files only"):
+        stay_in_process(PipelineOptions([f"--runner={named}"]), streaming=True)

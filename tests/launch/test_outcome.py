@@ -77,7 +77,7 @@ def test_outcome(counts: dict[str, int], more: list[str], missing: int, line: st
     assert outcome.missing == missing
     text = text_of(outcome, launch)
     assert text.startswith(line)
-    assert ("Rows missing: " in text) is bool(missing)
+    assert ("rows are missing" in text) is bool(missing)
     assert ("claims reconcile --output-table my-project.claims.claims" in text) is bool(missing)
     assert ("`my-project.claims.errors`" in text) is bool(outcome.errors)
     numbers = json.loads(json_of(outcome, launch))
@@ -116,13 +116,13 @@ def test_progress_says_what_it_waits_for():
     progress = Progress(counts, 100.0)
     assert progress.line(101.0).startswith("   1 s  read 0  claims 0")
     assert "waits" not in progress.line(104.0)
-    assert progress.line(107.0).endswith("(waits for the first lines, 6 s)")
+    assert progress.line(107.0).endswith("(waiting for the first lines, 6 s)")
     tally = Tally()
     tally.update({"received": 1_000, "accepted": 990, "rejected_parse_x": 10, "high_risk": 4})
     counts.add(tally)
     shown = "read 1,000  claims 990  high risk 4  errors 10  rows written 0"
     assert progress.line(108.0) == f"   8 s  {shown}"
-    assert progress.line(114.0) == f"  14 s  {shown}  (waits for BigQuery, 6 s)"
+    assert progress.line(114.0) == f"  14 s  {shown}  (waiting for BigQuery, 6 s)"
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

@@ -48,20 +48,22 @@ def test_a_claim_that_the_schema_rejects():
 
 def test_more_fields_than_a_message_of_protobuf_takes():
     wide = {f"field_{i}": {"type": "string"} for i in range(4_500)}
-    with pytest.raises(RehearsalFailed, match="^workers cannot run it: TypeError: .*65535 bytes"):
+    with pytest.raises(
+        RehearsalFailed, match=r"^workers could not run it \(TypeError: .*65535 bytes"
+    ):
         rehearse(settings(wide))
 
 
 def test_a_name_that_leaves_no_room_in_a_request(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pipeline.launch.rehearsal.SERVICE_MAX_REQUEST_BYTES", 5_000)
-    with pytest.raises(RehearsalFailed, match="^a request of one row needs [0-9,]+ bytes$"):
+    with pytest.raises(RehearsalFailed, match="^a single row needs a request of [0-9,]+ bytes"):
         rehearse(settings())
 
 
 def test_rules_that_do_not_compile():
     broken = Rules.default()
     broken.text = broken.text.replace('"exclusiveMinimum"', '"pattern": "[", "exclusiveMinimum"')
-    with pytest.raises(RehearsalFailed, match="^workers cannot run it: "):
+    with pytest.raises(RehearsalFailed, match=r"^workers could not run it \("):
         rehearse(settings(rules=broken))
 
 
@@ -86,11 +88,11 @@ def test_a_rule_that_takes_long(
         lambda rule: burning(milliseconds if rule.id == "high_amount" else 0),
     )
     if is_refused:
-        with pytest.raises(RehearsalFailed, match="^the rule high_amount: one claim takes .* ms"):
+        with pytest.raises(RehearsalFailed, match="^the rule high_amount takes .* ms"):
             rehearse(settings())
         return
     rehearse(settings())
-    assert ("rules: the rule high_amount: one claim takes" in caplog.text) == bool(is_warned)
+    assert ("rules: the rule high_amount takes" in caplog.text) == bool(is_warned)
 
 
 def test_rules_that_take_long_together(monkeypatch: pytest.MonkeyPatch):
@@ -105,6 +107,6 @@ def test_rules_that_take_long_together(monkeypatch: pytest.MonkeyPatch):
 def test_a_schema_that_takes_long(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pipeline.launch.rehearsal.WARN_MILLISECONDS", 0.0)
     monkeypatch.setattr("pipeline.launch.rehearsal.MAX_MILLISECONDS", 0.0)
-    with pytest.raises(RehearsalFailed, match="^one claim takes .* ms of CPU$") as caught:
+    with pytest.raises(RehearsalFailed, match="^takes .* ms of CPU per claim$") as caught:
         rehearse(settings())
     assert caught.value.parameter == "claim_schema"

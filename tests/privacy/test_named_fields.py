@@ -270,7 +270,7 @@ def test_claim_id_of_a_rejection():
 
 def test_pseudonym_of_another_key_is_rejected_by_name():
     data = json.dumps(CLEAN | {"patient_id": OTHERS.of("patient_id", "PAT-1")}).encode()
-    told = "a pseudonym that the key of this job has not made"
+    told = "contains a pseudonym that was made with a different key"
     code = "foreign_pseudonym"
     assert outcome(data) == Rejection(
         "validate", code, f"patient_id: {told}", (Violation("patient_id", code, told),)
@@ -280,12 +280,21 @@ def test_pseudonym_of_another_key_is_rejected_by_name():
 @pytest.mark.parametrize(
     "text, reason",
     [
-        ("patient_id,patientid", "patientid: no field of the claim schema"),
-        ("claim_amount", "claim_amount: its column is no STRING"),
-        ("service_date", "service_date: its column is no STRING"),
-        ("diagnosis_codes", "diagnosis_codes: its column is no STRING"),
-        ("plan", "plan: the claim schema refuses a pseudonym"),
-        ("kind", "kind: the claim schema refuses a pseudonym"),
+        ("patient_id,patientid", "patientid: is not a field of the claim schema"),
+        (
+            "claim_amount",
+            "claim_amount: cannot hold a pseudonym, because its column is not a STRING",
+        ),
+        (
+            "service_date",
+            "service_date: cannot hold a pseudonym, because its column is not a STRING",
+        ),
+        (
+            "diagnosis_codes",
+            "diagnosis_codes: cannot hold a pseudonym, because its column is not a STRING",
+        ),
+        ("plan", "plan: the claim schema does not allow a pseudonym"),
+        ("kind", "kind: the claim schema does not allow a pseudonym"),
     ],
 )
 def test_field_that_cannot_hold_a_pseudonym(text: str, reason: str):

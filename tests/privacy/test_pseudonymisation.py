@@ -87,8 +87,14 @@ def test_short_key(key: bytes, said: str, file: Path):
 WRONG = {
     "no secret": (f"{SECRET}1", rf"pseudonym_key: {SECRET}1 cannot be read: 404 .*not found"),
     "denied": (SECRET, rf"pseudonym_key: {SECRET} cannot be read: 403 Permission"),
-    "latest": (SECRET.replace("/1", "/latest"), r"pseudonym_key: .*versions/V, V a number"),
-    "no version": (SECRET[: -len("/versions/1")], r"pseudonym_key: .*versions/V, V a number"),
+    "latest": (
+        SECRET.replace("/1", "/latest"),
+        r"pseudonym_key: .*versions/V with a version number",
+    ),
+    "no version": (
+        SECRET[: -len("/versions/1")],
+        r"pseudonym_key: .*versions/V with a version number",
+    ),
     "no file": ("/nowhere/key", r"pseudonym_key: the file cannot be read: "),
     "the key itself": (KEY, r"pseudonym_key: looks like the secret itself"),
 }
@@ -123,11 +129,12 @@ def test_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys)
         ({"pseudonym_key": SECRET}, "pseudonymise: is required with pseudonym_key"),
         (
             {"pseudonymise": "patient_id,member_id", "pseudonym_key": SECRET},
-            "pseudonymise: member_id: no field of the claim schema",
+            "pseudonymise: member_id: is not a field of the claim schema",
         ),
         (
             {"pseudonymise": "claim_amount", "pseudonym_key": SECRET},
-            "pseudonymise: claim_amount: its column is no STRING",
+            "pseudonymise: claim_amount: cannot hold a pseudonym, because its column is not a"
+            " STRING",
         ),
     ],
 )
@@ -150,7 +157,7 @@ def test_key_in_the_place_of_the_fields_is_not_shown(key: str, given: str, capsy
 
 def test_local_file_on_dataflow(file: Path):
     given = ["--runner=DataflowRunner", f"--pseudonym_key={file}"]
-    with pytest.raises(ParameterError, match="^pseudonym_key: workers on Dataflow read a secret"):
+    with pytest.raises(ParameterError, match="^pseudonym_key: must be a secret or a gs:// file"):
         dataflow.prepare(PipelineOptions(given), "0")
 
 
@@ -184,4 +191,4 @@ def test_worker_without_the_key_says_so_without_it(secrets: SecretManager):
 def test_wrong_key_ends_the_program_with_a_usage_error(file: Path, capsys):
     file.write_text("short")
     assert main.main(arguments(pseudonymise="patient_id", pseudonym_key=str(file))) == 2
-    assert "the key has 5 bytes, and needs 32 or more" in capsys.readouterr().err
+    assert "the key has 5 bytes and needs at least 32" in capsys.readouterr().err

@@ -70,7 +70,7 @@ def test_what_is_not_there_is_said(bucket: str) -> None:
 
 def test_a_large_file_is_not_read(storage: Storage, bucket: str) -> None:
     storage.write(f"gs://{bucket}/a.csv", b"x" * (LIMIT + 1))
-    with pytest.raises(FileUnusable, match="10,001 bytes are more than the 10,000"):
+    with pytest.raises(FileUnusable, match="10,001 bytes exceed the limit of 10,000"):
         Reading(look(f"gs://{bucket}/a.csv"), LIMIT)
 
 

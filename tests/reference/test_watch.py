@@ -115,7 +115,7 @@ def test_a_bad_file_leaves_the_old_one_in_use(
     assert watch.take_counts() == {"reference_unusable_excluded_providers": 5}
     [record] = caplog.records  # within a minute, one line
     assert record.getMessage().startswith("reference files: excluded_providers: ")
-    assert "the one before stays in use" in record.getMessage()
+    assert "the previous version stays in use" in record.getMessage()
     assert "\n" not in record.getMessage()
 
 

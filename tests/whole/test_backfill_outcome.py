@@ -11,9 +11,6 @@ from pipeline.claims.contract import Contract
 from pipeline.launch import prepare, progress
 from pipeline.transforms import lines
 from pipeline.transforms.metrics import Tally
-from sandbox.emulators.local_server import ServerMissing
-from tests.conftest import unavailable
-from tests.support import beam_programs
 from tests.support.backfill import TABLES
 from tests.support.bigquery.fault_server import FaultServer
 from tests.support.privacy import job
@@ -26,10 +23,8 @@ BAD = [b"no JSON", b"{}", b'{"claim_id": 1}']
 def runner(request: pytest.FixtureRequest) -> list[str]:
     if request.param == "FnApiRunner":
         return ["--runner=DirectRunner"]
-    try:
-        return ["--runner=PrismRunner", f"--prism_location={beam_programs.prism()}"]
-    except ServerMissing as missing:
-        unavailable(missing)
+    flags: list[str] = request.getfixturevalue("prism")
+    return flags
 
 
 @pytest.fixture
@@ -87,5 +82,5 @@ def test_rows_that_never_came_fail_it(
     assert main.main(["--runner=FnApiRunner", *arguments]) == main.EXIT_FAILED
     out = capsys.readouterr().out
     assert out.startswith("read 1,003 = 1,000 claims (")
-    assert "\nRows missing: 1." in out
+    assert "\n1 rows are missing." in out
     assert "claims reconcile --output-table my-project.claims.claims" in out

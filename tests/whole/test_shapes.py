@@ -188,17 +188,21 @@ def test_damaged_files_do_not_end_the_backfill(tmp_path: Path):
     [
         (
             b'{"resourceType": "Claim", "id": "1"}',
-            "no claim: resembles FHIR R4 Claim; launch with claim_map=fhir_r4_claim",
+            "not a claim, but looks like FHIR R4 Claim; launch with claim_map=fhir_r4_claim",
         ),
         (
             b'{"resourceType": "ExplanationOfBenefit"}',
-            "no claim: resembles FHIR R4 ExplanationOfBenefit; launch with claim_map=fhir_r4_eob",
+            "not a claim, but looks like FHIR R4 ExplanationOfBenefit; launch with"
+            " claim_map=fhir_r4_eob",
         ),
         (
             b'{"resourceType": "Bundle", "entry": []}',
-            "no claim: resembles FHIR R4 Bundle; launch with claim_map=fhir_r4_bundle",
+            "not a claim, but looks like FHIR R4 Bundle; launch with claim_map=fhir_r4_bundle",
         ),
-        (interchange("P", range(1)), "no claim: resembles X12; launch with input_format=X12"),
+        (
+            interchange("P", range(1)),
+            "not a claim, but looks like X12; launch with input_format=X12",
+        ),
     ],
 )
 def test_unmapped_shapes_are_recognised(data: bytes, error: str):

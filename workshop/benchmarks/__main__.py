@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from workshop.benchmarks import against, machine, report
+from workshop.benchmarks import against, machine, on_prism, report
 from workshop.benchmarks.measure import Checkout, Inputs, Wrong, measure
 from workshop.benchmarks.null_servers import null_servers
 from workshop.benchmarks.plan import FULL, QUICK, Plan, largest
@@ -97,14 +97,16 @@ def _write(output: Path, pages: dict[str, str], console: Console) -> None:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Within two minutes: fewer rounds, fewer claims.")
+@click.option(
+    "--quick", is_flag=True, help="Finish within two minutes, with fewer rounds and claims."
+)
 @click.option(
     "--against",
     "other",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     callback=_checkout,
-    help="A checkout of another version, set up there: measure only whole pipeline and sink of"
-    " both, alternately, and write their ratio to against.md.",
+    help="Compare with another checkout (after `make setup` there): measure only the whole"
+    " pipeline and the sink of both, alternately, and write the ratios to against.md.",
 )
 @click.option(
     "--output",
@@ -134,6 +136,7 @@ def main(quick: bool, other: Checkout | None, output: Path | None) -> None:
         "results.json": report.document(plan, results, described),
     }
     _write(output, pages, console)
+    on_prism.add_to_page(output)
 
 
 if __name__ == "__main__":

@@ -47,11 +47,13 @@ def checkout(directory: Path) -> Checkout:
     """
     python = directory.resolve() / ".venv/bin/python"
     if not python.exists():
-        raise ValueError(f"{directory} has no .venv/bin/python: run `make setup` there.")
+        raise ValueError(f"{directory} has no .venv/bin/python; run `make setup` there.")
     for package in _PACKAGES:
         if (directory / package.replace(".", "/") / "run.py").exists():
             return Checkout(directory.resolve(), str(python), package)
-    raise ValueError(f"{directory} has no benchmarks/run.py: it is no checkout of this project.")
+    raise ValueError(
+        f"{directory} is not a checkout of this project, because it has no benchmarks/run.py."
+    )
 
 
 def cases(plan: Plan) -> tuple[Case, ...]:

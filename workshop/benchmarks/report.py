@@ -85,7 +85,7 @@ def markdown(plan: Plan, results: Results, machine: dict[str, str]) -> str:
             form=plan.name, machine=told, rounds=plan.rounds, rest=plan.rounds_of_rest
         )
     ]
-    return "\n\n".join([*parts, *map(_markdown, sections(plan, results))]) + "\n"
+    return "\n\n".join([*parts, *map(section_markdown, sections(plan, results))]) + "\n"
 
 
 def comparison(comparisons: Iterable[Comparison]) -> Section:
@@ -104,10 +104,11 @@ def comparison_markdown(
     """The same as a page."""
     told = ", ".join(f"{name} {value}" for name, value in machine.items())
     introduction = f"# Benchmark against {directory}\n\n{told}. A ratio is taken within a round."
-    return f"{introduction}\n\n{_markdown(comparison(comparisons))}\n"
+    return f"{introduction}\n\n{section_markdown(comparison(comparisons))}\n"
 
 
-def _markdown(section: Section) -> str:
+def section_markdown(section: Section) -> str:
+    """One table, under its title."""
     rule = ("---", *("---:" for _ in section.columns[1:]))
     lines = [_line(row) for row in (section.columns, rule, *section.rows)]
     return "\n".join([f"## {section.title}", "", *lines])

@@ -78,20 +78,22 @@ def comparisons(before: dict[str, Graph], after: dict[str, Graph]) -> dict[str, 
 
 
 @click.command()
-@click.option("--drain", is_flag=True, help="Accept what makes operators drain running jobs.")
+@click.option(
+    "--drain", is_flag=True, help="Accept a change that requires operators to drain running jobs."
+)
 def record(drain: bool) -> None:
     """Put the graphs of this code on record, if running jobs can be updated to them."""
     after = built()
     for launch, comparison in comparisons(recorded(), after).items():
         if comparison.missing or comparison.astray or (comparison.changed and not drain):
             click.echo(explain(comparison), err=True)
-            raise click.ClickException(f"{launch}: the record stays as it is")
+            raise click.ClickException(f"{launch}; the record was not changed")
     text = json.dumps(after, indent=1, sort_keys=True) + "\n"
     if text == RECORD.read_text():
         click.echo(f"{RECORD.name} is up to date")
     else:
         RECORD.write_text(text)
-        click.echo(f"{RECORD.name} is written anew: commit it with the change")
+        click.echo(f"{RECORD.name} was updated; commit it with your change")
 
 
 if __name__ == "__main__":

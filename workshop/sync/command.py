@@ -78,7 +78,7 @@ def sync(check: bool, root: Path) -> None:
             (root / name).write_text(wanted[name])
             click.echo(f"{name} written")
     if check and outdated:
-        raise click.ClickException(f"not up to date: {', '.join(outdated)}; run claims sync")
+        raise click.ClickException(f"out of date: {', '.join(outdated)}; run claims sync")
 
 
 def _text(path: Path) -> str:

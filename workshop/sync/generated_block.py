@@ -20,5 +20,7 @@ def with_block(text: str, source: str, lines: Iterable[str]) -> str:
     before, start, rest = text.partition(opening)
     block, end, after = rest.partition(_END)
     if not (start and end) or _BEGIN in block or opening in after:
-        raise MarkersMissing(f"needs {opening} and {_END}, each once and on a line of its own")
+        raise MarkersMissing(
+            f"must contain {opening} and {_END}, each exactly once and on its own line"
+        )
     return "\n".join((before + start, *lines, end + after))

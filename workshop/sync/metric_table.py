@@ -11,7 +11,7 @@ def rows() -> Iterator[str]:
         "Of the steps": metrics.STEP_METRICS,
         "Of each table's sink, with `STORAGE_WRITE_API`": metrics.SINK_METRICS,
     }
-    yield "| metric | kind | what it tells |"
+    yield "| metric | kind | what it measures |"
     yield "|---|---|---|"
     for section, listed in sections.items():
         yield f"| **{section}** | | |"

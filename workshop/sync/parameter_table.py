@@ -8,7 +8,7 @@ from pipeline.launch.parameter import Parameter
 
 def rows() -> Iterator[str]:
     """Its lines, in Markdown."""
-    yield "| parameter | what it is | default |"
+    yield "| parameter | description | default |"
     yield "|---|---|---|"
     section = None
     for parameter in options.PARAMETERS:

@@ -105,7 +105,7 @@ def _message(shown: Mapping[str, Any]) -> str:
     """Names the parameter, never its value. Terraform wants a sentence."""
     if values := [each["value"] for each in shown.get("enumOptions", ())]:
         return f"Parameter {shown['name']} must be one of {', '.join(values)}."
-    return f"Parameter {shown['name']} is not valid: see its description."
+    return f"Parameter {shown['name']} is not valid; see its description."
 
 
 def _passed(parameter: Parameter) -> str:

@@ -1,4 +1,4 @@
-"""Files as they are stored: unpacked where their first bytes say so, whatever their names say."""
+"""Stored files, unpacked according to their first bytes, whatever their names."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""CSV and its kin: each row as a JSON object of text, by the names of the header.
+"""CSV and similar formats: each row becomes a JSON object of strings, keyed by the header.
 
 Rows are found by the quotes of RFC 4180: a quoted field may hold line ends and, doubled, quotes.
 Memory holds one row, however large the file.

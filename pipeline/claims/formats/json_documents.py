@@ -27,12 +27,12 @@ ERRORS = {
     "empty_message": "the message is empty",
     "invalid_utf8": "the message is not UTF-8",
     "invalid_json": "the message is not JSON",
-    "trailing_data": "more data follows the JSON document",
-    "non_finite_number": "a number is NaN, infinite or beyond the range of a double",
-    "lone_surrogate": "a string holds half of a surrogate pair",
+    "trailing_data": "extra data follows the JSON document",
+    "non_finite_number": "a number is NaN, infinite or outside the range of a double",
+    "lone_surrogate": "a string contains a lone surrogate",
     "nesting_too_deep": "arrays or objects are nested too deeply",
     "not_an_object": "the JSON document is not an object",
-    "duplicate_key": "an object holds the same key twice",
+    "duplicate_key": "an object contains the same key twice",
 }
 
 _SPACE = b" \t\r\n"

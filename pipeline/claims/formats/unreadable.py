@@ -19,14 +19,14 @@ NOT_CLAIMS = {
 """X12 transaction sets that come from the same places as 837 and hold no claims."""
 
 ERRORS: Mapping[str, str] = {
-    "damaged_file": "the file is damaged here; what comes before it was read",
-    "ragged_row": "the CSV row has more or fewer fields than the header",
-    "malformed_csv": "the CSV row has a misplaced quote or line end",
+    "damaged_file": "the file is damaged from here on; everything before this point was read",
+    "ragged_row": "the CSV row does not have as many fields as the header",
+    "malformed_csv": "the CSV row has a misplaced quote or line break",
     "invalid_encoding": "the CSV row is not in the declared encoding",
-    "invalid_header": "the CSV header has one column only, or a name twice",
-    "invalid_x12": "not X12, or a segment without end; nothing from here on was read",
+    "invalid_header": "the CSV header has only one column, or repeats a column name",
+    "invalid_x12": "not X12, or an unterminated segment; nothing from here on was read",
     "x12_too_large": "the claims of the X12 message repeat too much of what they stand under",
-    "not_837": "the X12 transaction set is no claim (837)",
+    "not_837": "the X12 transaction set is not a claim (837)",
     **{f"x12_{code}": f"X12 {code} ({name}) holds no claims" for code, name in NOT_CLAIMS.items()},
 }
 """Error codes of the parse stage with their texts for people."""

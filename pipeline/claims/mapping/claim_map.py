@@ -42,7 +42,7 @@ _PACKAGED = {
 """Each map by its name: its file, and what is defined before it."""
 PACKAGED_MAPS = tuple(_PACKAGED)
 
-NO_CLAIM = Rejection(STAGE, "no_claim", "no claim: the map makes none of this document")
+NO_CLAIM = Rejection(STAGE, "no_claim", "the map found no claim in this document")
 _NOT_CLAIMS = Rejection(
     STAGE, "map_failed", "the map returns neither a claim nor an array of claims"
 )
@@ -69,7 +69,7 @@ class ClaimMap:
             raise DocumentError(_place(text, error), " ".join(str(error).split())) from None
         if unknown:
             names = ", ".join(f"${name}" for name in sorted(unknown))
-            raise DocumentError("", f"neither JSONata nor the map defines {names}")
+            raise DocumentError("", f"{names} is defined neither by JSONata nor by the map")
 
     @classmethod
     def packaged(cls, name: str) -> Self:
@@ -124,7 +124,7 @@ class ClaimMap:
                 max_result_size=_MAX_BYTES,
             )
         except jlens.JlensError as error:
-            return Rejection(STAGE, "map_failed", f"the map fails with JSONata error {error.code}")
+            return Rejection(STAGE, "map_failed", f"the map failed with JSONata error {error.code}")
         if type(result) is dict:
             return (result,)
         if result is None:

@@ -31,4 +31,6 @@ def x12_resemblance(data: bytes, stage: str) -> Rejection | None:
 
 
 def _no_claim(stage: str, shape: str, remedy: str) -> Rejection:
-    return Rejection(stage, "no_claim", f"no claim: resembles {shape}; launch with {remedy}")
+    return Rejection(
+        stage, "no_claim", f"not a claim, but looks like {shape}; launch with {remedy}"
+    )

@@ -60,12 +60,12 @@ class CodePairs:
         for number, (one, two, start, end, indicator) in rows(lines, _COLUMNS, "\t"):
             if one != first:
                 if len(one) != _CODE_LENGTH:
-                    raise InvalidReference(f"row {number}: Column 1 is no procedure code")
+                    raise InvalidReference(f"row {number}: column 1 is not a procedure code")
                 first, packed = one, self._pairs.setdefault(one.upper(), array("Q"))
             try:
                 packed.append(_packed(two, start, end, indicator))
             except (ValueError, KeyError, OverflowError):
-                reason = f"row {number}: a code, date or modifier is not valid"
+                reason = f"row {number}: a code, date or modifier is invalid"
                 raise InvalidReference(reason) from None
         for code, unsorted in self._pairs.items():
             self._pairs[code] = array("Q", sorted(unsorted))

@@ -37,7 +37,7 @@ class MedicallyUnlikely:
         """Limits of all lines of a day, by code."""
         for number, (code, limit, indicator) in rows(lines, _COLUMNS):
             if not limit.isdecimal():
-                raise InvalidReference(f"row {number}: the MUE value is no whole number")
+                raise InvalidReference(f"row {number}: the MUE value is not a whole number")
             if indicator[:1] not in _INDICATORS:
                 raise InvalidReference(f"row {number}: the adjudication indicator is not 1, 2 or 3")
             by_code = self.of_line if indicator.startswith(_LINE_EDIT) else self.of_day

@@ -47,15 +47,17 @@ class ProviderProfiles:
             try:
                 values.extend([float(cell) if cell else nan for cell in cells])
             except ValueError:
-                raise InvalidReference(f"row {number}: holds what is no number") from None
+                raise InvalidReference(
+                    f"row {number}: contains a value that is not a number"
+                ) from None
         if len(days) > 1:
-            raise InvalidReference("as_of: the rows are of different days")
+            raise InvalidReference("as_of: the rows have different dates")
         order = sorted(range(len(hashes)), key=hashes.__getitem__)
         self._values = values
         self._rows = array("L", order)
         self._hashes = array("q", map(hashes.__getitem__, order))
         if any(map(int.__eq__, self._hashes, self._hashes[1:])):
-            raise InvalidReference(f"{KEY}: a provider stands twice")
+            raise InvalidReference(f"{KEY}: a provider appears twice")
 
     @property
     def size(self) -> int:

@@ -37,9 +37,9 @@ def rows(
             if found[0]:
                 yield number, found
     except IndexError:
-        raise InvalidReference(f"row {number}: has fewer cells than the header") from None
+        raise InvalidReference(f"row {number} has fewer cells than the header") from None
     except csv.Error as error:
-        raise InvalidReference(f"not a table: {error}") from None
+        raise InvalidReference(f"cannot be read as a table: {error}") from None
 
 
 def _header(table: Iterator[tuple[int, list[str]]], columns: Mapping[str, str]) -> list[int]:
@@ -71,5 +71,5 @@ def _places(cells: list[str], columns: Mapping[str, str]) -> tuple[list[int] | N
 def _bounded(lines: Iterable[str]) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         if len(line) > MAX_LINE:
-            raise InvalidReference(f"line {number}: is longer than {MAX_LINE} characters")
+            raise InvalidReference(f"line {number} is longer than {MAX_LINE} characters")
         yield line

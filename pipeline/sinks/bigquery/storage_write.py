@@ -215,7 +215,7 @@ class AppendRowsFn(beam.DoFn):
         )
 
     def _too_large(self, owner: Any, row: dict[str, Any]) -> Any:
-        text = f"the row is larger than a request may be: {self._limits.max_request_bytes} bytes"
+        text = f"the row exceeds the request limit of {self._limits.max_request_bytes} bytes"
         return self._rejected_here(
             owner, Rejection("write", "row_too_large", text, (), _claim_id(row))
         )

@@ -78,7 +78,9 @@ def _merged(
         column = wanted.get(key)
         if column is None:
             if field.mode == "REQUIRED":
-                raise TableError(f"{place}: the column {field.name} is REQUIRED and never filled")
+                raise TableError(
+                    f"{place}: the column {field.name} is REQUIRED, but the pipeline never fills it"
+                )
             merged.append(field)
             continue
         _check_field(field, column, place)
@@ -104,12 +106,14 @@ def _check_field(field: bigquery.SchemaField, column: Column, place: str) -> Non
     if parameters := _narrowing(field):
         raise TableError(
             f"{place}: the column {field.name} is {found_type}({parameters}), which rounds or"
-            f" refuses values of ours: ALTER COLUMN {field.name} SET DATA TYPE {found_type}"
+            f" refuses some values; run ALTER COLUMN {field.name} SET DATA TYPE {found_type}"
         )
     if (field.mode == "REPEATED") != (column.mode == "REPEATED"):
         raise TableError(f"{place}: the column {field.name} is {field.mode}, not {column.mode}")
     if field.mode == "REQUIRED" and column.mode != "REQUIRED":
-        raise TableError(f"{place}: the column {field.name} is REQUIRED and may get no value")
+        raise TableError(
+            f"{place}: the column {field.name} is REQUIRED, but some rows have no value for it"
+        )
 
 
 def _narrowing(field: bigquery.SchemaField) -> str:

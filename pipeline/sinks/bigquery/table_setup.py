@@ -71,7 +71,7 @@ class TableSetup:
         """
         lacking = views.lacking(table.columns)
         if lacking:
-            raise TableError(f"{claims}: no views without the columns {', '.join(lacking)}")
+            raise TableError(f"{claims}: the views need the missing columns {', '.join(lacking)}")
         statements = views.statements(claims)
         with _answers(claims):
             for statement in statements.values():
@@ -131,8 +131,8 @@ class TableSetup:
             return
         if not self._dataset_location:
             raise TableError(
-                f"the dataset {name.project}.{name.dataset} does not exist: create it with"
-                f" `bq mk --dataset {name.project}:{name.dataset}`, or set dataset_location"
+                f"the dataset {name.project}.{name.dataset} does not exist; create it with `bq mk"
+                f" --dataset {name.project}:{name.dataset}`, or set dataset_location"
             )
         wanted = bigquery.Dataset(bigquery.DatasetReference(name.project, name.dataset))
         wanted.location = self._dataset_location
@@ -149,7 +149,7 @@ class TableSetup:
             _log.warning("%s is not partitioned by %s", name, table.partition_column)
         elif found.require_partition_filter:
             # Appends need no filter; what reads does.
-            _log.warning("%s answers no query without a filter on %s", name, table.partition_column)
+            _log.warning("%s rejects queries without a filter on %s", name, table.partition_column)
         if fit.is_partitioned and self._create and not fit.keeps(retention_days):
             partitioning = found.time_partitioning
             partitioning.expiration_ms = retention_days * DAY_MS if retention_days else None
@@ -193,10 +193,10 @@ def _answers(name: TableName) -> Iterator[None]:
         yield
     except Forbidden as error:
         raise NoAnswer(
-            f"{name}: BigQuery answers {error.code}: {error.message}. Either it does not exist, or"
-            " the account that launches lacks a role on its dataset."
+            f"{name}: BigQuery returned {error.code}: {error.message}. The table may not exist,"
+            " or the account that launches may lack a role on its dataset."
         ) from None
     except GoogleAPICallError as error:
-        raise NoAnswer(f"{name}: BigQuery answers {error.code}: {error.message}") from None
+        raise NoAnswer(f"{name}: BigQuery returned {error.code}: {error.message}") from None
     except (GoogleAuthError, RetryError, requests.RequestException) as error:
         raise NoAnswer(f"{name}: BigQuery cannot be reached: {error}") from None

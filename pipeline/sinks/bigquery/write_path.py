@@ -42,7 +42,7 @@ def wait_until_known(
         with open_channel(endpoint_in_use(endpoint)) as channel:
             return _wait(channel, name, table, patience_seconds, sleep)
     except GoogleAuthError:
-        _log.warning("%s: no account to look with whether appends know the table yet", name)
+        _log.warning("%s: no credentials to check whether the write path knows the table yet", name)
         return False
 
 
@@ -66,12 +66,12 @@ def _wait(
             code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
             what = code.name
             if code not in _LAGGING:
-                _log.warning("%s: the write path cannot be looked at: %s", name, what)
+                _log.warning("%s: the write path cannot be checked: %s", name, what)
                 return False
         if time.monotonic() >= until:
             _log.warning(
-                "%s: the write path does not know the table yet (%s); the job starts all the same,"
-                " and rows that need it wait there for some minutes",
+                "%s: the write path does not know the table yet (%s); the job starts anyway, and"
+                " its rows wait for a few minutes",
                 name,
                 what,
             )

@@ -31,7 +31,7 @@ def test_bounded(what: str) -> None:
     text, code = FAILED[what]
     started, held = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     outcome = ClaimMap(text).claims({"id": "SECRET"})
-    assert outcome == Rejection("map", "map_failed", f"the map fails with JSONata error {code}")
+    assert outcome == Rejection("map", "map_failed", f"the map failed with JSONata error {code}")
     assert time.monotonic() - started < 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < 400 << 10  # KiB
 
@@ -68,12 +68,12 @@ def test_claims(text: str, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("document", "error"),
     [
-        ({"id": 7}, "no claim: the map makes none of this document"),
+        ({"id": 7}, "the map found no claim in this document"),
         (
             {"resourceType": "Claim"},
-            "no claim: resembles FHIR R4 Claim; launch with claim_map=fhir_r4_claim",
+            "not a claim, but looks like FHIR R4 Claim; launch with claim_map=fhir_r4_claim",
         ),
-        ([1], "no claim: the map makes none of this document"),
+        ([1], "the map found no claim in this document"),
     ],
 )
 def test_nothing(document: Any, error: str) -> None:
@@ -84,7 +84,7 @@ def test_nothing(document: Any, error: str) -> None:
     ("text", "error"),
     [
         ("{\n  'claim_id': id,\n  'a': }", "line 3, column 8: "),
-        ("{'claim_id': $today(id)}", "neither JSONata nor the map defines $today"),
+        ("{'claim_id': $today(id)}", "$today is defined neither by JSONata nor by the map"),
         ("", ""),
     ],
 )

@@ -104,7 +104,7 @@ def test_formats_are_told_by_what_is_in_the_files(tmp_path: Path, capsys):
     code, found = figures(capsys, tmp_path / "c.json")
     assert (code, found["claims"]) == (0, 1)
     assert cli.main(["check", str(tmp_path / "d.json")]) == 1
-    assert "neither one JSON document nor one on each line" in capsys.readouterr().err
+    assert "neither a single JSON document nor one per line" in capsys.readouterr().err
 
 
 def test_a_map_and_what_it_makes(tmp_path: Path, capsys):
@@ -125,7 +125,7 @@ def test_a_map_and_what_it_makes(tmp_path: Path, capsys):
     [
         (["--map", "/no/such.jsonata"], "/no/such.jsonata: No such file"),
         (["--schema", "/no/such.json"], "/no/such.json: No such file"),
-        (["--csv-delimiter", "||"], "one character, or tab"),
+        (["--csv-delimiter", "||"], "one character, or the word tab"),
         (["--format", "XML"], "'XML' is not one of"),
     ],
 )

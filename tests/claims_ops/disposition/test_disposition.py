@@ -17,17 +17,15 @@ from pipeline.sinks.bigquery.table_setup import TableSetup
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 HEADER = "claim_id,outcome,amount_recovered,reviewer,reviewed_at,note\n"
 WRONG = {
-    "CANARY1": "1 fields, where the header has 6",
+    "CANARY1": "has 1 fields, but the header has 6",
     ",proper,,,,": "claim_id is missing",
     "CANARY2,,,,,": "outcome is missing",
-    "CANARY3,CANARY,,,,": "outcome: not one of " + ", ".join(OUTCOMES),
+    "CANARY3,CANARY,,,,": "outcome: must be one of " + ", ".join(OUTCOMES),
     "CANARY4,proper,CANARY,,,": "amount_recovered: not a number such as 1234.50",
-    "CANARY5,proper,-1,,,": "amount_recovered: not between 0 and what a NUMERIC column can hold",
-    "CANARY6,proper,NaN,,,": "amount_recovered: not between 0 and what a NUMERIC column can hold",
-    "CANARY7,proper,1.0000000001,,,": "amount_recovered: not between 0 and what a NUMERIC column"
-    " can hold",
-    "CANARY8,proper,,a@CANARY.example,,": "reviewer: a pseudonym or a team is needed, not a mail"
-    " address",
+    "CANARY5,proper,-1,,,": "amount_recovered: must be 0 or more and fit NUMERIC",
+    "CANARY6,proper,NaN,,,": "amount_recovered: must be 0 or more and fit NUMERIC",
+    "CANARY7,proper,1.0000000001,,,": "amount_recovered: must be 0 or more and fit NUMERIC",
+    "CANARY8,proper,,a@CANARY.example,,": "reviewer: use a pseudonym or team, not an email",
     "CANARY9,proper,,,CANARY,": "reviewed_at: not a time such as 2026-11-23T08:00:00Z",
     f"{'CANARY' * 22},proper,,,,": "claim_id: longer than 128 characters",
     f"CANARY10,proper,,,,{'x' * 1001}": "note: longer than 1000 characters",
@@ -51,7 +49,7 @@ def test_all_faults_are_listed_by_line_and_without_values():
     "header", ["", "claim_id\n", "claim_id,outcome,x\n", "outcome,claim_id,note,note\n"]
 )
 def test_header_is_checked(header: str):
-    with pytest.raises(FileFaults, match="line 1: a header is needed"):
+    with pytest.raises(FileFaults, match="line 1: must be a header"):
         read([header, "c1,proper,1,2\n"], ",", NOW, None)
 
 
@@ -133,7 +131,7 @@ def test_unknown_claims_are_named_by_line_and_nothing_is_recorded(
     assert main(add) == 1
     assert main([*add, "--amount-recovered=CANARY"]) == 2
     told = capsys.readouterr().err
-    assert f"{file}: line 3: claim_id: {claims} has no such claim" in told
+    assert f"{file}: line 3: claim_id: {claims} does not contain this claim" in told
     assert "--amount-recovered: not a number" in told
     assert "CANARY" not in told
     assert [

@@ -53,7 +53,9 @@ def test_nobody_is_logged_in(alone: None, capsys: pytest.CaptureFixture[str]):
     assert code == 1
     assert failure.split(maxsplit=2) == ["fail", "credentials", "yours: not logged in"]
     assert fix.strip() == "$ gcloud auth application-default login"
-    assert re.fullmatch(r"0 pass, 1 fail, 0 unknown; \d\d checks not run, .* need a login", end)
+    assert re.fullmatch(
+        r"0 pass, 1 fail, 0 unknown; \d\d checks were not run, .* need a login", end
+    )
 
 
 def test_one_cause_of_many_unknowns_is_shown_once(alone: None, capsys):
@@ -65,7 +67,7 @@ def test_one_cause_of_many_unknowns_is_shown_once(alone: None, capsys):
         ["unknown", "bucket"],  # not logged in
         ["unknown", "account"],  # gcloud is missing
     ]
-    assert lines[-1] == "0 pass, 0 fail, 6 unknown (4 for a cause that is shown above)"
+    assert lines[-1] == "0 pass, 0 fail, 6 unknown (4 for a cause shown above)"
     code, checks = doctor(capsys, *wanted)
     assert (code, {each["status"] for each in checks.values()}) == (0, {"unknown"})
     assert len(checks) == len(wanted)
@@ -112,7 +114,7 @@ def series(value: int) -> list[monitoring_v3.TimeSeries]:
 
 def test_backlog_is_the_newest_point():
     assert backlog.latest(series(7), "num_undelivered_messages") == 7
-    with pytest.raises(Unknown, match="no num_undelivered_messages"):
+    with pytest.raises(Unknown, match="no recent num_undelivered_messages"):
         backlog.latest([], "num_undelivered_messages")
 
 
@@ -130,9 +132,9 @@ def test_backlog_is_asked_as_google_names_it():
 @pytest.mark.parametrize(
     "age_seconds, job, status, message",
     [
-        (600, {"id": "j"}, Status.PASS, "5 messages wait, the oldest for 600 s"),
+        (600, {"id": "j"}, Status.PASS, "5 messages are waiting, the oldest for 600 s"),
         (601, {"id": "j"}, Status.FAIL, "601 s"),
-        (601, None, Status.PASS, "no job reads them yet"),
+        (601, None, Status.PASS, "no job is reading them yet"),
     ],
 )
 def test_backlog_that_a_job_does_not_master(age_seconds, job, status, message):
@@ -163,7 +165,7 @@ def test_what_hangs_or_breaks_is_unknown():
     hang.set()
     assert time.monotonic() - began < 5
     assert list(found) == list(asked)
-    assert found["hangs"] == (Status.UNKNOWN, "no answer within 0.3 s", "by hand")
+    assert found["hangs"] == (Status.UNKNOWN, "no response within 0.3 s", "by hand")
     assert found["breaks"] == (Status.UNKNOWN, "division by zero", "by hand")
     assert found["says nothing"] == (Status.UNKNOWN, "ValueError", "by hand")
     assert (found["passes"], found["fails"]) == (passed("well"), failed("ill", "fix it"))

@@ -171,7 +171,10 @@ def test_command_writes_files_that_workers_read(
     asked = ("--output-table", str(name), "--to", str(tmp_path), "--as-of", AS_OF.isoformat())
     result = run(*asked)
     assert result.exit_code == 0, result.output
-    assert f"there is no view {name}_current: every version of a claim counts" in result.stderr
+    assert (
+        f"view {name}_current does not exist, so every version of a claim is counted"
+        in result.stderr
+    )
     with (tmp_path / "provider_profile.csv").open() as lines:
         assert_equal(ProviderProfiles(lines), reference(claims))
     with (tmp_path / "claim_percentiles.csv").open() as lines:

@@ -121,7 +121,7 @@ def test_json_has_the_same_figures(tables: Tables, capsys):
 
 
 @pytest.mark.parametrize(
-    "published, said", [("7", "missing: 2 messages"), ("4", "unexpected: 1 messages more")]
+    "published, said", [("7", "missing: 2 messages"), ("4", "unexpected: 1 more messages")]
 )
 def test_it_does_not_close(published: str, said: str, tables: Tables, capsys):
     assert tables.reconcile("--published", published) == 1
@@ -137,8 +137,8 @@ def test_duplicates_are_told_and_do_not_count(tables: Tables, capsys):
     assert tables.reconcile("--published", "5") == 0
     assert capsys.readouterr().out.splitlines() == [
         "published 5 = 4 claims + 1 errors",
-        "duplicates: 3 rows in claims, 1 rows in errors, 1 messages in both, 0 claims through"
-        " replays",
+        "duplicates: 3 rows in claims, 1 rows in errors, 1 messages in both, 0 claims accepted"
+        " again by replays",
     ]
 
 
@@ -167,8 +167,8 @@ def test_a_replay_that_is_not_on_record_is_told(tables: Tables, capsys):
     tables.claims("204", original="4")
     assert tables.reconcile("--published", "5") == 0
     out = capsys.readouterr().out
-    assert "replays: 1 of 1 have a row, 1 besides that are not on record" in out
-    assert "1 claims through replays" in out
+    assert "replays: 1 of 1 have a row, plus 1 that were not recorded" in out
+    assert "1 claims accepted again by replays" in out
 
 
 def test_a_range_of_time_takes_later_replays_along(tables: Tables, capsys):
@@ -280,7 +280,7 @@ def test_rows_of_csv_and_claims_of_x12(tables: Tables, tmp_path: Path):
         (["--message-ids", "/no/such/file"], 2, "--message-ids"),
         (["--input-files", "/no/such/file"], 1, "no file matches /no/such/file"),
         (["--input-files", "/etc"], 1, "no file matches /etc"),
-        (["--input-files", "{a,b}" * 20], 1, "its braces stand for more than"),
+        (["--input-files", "{a,b}" * 20], 1, "its braces expand to more than"),
         (
             ["--published", "1", "--error-table", "local-project.x.errors"],
             1,

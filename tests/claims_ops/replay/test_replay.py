@@ -206,7 +206,7 @@ def test_filters(filters: list[str], expected: set[int], errors: Errors):
         (["--stage", "write", "--dry-run", "--quiet"], 1, "matches --stage, --error-code and"),
         (["--error-code", "schema_violations"], 2, "did you mean schema_violation?"),
         (["--stage", "Validate"], 2, "'Validate'; did you mean validate?"),
-        (["--since", "2027-01-01"], 0, "matches --since and --until as given"),
+        (["--since", "2027-01-01"], 0, "matches the given --since and --until"),
     ],
 )
 def test_filters_that_match_nothing_say_so(
@@ -276,7 +276,7 @@ def test_a_message_that_pubsub_refuses_does_not_keep_the_others(
     shown = capsys.readouterr()
     assert "replayed 18 of 20 messages" in shown.out
     assert "2 refused by Pub/Sub" in shown.out
-    ending = "as invalid, each for itself: id-3, id-17\n", "each for itself: id-17, id-3\n"
+    ending = "as invalid: id-3, id-17\n", "as invalid: id-17, id-3\n"
     assert shown.err.endswith(ending)
     assert shown.err.count("\n") == 1
     assert "CANARY" not in shown.err + shown.out
@@ -322,7 +322,7 @@ def test_rows_without_an_id_and_odd_ones_are_counted(errors: Errors, capsys):
     out = capsys.readouterr().out
     assert "replayed 2 of 4 messages" in out
     assert "2 damaged" in out
-    assert "without an id" in out
+    assert "without an ID" in out
     assert {each.attributes["original_message_id"] for each in errors.pulled()} == {"id-3", "id-4"}
 
 
@@ -374,7 +374,9 @@ def test_a_table_of_claims_is_no_error_table(
     bigquery_client.create_table(bigquery.Table(f"{dataset}.claims", columns))
     assert cli.main(["replay", "--error-table", f"{dataset}.claims", "--dry-run"]) == 2
     lacks = "error_code, error_timestamp, stage"
-    said = f"claims: --error-table: {dataset}.claims is no error table: it lacks {lacks}\n"
+    said = (
+        f"claims: --error-table: {dataset}.claims is not an error table, because it lacks {lacks}\n"
+    )
     assert capsys.readouterr().err == said
 
 
@@ -405,7 +407,7 @@ def test_of_two_that_begin_at_once_one_fails():
         second.keep()
 
     labels.before_write = between
-    with pytest.raises(click.ClickException, match="has just begun"):
+    with pytest.raises(click.ClickException, match="has just started"):
         first.keep()
     second.keep()
 

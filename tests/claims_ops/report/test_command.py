@@ -29,7 +29,7 @@ def test_the_sums_are_those_of_the_tables(tables: Tables, tmp_path: Path, capsys
     risky = [tables.claim(n, provider_id="RISKY") for n in range(40, 43)]
     tables.add([*good, *risky], [tables.error(n) for n in range(5)])
     assert tables.report(path) == 0
-    assert capsys.readouterr() == (f"The report: {path}\n", "")
+    assert capsys.readouterr() == (f"Report written to {path}\n", "")
     page = path.read_text()
     shown = tiles(page)
     assert shown["Messages"] == "48"
@@ -84,7 +84,7 @@ def test_no_claim_leaves_in_a_folder_of_pages(tables: Tables, tmp_path: Path, ca
     (tmp_path / "provider-77.html").write_text("of a report with more providers")
     for options in ([], ["--include-claims"]):
         assert tables.pages(tmp_path, *options) == 0
-        assert capsys.readouterr().out == f"The report: {tmp_path / 'index.html'}\n"
+        assert capsys.readouterr().out == f"Report written to {tmp_path / 'index.html'}\n"
         pages = {path.name: path for path in tmp_path.iterdir()}
         links = re.findall(r'href="(provider-[^"]+)"', pages["index.html"].read_text())
         assert {*pages} == {"index.html", *links} and len(links) > 3
@@ -233,7 +233,7 @@ def test_a_large_table_is_read_as_aggregates(
         (["--output-table", "a`; DROP"], 2, "--output-table"),
         (["--by", "birthday"], 2, "--by"),
         (["--pages", "report"], 2, "--pages cannot be combined with --output"),
-        (["--provider", "nobody"], 1, "the provider has no claim in this range"),
+        (["--provider", "nobody"], 1, "the provider has no claims in this range"),
         (["--output", "/no/such/directory/report.html"], 1, "/no/such/directory"),
     ],
 )
@@ -266,6 +266,5 @@ def test_a_missing_package_is_one_line_with_the_remedy(
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == (
-        f"claims: a report needs {package}, which the image leaves out: run make setup in a"
-        " checkout\n"
+        f"claims: a report needs {package}, which is not installed; run make setup in a checkout\n"
     )

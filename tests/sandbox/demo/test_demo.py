@@ -116,11 +116,16 @@ def test_with_python_only(tmp_path: Path):
     with run(*shape, temporary=tmp_path, PATH=str(tmp_path / "made")) as started:
         code, out, err = started.end(180)
     assert (code, err) == (0, "")
-    assert out.count("Claims come from files: the Pub/Sub emulator cannot start, and Docker") == 1
+    assert (
+        out.count(
+            "Reading claims from files, because the Pub/Sub emulator cannot start, and Docker"
+        )
+        == 1
+    )
     assert "\nread 60 = 54 claims + 6 errors, as generated, in " in out
     [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)
     assert int(providers) > 0
-    assert "\nLeft out: Pub/Sub and the streaming job." in out
+    assert "\nPub/Sub and the streaming job were left out;" in out
     assert tiles(report.read_text())["Messages"] == "60"
     assert started.left() == []
 
@@ -210,7 +215,7 @@ def test_outside_a_checkout_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(analyst_queries, "DIRECTORY", tmp_path)
     shown = CliRunner().invoke(claims, ["demo"])
     assert shown.exit_code == 1
-    assert "the demo runs in a checkout" in shown.output
+    assert "run the command in a checkout" in shown.output
 
 
 def test_a_balance_that_is_none_is_not_written_as_one():
@@ -248,7 +253,7 @@ def test_what_does_not_balance_is_given_up(
     "seconds, claims, shown",
     [
         (2, 0, "   2 s  published 8  claims 0  high risk 0  errors 0"),
-        (4, 0, "   4 s  published 8  claims 0  high risk 0  errors 0  (waits for the pipeline)"),
+        (4, 0, "   4 s  published 8  claims 0  high risk 0  errors 0  (waiting for the pipeline)"),
     ],
 )
 def test_it_says_what_it_waits_for(

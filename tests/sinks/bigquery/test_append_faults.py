@@ -261,7 +261,7 @@ def test_every_way_to_a_retry_counts_a_try_and_waits(
             worker.fn.finish_bundle()
     assert server.counts["requests"] == 6
     assert [bound for n, bound in enumerate(slept) if bound > 0.25 * 2**n] == []
-    assert "are tried again" in caplog.text
+    assert "are being retried" in caplog.text
     assert not server.tables[STREAM].rows
 
 

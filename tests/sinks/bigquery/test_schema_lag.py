@@ -88,7 +88,7 @@ def test_rows_are_refused_when_a_column_has_been_lacking_for_the_budget(
     with bundles(server.address, BRIEF) as worker:
         rejected = worker.run(ELEMENTS)
         assert {(each.error_code, each.error) for _, each in rejected} == {
-            ("schema_mismatch", "notes: the table lacks the column")
+            ("schema_mismatch", "notes: missing from the table")
         }
         assert [message.data.decode() for message, _ in rejected] == WITH_NOTES
         before = server.counts["requests"]

@@ -207,7 +207,7 @@ def test_a_table_of_contract_1_is_extended_and_its_rows_read_well(client, setup,
 
 def test_views_need_their_columns(setup, name):
     setup.ensure(name, SMALL)
-    with pytest.raises(TableError, match="no views without the columns .*original_claim_id"):
+    with pytest.raises(TableError, match="the views need the missing columns .*original_claim_id"):
         setup.make_views(name, SMALL)
 
 
@@ -247,7 +247,7 @@ def test_unpartitioned_table_is_taken_with_a_warning(client, setup, name, caplog
         ([ID, AT, SchemaField("codes", "STRING")], "the column codes is NULLABLE, not REPEATED"),
         (
             [ID, AT, SchemaField("theirs", "STRING", "REQUIRED")],
-            "the column theirs is REQUIRED and never filled",
+            "the column theirs is REQUIRED, but the pipeline never fills it",
         ),
         (
             [
@@ -265,7 +265,7 @@ def test_unpartitioned_table_is_taken_with_a_warning(client, setup, name, caplog
                     "parts", "RECORD", "REPEATED", fields=[SchemaField("key", "STRING", "REQUIRED")]
                 ),
             ],
-            "parts: the column key is REQUIRED and may get no value",
+            "parts: the column key is REQUIRED, but some rows have no value for it",
         ),
     ],
     ids=["type", "repeated", "single", "required", "nested-type", "nested-required"],
@@ -332,7 +332,7 @@ def test_table_that_wants_a_filter_is_taken_with_a_warning(setup, name, monkeypa
     found = table_of(ID, AT, CODES, PARTS, require_partition_filter=True)
     monkeypatch.setattr(setup, "_get", lambda name: found)
     assert setup.ensure(name, SMALL) == "unchanged"
-    assert "no query without a filter on at" in caplog.text
+    assert "rejects queries without a filter on at" in caplog.text
 
 
 def test_view_is_refused(client, setup, name):

@@ -1,6 +1,7 @@
 """The image under test."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -34,13 +35,24 @@ def image(docker_engine: None) -> str:
 
 
 @pytest.fixture
-def store(dataset: str) -> Iterator[FaultServer]:
-    """A Write API for the tables of this test, which refuses what the service would refuse."""
+def new_store(dataset: str) -> Iterator[Callable[[], FaultServer]]:
+    """Starts a Write API for the tables of this test; it refuses what the service would refuse."""
     columns = {"claims": claims_table(Contract.default()).columns, "errors": errors_table().columns}
-    with FaultServer() as server:
-        for name in columns:
-            server.create(_STREAM.format(*dataset.split("."), name), columns[name])
-        yield server
+    with ExitStack() as stack:
+
+        def new() -> FaultServer:
+            server = stack.enter_context(FaultServer())
+            for name in columns:
+                server.create(_STREAM.format(*dataset.split("."), name), columns[name])
+            return server
+
+        yield new
+
+
+@pytest.fixture
+def store(new_store: Callable[[], FaultServer]) -> FaultServer:
+    """One of them."""
+    return new_store()
 
 
 @pytest.hookimpl(wrapper=True)

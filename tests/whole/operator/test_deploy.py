@@ -122,7 +122,7 @@ def test_from_nothing_to_a_running_job_and_once_more(
 
     state, jobs, changed = project.state(), json.dumps(dataflow.jobs), changes(apis)
     again = gcloud.run(DEPLOY, "--project", PROJECT)
-    assert "\nNothing was changed.\n" in again.stdout
+    assert "\nNothing changed.\n" in again.stdout
     assert changes(apis) == changed
     assert (project.state(), json.dumps(dataflow.jobs)) == (state, jobs)
     assert again.stderr == ""
@@ -327,7 +327,7 @@ def test_template_that_is_missing(deploy, capsys):
     assert deploy("--from=template", "--tag=v9") == 1
     err = capsys.readouterr().err
     assert "--tag=v9 --from=template" in err
-    assert "templates/claims/v9.json is missing: ./build_template.sh" in err.splitlines()[-1]
+    assert "templates/claims/v9.json does not exist; create it" in err.splitlines()[-1]
 
 
 def test_subscription_of_another_topic_is_told(deploy, project: Project):
@@ -448,7 +448,7 @@ def test_parameters_file_that_is_none(text: str, tmp_path: Path, capsys):
 def test_no_gcloud(capsys, monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert main(["deploy", f"--project={PROJECT}", "--from=launch"]) == 1
-    assert "gcloud is missing" in capsys.readouterr().err
+    assert "gcloud is not installed" in capsys.readouterr().err
 
 
 def test_command_that_does_not_end(monkeypatch, tmp_path: Path):
@@ -457,5 +457,5 @@ def test_command_that_does_not_end(monkeypatch, tmp_path: Path):
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(deploy_gcloud, "TIMEOUT_SECONDS", 0.2)
-    with pytest.raises(deploy_gcloud.StepFailed, match="no end within 0.2 s"):
+    with pytest.raises(deploy_gcloud.StepFailed, match="did not finish within 0.2 s"):
         DeployGcloud(PROJECT).run(("version",))

@@ -180,12 +180,12 @@ Fault = Callable[[Scene], None]
         },
         {
             without_policy: ("dead-letter", "no dead-letter policy"),
-            forgetful: ("retention", "kept for only 0.0417 days"),
+            forgetful: ("retention", "for only 0.0417 days"),
             without_dataset: ("table", "the dataset"),
         },
         {
             pushing: ("subscription", "pushes its messages"),
-            without_keeper: ("dead-letter", "no subscription keeps"),
+            without_keeper: ("dead-letter", "has no subscription"),
         },
     ],
     ids=lambda faults: ", ".join(fault.__name__ for fault in faults),

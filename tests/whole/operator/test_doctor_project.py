@@ -175,7 +175,7 @@ def test_what_is_missing_is_named_with_its_mend(
     "subnet, fails, message",
     [
         ({"region": "r/us-central1", "privateIpGoogleAccess": True}, False, "with Private"),
-        ({"region": "r/us-central1"}, True, "no Private Google Access"),
+        ({"region": "r/us-central1"}, True, "not have Private Google Access"),
         ({"region": "r/europe-west3"}, True, "is in europe-west3"),
     ],
 )
@@ -221,9 +221,9 @@ def test_template_of_another_version(doctor: Doctor, storage: Storage, bucket: s
     spec = {"image": IMAGE, "metadata": {"parameters": [{"name": "input_subscription"}]}}
     place = f"gs://{bucket}/templates/claims/latest.json"
     for content, message in (
-        (json.dumps(spec), "which does not know output_table, error_table"),
-        ("{", "is not the spec of a Flex Template"),
-        ("{}", "is not the spec of a Flex Template"),
+        (json.dumps(spec), "which does not support output_table, error_table"),
+        ("{", "is not a Flex Template spec"),
+        ("{}", "is not a Flex Template spec"),
     ):
         storage.write(place, content.encode())
         code, checks = doctor(asked=("template",))
@@ -255,8 +255,7 @@ def test_without_gcloud_nothing_passes(doctor: Doctor, monkeypatch):
     statuses = {check["of"]: check["status"] for check in checks.values()}
     assert (
         statuses.pop(
-            "roles/bigquery.dataEditor on dataset claims: creates and extends the"
-            " tables, appends rows"
+            "roles/bigquery.dataEditor on dataset claims: create and extend the tables, append rows"
         )
         == "pass"
     )  # for which gcloud is not asked

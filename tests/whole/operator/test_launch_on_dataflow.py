@@ -191,7 +191,7 @@ def test_update_of_no_running_job(
 ):
     dataflow.jobs["1"] = {"id": "1", "name": "claims", "currentState": state}
     line = refusal(capsys, arguments("--update", endpoint(apis), **SUBSCRIPTION))
-    assert line.startswith("claims: update: the job claims: none is running in us-central1")
+    assert line.startswith("claims: update: the job claims: is not running in us-central1")
 
 
 def test_update_of_an_unnamed_job(arguments, capsys):
@@ -225,15 +225,15 @@ def denying() -> Iterator[Any]:
 def test_bucket_without_permission(arguments, capsys, denying, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"{denying.url}/storage")
     line = refusal(capsys, arguments(**SUBSCRIPTION))
-    assert re.match(r"claims: temp_location: the bucket bucket-\w+: Google answers 403: ", line)
-    assert "Either it does not exist, or " in line and "storage.buckets.get" in line
+    assert re.match(r"claims: temp_location: the bucket bucket-\w+: Google returned 403: ", line)
+    assert "may not exist, or " in line and "storage.buckets.get" in line
 
 
 def test_bucket_of_the_console_is_named_as_such(arguments, capsys, denying, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"{denying.url}/storage")
     bucket = "gs://dataflow-staging-us-central1-123/temp"
     line = refusal(capsys, arguments(temp_location=bucket, **SUBSCRIPTION))
-    assert "the console's own choice" in line
+    assert "the console's default" in line
 
 
 def test_bucket_that_may_be_read_only(arguments, capsys, monkeypatch):
@@ -258,8 +258,8 @@ def test_unreachable_storage(arguments, capsys, monkeypatch):
 def test_table_without_permission(arguments, capsys, denying, monkeypatch):
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", f"{denying.url}/bigquery")
     line = refusal(capsys, arguments(**SUBSCRIPTION))
-    assert re.match(r"claims: output_table: \S+\.claims: BigQuery answers 403: ", line)
-    assert "Either it does not exist, or " in line
+    assert re.match(r"claims: output_table: \S+\.claims: BigQuery returned 403: ", line)
+    assert "may not exist, or " in line
 
 
 def test_job_that_the_service_refuses(arguments, capsys):
@@ -267,4 +267,4 @@ def test_job_that_the_service_refuses(arguments, capsys):
         assert main.main(arguments(endpoint(apis), **SUBSCRIPTION)) == main.EXIT_FAILED
     assert apis.mistakes == []
     line = capsys.readouterr().err.splitlines()[-1]
-    assert line.startswith("claims: Google answers 403: ")
+    assert line.startswith("claims: Google returned 403: ")

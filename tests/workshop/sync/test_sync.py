@@ -61,7 +61,7 @@ def test_a_changed_parameter_is_named_until_synced(
     assert main(["sync", "--check", "--root", str(checkout)]) == 1
     out, err = capsys.readouterr()
     assert THRESHOLD in out
-    assert err == f"claims: not up to date: {', '.join(names)}; run claims sync\n"
+    assert err == f"claims: out of date: {', '.join(names)}; run claims sync\n"
     assert before == [(checkout / name).read_text() for name in names]
 
     assert main(["sync", "--root", str(checkout)]) == 0
@@ -76,7 +76,7 @@ def test_a_changed_metric_is_named_until_synced(
     assert main(["sync", "--check", "--root", str(checkout)]) == 1
     out, err = capsys.readouterr()
     assert "+| `member_count` | distribution | Members. |" in out
-    assert err == "claims: not up to date: docs/reference/metrics.md; run claims sync\n"
+    assert err == "claims: out of date: docs/reference/metrics.md; run claims sync\n"
     assert main(["sync", "--root", str(checkout)]) == 0
     assert added.name in (checkout / "docs/reference/metrics.md").read_text()
 
@@ -92,7 +92,7 @@ def test_a_changed_column_is_named_until_synced(
     assert "+| `plan` | RECORD | NULLABLE | The plan, a\\|b. |" in out
     assert "+| `plan.until` | DATE | NULLABLE | Its last day. |" in out
     names = "docs/reference/tables.md, terraform/tables/errors.json"
-    assert err == f"claims: not up to date: {names}; run claims sync\n"
+    assert err == f"claims: out of date: {names}; run claims sync\n"
     assert main(["sync", "--root", str(checkout)]) == 0
     assert added.name in (checkout / "docs/reference/tables.md").read_text()
 
@@ -106,7 +106,7 @@ def test_a_changed_help_is_named_until_synced(
     assert main(["sync", "--check", "--root", str(checkout)]) == 1
     out, err = capsys.readouterr()
     assert "+| `--only [a\\|b]` | One of them. |" in out
-    assert err == "claims: not up to date: docs/reference/commands.md; run claims sync\n"
+    assert err == "claims: out of date: docs/reference/commands.md; run claims sync\n"
     assert main(["sync", "--root", str(checkout)]) == 0
     assert "--only" in (checkout / "docs/reference/commands.md").read_text()
 
@@ -131,5 +131,5 @@ def test_a_page_without_place_for_its_block_is_refused(
     page.write_text(spoil(page.read_text()))
     (checkout / "metadata.json").unlink()
     assert main(["sync", "--root", str(checkout)]) == 1
-    assert capsys.readouterr().err.startswith(f"claims: {PARAMETERS}: needs <!-- written by")
+    assert capsys.readouterr().err.startswith(f"claims: {PARAMETERS}: must contain <!-- written by")
     assert not (checkout / "metadata.json").exists()

@@ -25,7 +25,7 @@ _path = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--claims", type=_path, help="Claims as NDJSON, or as CSV with the contract's names.")
-@click.option("--map", "claim_map", type=_path, help="A claim map, for claims of another shape.")
+@click.option("--map", "claim_map", type=_path, help="Claim map, for claims of another shape.")
 @click.option("--labels", type=_path, help="CSV: provider, and yes, no, 1 or 0.")
 @click.option(
     "--list",
@@ -33,9 +33,11 @@ _path = click.Path(exists=True, dir_okay=False, path_type=Path)
     nargs=2,
     multiple=True,
     metavar="NAME FILE",
-    help="A reference list by its launch parameter, as `mue_table mue.csv`.",
+    help="Reference list, named by its launch parameter, such as `mue_table mue.csv`. Repeatable.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of generated claims.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Seed for the generated claims."
+)
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -54,7 +56,7 @@ def main(
     On generated claims with rings; or on claims and labels of your own.
     """
     if (claims is None) != (labels is None):
-        raise click.UsageError("--claims and --labels go together.")
+        raise click.UsageError("Pass --claims and --labels together.")
     try:
         if claims and labels:
             read = read_claims(claims, claim_map)

@@ -1,6 +1,6 @@
 """What the service answered to one append, and what is to be done about it.
 
-The texts of the service are never kept: they may hold what was in a row.
+The service's texts are never kept, because they may quote a row.
 """
 
 import re
@@ -69,7 +69,7 @@ class Remedy(Enum):
     BISECT = auto()
     """Something in it is wrong: append its halves, until the bad rows stand alone."""
     REFRESH_SCHEMA = auto()
-    """The table lacks columns: look again, and try again."""
+    """The table lacks columns: check again, then retry."""
     RETRY = auto()
 
 
@@ -79,26 +79,27 @@ _LAGGING_TEXT: Final = re.compile(
     r"extra fields in user schema",
     re.I,
 )
-"""What the service writes of a column that it does not know yet, often without a storage error."""
+"""The service's text for a column that it does not know yet, often without a storage error."""
 
 ADVICE: Final = {
-    "TABLE_NOT_FOUND": "the table is missing: create it again, and the rows will follow",
-    "NOT_FOUND": "the table is missing: create it again, and the rows will follow",
-    "PERMISSION_DENIED": "the worker's account may not append (roles/bigquery.dataEditor)",
+    "TABLE_NOT_FOUND": "the table is missing; recreate it, and the rows will be written",
+    "NOT_FOUND": "the table is missing; recreate it, and the rows will be written",
+    "PERMISSION_DENIED": "the worker's service account lacks roles/bigquery.dataEditor",
     "UNAUTHENTICATED": "the worker has no valid credentials",
     "RESOURCE_EXHAUSTED": "a quota is exhausted",
-    "KMS_PERMISSION_DENIED": "BigQuery's account may not use the table's key",
-    LACKING: "the table lacks columns that the rows have",
-    SCHEMA_LAGS: "the write path does not know a new column yet, which takes minutes",
-    UNREADABLE: "an answer of the service could not be read",
-    IN_EXCESS: "the service answered more requests than it was sent",
-    SILENT: "the connection was silent for too long, and another is opened",
+    "KMS_PERMISSION_DENIED": "BigQuery's service account may not use the table's KMS key",
+    LACKING: "the table is missing columns that the rows have",
+    SCHEMA_LAGS: "the write path does not know a new column yet; this can take minutes",
+    UNREADABLE: "a response from the service could not be read",
+    IN_EXCESS: "the service sent more responses than it received requests",
+    SILENT: "the connection was silent for too long and is being reopened",
 }
-"""Reason to what an operator should know; of other reasons the name says it all."""
+"""What an operator should know about a reason; other reasons are self-explanatory."""
 
 
 def remedy_for(answer: Answer) -> Remedy:
-    """What to do about an answer. What is not known to be the rows' fault is tried again."""
+    """What to do about an answer. An error is retried unless it is known to be caused by the
+    rows."""
     if answer.code == code_pb2.OK:
         return Remedy.DONE
     if answer.row_faults:

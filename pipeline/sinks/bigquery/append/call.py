@@ -1,4 +1,4 @@
-"""One AppendRows RPC: requests go in, and a thread of its own reads the answers."""
+"""One AppendRows RPC: requests go in, and a dedicated thread reads the answers."""
 
 import threading
 import time
@@ -107,7 +107,7 @@ class AppendCall:
         return self.unanswered.popleft()
 
     def take_unanswered(self) -> list[Append]:
-        """All that is unanswered; it will not be answered by this call any more."""
+        """All unanswered appends; this call will not answer them any more."""
         unanswered = list(self.unanswered)
         self.unanswered.clear()
         return unanswered

@@ -31,11 +31,11 @@ _PATIENT_TRIES = 3
 
 
 class AppendFailed(RuntimeError):
-    """Appends failed for the whole budget: the bundle must fail, and be tried again."""
+    """Appends failed for the entire budget, so the bundle must fail and be retried."""
 
 
 class Refused(NamedTuple):
-    """A row that the table refuses for good."""
+    """A row that the table refuses permanently."""
 
     data: bytes
     """The encoded row."""
@@ -77,7 +77,7 @@ class _Batch:
 
 
 class Delivery:
-    """Sends rows through a shared connection. For one thread; after a failure, start anew."""
+    """Sends rows through a shared connection. For one thread; after a failure, make a new one."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class Delivery:
             self._send_waiting()
 
     def take_refused(self) -> list[Refused]:
-        """The rows that have been refused since this was last asked."""
+        """The rows refused since the last call."""
         refused, self._refused = self._refused, []
         return refused
 
@@ -192,7 +192,8 @@ class Delivery:
             self._send(batch)
 
     def _look(self, fit: SchemaFit, *, is_refused: bool = False) -> None:
-        """Look which columns the table has by now; if that is not told, the next try asks again."""
+        """Check which columns the table has now; if the service does not answer, the next attempt
+        asks again."""
         try:
             self._stream.refresh_schema(fit, is_refused)
         except (grpc.RpcError, ValueError):  # the latter if another thread has left the channel
@@ -219,7 +220,7 @@ class Delivery:
 
     def _refuse_for_schema(self, batch: _Batch, places: Collection[int]) -> None:
         lacking = ", ".join(batch.fit.left_out) if batch.fit else ""
-        text = f"{lacking}: the table lacks the column" if lacking else "the table lacks columns"
+        text = f"{lacking}: missing from the table" if lacking else "the table is missing columns"
         for place in places:
             self._refuse(batch, place, "schema_mismatch", text)
 
@@ -228,7 +229,7 @@ class Delivery:
         self._refused.append(Refused(batch.rows[place], batch.owners[place], code, error))
 
     def _postpone(self, batch: _Batch, answer: Answer) -> None:
-        """Have a batch sent again later, if its budget lasts."""
+        """Schedule a batch to be resent, if its budget allows."""
         now = time.monotonic()
         if batch.failing_since is None:
             batch.failing_since = now
@@ -251,7 +252,8 @@ class Delivery:
         self._waiting.append(batch)
 
     def _send_waiting(self) -> None:
-        """Send again what failed, after one wait for all: full jitter, doubling with the tries."""
+        """Resend what failed, after one wait for all batches: full jitter, doubling with each
+        attempt."""
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []

@@ -1,10 +1,11 @@
-"""Sizes, times and patience of the sink, in one place."""
+"""Sizes, times and retry limits of the sink, in one place."""
 
 from dataclasses import dataclass
 from typing import Final
 
 SERVICE_MAX_REQUEST_BYTES: Final = 20_000_000
-"""The service refuses larger requests, by its documentation of 2026; until then it was half."""
+"""The service refuses larger requests (documentation of 2026; the limit used to be half of
+this)."""
 ROW_OVERHEAD_BYTES: Final = 5
 """What a request needs for a row beside the row: a tag, and at most four bytes of length."""
 REQUEST_OVERHEAD_BYTES: Final = 4_096
@@ -18,25 +19,26 @@ class AppendLimits:
     request_bytes: int = 1_000_000
     """A request is sent when the next row would make it larger."""
     request_rows: int = 10_000
-    """A request is sent when it has so many rows."""
+    """A request is sent when it has this many rows."""
     max_request_bytes: int = SERVICE_MAX_REQUEST_BYTES
     """A row that needs a larger request is rejected."""
     held_bytes: int = 8_000_000
-    """A request is sent when the messages of its rows would be more than this together."""
+    """A request is sent when the messages of its rows would exceed this in total."""
     in_flight_bytes: int = 32_000_000
-    """Unanswered bytes of a table and process; who would send more, waits."""
+    """Unanswered bytes per table and process; a sender that would exceed this waits."""
     in_flight_held_bytes: int = 64_000_000
-    """Bytes of the messages whose rows are in flight, of a table and process: likewise."""
+    """Bytes of messages whose rows are in flight, per table and process; the same applies."""
     budget_seconds: float = 300.0
-    """An append that keeps failing for so long fails its bundle, and the runner begins it anew."""
+    """An append that keeps failing for this long fails its bundle, and the runner retries the
+    bundle."""
     first_backoff_seconds: float = 0.25
-    """The longest wait before the second try; it doubles with each further one."""
+    """The longest wait before the second attempt; it doubles with each further attempt."""
     max_backoff_seconds: float = 30.0
-    """The longest wait between two tries."""
+    """The longest wait between two attempts."""
     answer_timeout_seconds: float = 120.0
-    """A call whose requests are not answered for so long counts as dead, and so does its channel.
+    """A call whose requests are not answered for this long counts as dead, and so does its channel.
 
     Keepalive finds a connection that is dead in half of it.
     """
     look_again_seconds: float = 60.0
-    """While the table lacks columns it is looked at again so often, and whenever a call opens."""
+    """While the table lacks columns, it is checked this often, and whenever a call opens."""

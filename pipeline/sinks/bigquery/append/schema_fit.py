@@ -1,4 +1,4 @@
-"""The writer schema while the table changes: what it lacks is left out, and later taken back."""
+"""The writer schema while the table changes: missing columns are left out, and restored later."""
 
 import time
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Says what keeps a table from taking rows: once a minute, however many threads find it out."""
+"""Logs why a table does not accept rows, once a minute for all threads together."""
 
 import logging
 import threading
@@ -20,7 +20,7 @@ class StallLog:
         self._logged_at: dict[str, float] = {}
 
     def warn(self, reason: str, failing_seconds: float) -> None:
-        """Tell that appends fail and are tried again; no row and no value is told."""
+        """Log that appends fail and are retried, without any row or value."""
         now = time.monotonic()
         with self._lock:
             if now - self._logged_at.get(reason, -INTERVAL_SECONDS) < INTERVAL_SECONDS:
@@ -28,9 +28,9 @@ class StallLog:
             self._logged_at[reason] = now
         advice = ADVICE.get(reason)
         _LOGGER.warning(
-            "appends to %s fail, and are tried again: %s%s; for %.0f s so far",
+            "appends to %s have been failing for %.0f s and are being retried: %s%s",
             self._table,
+            failing_seconds,
             reason,
             f" ({advice})" if advice else "",
-            failing_seconds,
         )

@@ -31,18 +31,18 @@ class ValueRefused(ValueError):
 
 
 REFUSALS: Final = {
-    "required_missing": "required, and missing",
-    "wrong_type": "not of the column's type",
-    "null_in_array": "an array holds a null",
+    "required_missing": "required but missing",
+    "wrong_type": "does not match the column's type",
+    "null_in_array": "an array contains null",
     "out_of_range": "outside the range of the column's type",
-    "not_unicode": "not text: it holds a lone surrogate",
-    "bad_date": "not a date YYYY-MM-DD of the years 1 to 9999",
+    "not_unicode": "contains a lone surrogate",
+    "bad_date": "not a date YYYY-MM-DD between the years 1 and 9999",
     "bad_time": "not a time HH:MM:SS[.ffffff]",
-    "bad_datetime": "not a date and time without offset",
-    "bad_timestamp": "not a date and time with offset (RFC 3339)",
+    "bad_datetime": "not a date and time without a UTC offset",
+    "bad_timestamp": "not a date and time with a UTC offset (RFC 3339)",
     "bad_number": "not a finite number",
-    "too_many_decimals": "more decimals than the column holds",
-    "unknown_column": "a value for a column that the table description lacks",
+    "too_many_decimals": "more decimals than the column can hold",
+    "unknown_column": "a value for a column that is not in the table",
     "not_encodable": "cannot be encoded",
 }
 """Why a row cannot be encoded: error code, and what it says after the column's name."""

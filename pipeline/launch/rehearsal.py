@@ -92,7 +92,7 @@ def _rehearse(settings: Settings) -> None:
         _bound("rules", f"the rule {rule.id} ", condition_of(rule), claim)
         for rule in (*settings.rules.risk, *settings.rules.quality)
     )
-    _judge("rules", "all rules together: ", together)
+    _judge("rules", "evaluating all rules ", together)
     _request(claims_table(settings.contract), row)
     errors = errors_table()
     _request(errors, {column.name: _value(column) for column in errors.columns})
@@ -123,7 +123,7 @@ def _bound(parameter: str, what: str, decide: Callable[..., Any], *arguments: An
 
 
 def _judge(parameter: str, what: str, milliseconds: float) -> None:
-    text = f"{what}one claim takes {milliseconds:.1f} ms of CPU"
+    text = f"{what}takes {milliseconds:.1f} ms of CPU per claim"
     if milliseconds > MAX_MILLISECONDS:
         raise RehearsalFailed(parameter, text)
     if milliseconds > WARN_MILLISECONDS:

@@ -58,7 +58,7 @@ def test_names_of_metrics(is_prism: bool, engine: list[str], claims: list[bytes]
 
 FAILURES = {
     "appends failed": ("a.ndjson", ACCEPTED[0], [Fault(code_pb2.UNAVAILABLE, ends_call=True)]),
-    "error table refuses": ("b.ndjson", UNPARSABLE["invalid_json"], []),
+    "error table refused": ("b.ndjson", UNPARSABLE["invalid_json"], []),
 }
 
 

@@ -78,7 +78,7 @@ def test_twice_changes_nothing(project: Project, capsys: pytest.CaptureFixture[s
         assert monitoring(*words) == 0
         out = capsys.readouterr().out
         assert out.count("unchanged ") == len(ALERTS) + 1
-        assert out.endswith("0 of 8 would change.\n" if words else "Nothing was changed.\n")
+        assert out.endswith("0 of 8 would change.\n" if words else "Nothing changed.\n")
     assert len(project.changes) == len(ALERTS) + 1
 
 

@@ -91,7 +91,7 @@ def test_a_typo_is_bigquerys_to_tell(ask, tmp_path):
     "words, told",
     [
         (["thresholdz"], "'thresholdz' is neither a query nor a file; did you mean thresholds?"),
-        (["why_flagged"], "--param claim_id is missing: The claim."),
+        (["why_flagged"], "--param claim_id is missing; The claim."),
         (["why_flagged", "--param=x=1"], "--param x: this query has claim_id"),
         (["why_flagged", "--param=claim_id"], "--param must have the form NAME=VALUE"),
         (["review_queue", "--param=capacity=CANARY"], "--param capacity: must be INT64"),
@@ -123,7 +123,7 @@ def test_a_file_of_ones_own(ask, tmp_path, claims):
 def test_a_table_shows_the_first_rows(ask):
     code, out, _ = ask("claims_of_provider", "--param=provider_id=A", "--rows=2")
     assert code == 0
-    assert "2 of 3 rows; --csv and --json print all" in out
+    assert "2 of 3 rows shown; --csv and --json print all of them" in out
     assert "a1" in out
     assert "a3" not in out
     assert "no rows" in ask("claims_of_provider", "--param=provider_id=nobody")[1]

@@ -289,7 +289,7 @@ def test_life_of_a_job(deploy, dataflow: Dataflow, apis: GoogleApis, capsys, mon
     first["pipelineDescription"] = {"originalPipelineTransform": steps}
     capsys.readouterr()
     assert deploy("--from=launch") == 0
-    assert "Nothing was changed." in capsys.readouterr().out
+    assert "Nothing changed." in capsys.readouterr().out
     assert len(dataflow.jobs) == 1
 
     assert deploy("--from=launch", "--update") == 1
@@ -336,7 +336,7 @@ def test_subscription_of_another_topic_is_told(deploy, project: Project):
     expected = {"topic": "projects/p/topics/ours", "deadLetterPolicy.deadLetterTopic": "dead"}
     step = Resource("subscription", "s", describe, (), DeployGcloud(PROJECT), expected)
     assert step.take() == (
-        "exists, as it is: topic is projects/p/topics/other, not projects/p/topics/ours;"
+        "exists, but topic is projects/p/topics/other, not projects/p/topics/ours;"
         " deadLetterPolicy.deadLetterTopic is not set, not dead"
     )
 

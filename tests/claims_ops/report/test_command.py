@@ -189,7 +189,7 @@ def test_reasons_that_are_rarely_right_come_last(tables: Tables, tmp_path: Path)
             risk_reasons=["line"] if n < 142 else [],
             synthetic_label_is_fraud=int(n < 142),
         )
-        for n in range(130, 150)
+        for n in range(130, 170)
     ]
     tables.add([*usual, *wrong, *right], [])
     path = tmp_path / "figures.json"

@@ -2,6 +2,8 @@
 
 from claims_ops.report.meanings import meaning
 from claims_ops.report.measures import Measures
+from claims_ops.report.sections_providers import verdicts
+from claims_ops.report.sections_rules import SAYS_LITTLE
 from claims_ops.report.sections_thresholds import best, in_use, precision_and_recall
 from claims_ops.report.text import share
 from claims_ops.shared.claim_times import PROCESSING
@@ -36,10 +38,11 @@ def _providers(measures: Measures) -> list[str]:
             for row in rows[:NAMED]
         ]
         more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+        judged = verdicts(rows[0])
         peers = share(max(row["peer_rate"] for row in rows), 1)
         found.append(
             f"{reason} sets apart {', '.join(names)}{more}; on their peers' claims it fires on"
-            f" {peers} at most. {meaning(reason)}"
+            f" {peers} at most{judged and f', and {judged}'}. {meaning(reason)}"
         )
     return found
 
@@ -86,25 +89,36 @@ def _rejections(measures: Measures) -> list[str]:
 
 
 def _regions(measures: Measures) -> list[str]:
-    all_claims, flagged = measures.standing, measures.claims_totals["high_risk_standing"]
-    return [
-        f"In region {row['provider_region'] or '(none)'}"
-        f" {share(row['high_risk_claims'], row['claims'])} of claims are of high risk, overall"
-        f" {share(flagged, all_claims)}."
+    """The regions with the highest shares, where one has enough claims to mean something."""
+    flagged = measures.claims_totals["high_risk_standing"]
+    rows = [
+        row
         for row in measures.answers["regions"]
-        if row["high_risk_claims"] >= FEW
-        and row["high_risk_claims"] / row["claims"] > JUMP * flagged / all_claims
+        if row["claims"] >= SAYS_LITTLE
+        and row["high_risk_claims"] / row["claims"] > JUMP * flagged / measures.standing
+    ][:NAMED]
+    if not any(row["high_risk_claims"] >= FEW for row in rows):
+        return []
+    names = [
+        f"{row['provider_region'] or '(no region)'}"
+        f" ({share(row['high_risk_claims'], row['claims'])},"
+        f" {row['high_risk_claims']:,} of {row['claims']:,})"
+        for row in rows
+    ]
+    return [
+        f"High-risk claims are most frequent in region {', '.join(names)}; overall"
+        f" {share(flagged, measures.standing)}."
     ]
 
 
 def _change(measures: Measures) -> list[str]:
     before = measures.previous
-    if not before or not before["claims"] or not before["high_risk_claims"]:
+    if not before or not before["high_risk_standing"]:
         return []
     rates = [
-        row["high_risk_claims"] / row["claims"] if row["claims"] else 0
+        row["high_risk_standing"] / row["standing_claims"] if row["standing_claims"] else 0
         for row in (before, measures.claims_totals)
     ]
-    if measures.claims_totals["high_risk_claims"] < FEW or rates[1] <= 1.5 * rates[0]:
+    if measures.claims_totals["high_risk_standing"] < FEW or rates[1] <= 1.5 * rates[0]:
         return []
     return [f"{share(rates[1], 1)} of claims are of high risk, {share(rates[0], 1)} before."]

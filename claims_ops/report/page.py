@@ -84,7 +84,7 @@ def tiles(measures: Measures, scope: Scope) -> list[Tile]:
     """The figures at the top."""
     claims, messages = measures.claims_totals, measures.claims + measures.rejected
     before = measures.previous or {}
-    high_risk, amount = claims["high_risk_claims"], claims["total_amount"]
+    high_risk, amount = claims["high_risk_standing"], claims["total_amount"]
 
     def tile(label: str, name: str, value: str, note: str, kind: str, now: object) -> Tile:
         compared = change(now, before.get(name))  # type: ignore[arg-type]
@@ -101,9 +101,9 @@ def tiles(measures: Measures, scope: Scope) -> list[Tile]:
         ),
         tile(
             "High risk",
-            "high_risk_claims",
+            "high_risk_standing",
             count(high_risk),
-            f"{share(high_risk, measures.claims)} of claims",
+            f"{share(high_risk, measures.standing)} of {measures.standing:,} as they stand",
             "risk",
             high_risk,
         ),
@@ -111,8 +111,7 @@ def tiles(measures: Measures, scope: Scope) -> list[Tile]:
             "High-risk amount",
             "high_risk_amount",
             dollars(claims["high_risk_amount"]),
-            f"{share(claims['high_risk_amount'], amount)} of {dollars(amount)}"
-            + (", replaced and voided claims left out" if claims["is_current"] else ""),
+            f"{share(claims['high_risk_amount'], amount)} of {dollars(amount)}",
             "risk",
             claims["high_risk_amount"],
         ),
@@ -156,12 +155,28 @@ def _fill(measures: Measures, scope: Scope, now: datetime, **parts: object) -> s
         first=instant(measures.first_seen, 86_400 if by_day else 1),
         last=instant(measures.last_seen, 86_400 if by_day else 1),
         rows=_rows(scope),
+        base=_base(measures),
         repeated_rows=measures.repeated_rows,
         versions=[
             (name, measures.claims_totals[f"{name}_versions"] or NONE)
             for name in ("rules", "contract", "pipeline")
         ],
         **parts,
+    )
+
+
+def _base(measures: Measures) -> str:
+    """What is counted, and when a claim is improper."""
+    standing = (
+        "Claims as they stand are those that no later claim replaced or voided. Messages, claims"
+        " scored, volumes and latency count all rows; everything else counts claims as they stand."
+        if measures.claims_totals["is_current"]
+        else "The view of claims as they stand is missing, so that replaced and voided claims count"
+        " everywhere."
+    )
+    return (
+        f"{standing} Improper are claims that a disposition, or else a label, says should not have"
+        " been paid as billed; judged are those with either."
     )
 
 

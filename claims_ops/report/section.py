@@ -49,6 +49,10 @@ class Table:
     rows: Sequence[Sequence[str]]
     open: bool = False
     """Whether it is shown at once: the section is this table."""
+    cards: bool = False
+    """Whether a telephone shows each row as a card."""
+    marked: Sequence[bool] = ()
+    """Of each row, whether it is highlighted; empty where none is."""
 
     @property
     def is_wide(self) -> bool:

@@ -29,12 +29,12 @@ def providers(measures: Measures, pages: Mapping[int, str]) -> Section:
             if place in pages
             else each.row["provider_id"],
             with_note(sets_apart(each.row), _evidence(each)),
+            ", ".join(f"{row['reason']} {row['claims']:,}" for row in each.reasons),
             count(each.row["claims"]),
             count(each.row["high_risk_claims"]),
             compact(each.row["total_amount"], 2),
             f"{each.row['mean_score']:.2f}",
             _trend(each, measures),
-            ", ".join(f"{row['reason']} {row['claims']:,}" for row in each.reasons),
         )
         for place, each in enumerate(measures.providers)
     ]
@@ -43,10 +43,11 @@ def providers(measures: Measures, pages: Mapping[int, str]) -> Section:
         id="providers",
         short="Providers",
         title="Providers that stand out",
-        lead="Those on whose claims a reason fires most unlike on those of their peers, who have"
-        " the same specialty: by its rate, not by their size. A usual provider has a mean score of"
-        f" {typical:.2f}. Trend: claims over time, in front those with a reason."
-        " Amounts are rounded to two digits.",
+        lead="Those on whose claims a reason fires most unlike on those of their peers, the other"
+        " providers of their specialty: by its rate, not by their size. A usual provider has a mean"
+        f" score of {typical:.2f}. Where verdicts are known, reasons that were improper"
+        " less often than claims on average come last. Trend: claims over time, in front those"
+        " with a reason. Amounts are rounded to two digits.",
         query="providers",
         empty="No provider stands out.",
         tables=[
@@ -55,15 +56,16 @@ def providers(measures: Measures, pages: Mapping[int, str]) -> Section:
                 (
                     "provider ",
                     "stands out by ",
+                    "reasons, claims with each ",
                     "claims",
                     "high risk",
                     "amount ($)",
                     "mean score",
                     "trend ",
-                    "reasons, claims with each ",
                 ),
                 rows,
                 open=True,
+                cards=True,
             )
         ],
         wide=True,
@@ -77,6 +79,14 @@ def sets_apart(row: Row) -> str:
     own = f"{row['reason_claims']:,} of {row['claims']:,} claims"
     rate, peers = share(row["reason_claims"], row["claims"]), share(row["peer_rate"], 1)
     return f"{row['reason']} on {own} ({rate}), peers {peers}"
+
+
+def verdicts(row: Row) -> str:
+    """How right the reason was on all providers' claims; empty where nobody judged."""
+    if not row["reason_judged"]:
+        return ""
+    rate = share(row["reason_improper"], row["reason_judged"])
+    return f"{rate} of its {row['reason_judged']:,} judged claims were improper"
 
 
 def tiles(provider: Provider) -> list[Tile]:
@@ -183,4 +193,4 @@ def _trend(provider: Provider, measures: Measures) -> Markup:
 def _evidence(provider: Provider) -> str:
     of_reason = (row for row in provider.reasons if row["reason"] == provider.row["reason"])
     text = next((row["evidence"] for row in of_reason), None)
-    return f"such as {text}" if text else ""
+    return "; ".join(each for each in (text and f"such as {text}", verdicts(provider.row)) if each)

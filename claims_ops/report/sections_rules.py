@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from claims_ops.report.meanings import meaning
 from claims_ops.report.measures import Measures, Row
 from claims_ops.report.section import Bar, Ranking, Section, Table, with_note
-from claims_ops.report.text import compact, count, part_of, share
+from claims_ops.report.text import NONE, compact, count, part_of, share
 
 BARS = 12
-"""How many a plot shows; its table has all that the query returns."""
+"""How many regions the plot shows; its table has all that the query returns."""
+SAYS_LITTLE = 20
+"""Claims: with fewer of them, the share of a region says little (`sql/report/regions.sql`)."""
 
 
 def reasons(measures: Measures) -> Section:
@@ -16,12 +18,13 @@ def reasons(measures: Measures) -> Section:
     rows = _fired(measures, "risk")
     table = Table(
         "risk rules that fired",
-        ("rule ", "claims", "share", "high risk", "judged", "of these improper"),
+        ("rule ", "claims", "share", "high risk", "judged", "of these improper", "improper ($)"),
         [
             (
                 *_firing(row, measures),
                 count(row["judged_claims"]),
                 share(row["improper_claims"], row["judged_claims"]),
+                compact(row["improper_amount"], 2) if row["improper_claims"] else NONE,
             )
             for row in rows
         ],
@@ -31,7 +34,9 @@ def reasons(measures: Measures) -> Section:
         short="Risk reasons",
         title="Why claims are risky",
         lead="Claims on which each risk rule fired. The narrow bar inside: those of them that are"
-        " flagged as high risk. Judged claims are those with a disposition or a label.",
+        " flagged as high risk. Where verdicts are known, the rules come first that were right most"
+        " often, of at least 10 judged claims, then those with the most improper money."
+        + _left_out(rows),
         query="rules_fired",
         empty="No risk rule fired.",
         ranking=_fired_ranking(rows, measures),
@@ -47,7 +52,8 @@ def quality(measures: Measures) -> Section:
         short="Gaps in the data",
         title="Gaps in the data",
         lead="Claims with each quality issue: accepted, and not quite right. The narrow bar inside:"
-        " those of them that are flagged as high risk.",
+        " those of them that are flagged as high risk. Ordered as the risk rules are."
+        + _left_out(rows),
         query="rules_fired",
         empty="No claim has a quality issue.",
         ranking=_fired_ranking(rows, measures),
@@ -78,7 +84,7 @@ def regions(measures: Measures) -> Section:
         short="Regions",
         title="Regions",
         lead="The share of claims that are of high risk, by the region of the provider. Regions"
-        " with less than 20 claims come last: their share says little.",
+        f" with fewer than {SAYS_LITTLE} claims come last: their share says little.",
         query="regions",
         empty="No claim in this range.",
         ranking=Ranking(bars, "risk") if bars else None,
@@ -105,6 +111,11 @@ def _fired(measures: Measures, kind: str) -> Sequence[Row]:
     return [row for row in measures.answers["rules_fired"] if row["kind"] == kind]
 
 
+def _left_out(rows: Sequence[Row]) -> str:
+    more = rows[0]["rules"] - len(rows) if rows else 0
+    return f" {more:,} more rules fired and are left out." if more else ""
+
+
 def _firing(row: Row, measures: Measures) -> tuple[str, ...]:
     return (
         with_note(row["rule"], meaning(row["rule"])),
@@ -119,9 +130,11 @@ def _fired_ranking(rows: Sequence[Row], measures: Measures) -> Ranking | None:
         Bar(
             row["rule"],
             row["claims"],
-            part_of(row["claims"], measures.standing),
+            f"{row['claims']:,}, {share(row['improper_claims'], row['judged_claims'])} improper"
+            if row["judged_claims"]
+            else part_of(row["claims"], measures.standing),
             part=row["high_risk_claims"],
         )
-        for row in rows[:BARS]
+        for row in rows
     ]
     return Ranking(bars) if bars else None

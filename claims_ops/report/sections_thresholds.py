@@ -15,7 +15,7 @@ def thresholds(measures: Measures) -> Section:
     judged = any(row["all_improper"] for row in rows)
     columns = ["score above ", "claims", "exactly at it", "amount ($)"]
     if judged:
-        columns += ["precision", "recall", "improper ($)", "of all improper ($)"]
+        columns[1:1] = ["precision", "recall", "improper ($)", "of all improper ($)"]
     return Section(
         id="thresholds",
         short="Thresholds",
@@ -37,6 +37,7 @@ def thresholds(measures: Measures) -> Section:
                 columns,
                 [_row(row, used, better, judged) for row in rows],
                 open=True,
+                marked=[row is used or row is better for row in rows],
             )
         ],
         wide=True,
@@ -74,7 +75,7 @@ def _row(row: Row, used: Row | None, better: Row | None, judged: bool) -> list[s
         compact(row["amount"], 2),
     ]
     if judged:
-        cells += [
+        cells[1:1] = [
             share(row["improper"], row["judged"]),
             share(row["improper"], row["all_improper"]),
             compact(row["improper_amount"], 2) if row["improper"] else NONE,

@@ -57,7 +57,7 @@ def volumes(measures: Measures) -> Section:
         short="Volumes",
         title="Volumes over time",
         lead=f"{_BY[measures.axis]} (UTC), in steps of {step(seconds)}. Each panel has a scale of"
-        " its own.",
+        " its own, and counts all rows, those of replaced and voided claims too.",
         query="volumes",
         empty="No message in this range.",
         plot=draw(over_time(rows, panels, seconds), "Volumes over time") if rows else None,
@@ -113,7 +113,8 @@ def latency(measures: Measures) -> Section:
         short="Latency",
         title="Latency",
         lead="From Pub/Sub taking a message to the score of its claim; claims of a backfill have"
-        " none. The table has the lag since ingest_ts, too.",
+        " none. The table has the lag since ingest_ts, too, of claims whose ingest_ts is"
+        " not later than their score.",
         query="latency",
         empty="No claim in this range.",
         plot=draw(lines(told, _LINES, seconds, "seconds"), "Latency over time")

@@ -1,4 +1,4 @@
--- Claims of a range of time in one row: how many, how risky, by which versions.
+-- Claims of a range of time in one row: how many, when, by which versions.
 -- A row is repeated where another one has its message id and claim index: the pipeline writes at
 -- least once.
 SELECT
@@ -6,7 +6,6 @@ SELECT
   COUNTIF(message_id IS NOT NULL) - COUNT(
     DISTINCT CONCAT(message_id, ' ', COALESCE(CAST(claim_index AS STRING), ''))
   ) AS repeated_rows,
-  COUNTIF(high_risk_flag) AS high_risk_claims,
   COUNTIF(publish_time IS NOT NULL) AS streamed_claims,
   COUNTIF(ARRAY_LENGTH(quality_issues) > 0) AS claims_with_quality_issues,
   APPROX_QUANTILES(

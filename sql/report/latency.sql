@@ -1,13 +1,18 @@
 -- Latency over time, in milliseconds, to the score of a claim.
 -- Since Pub/Sub took the message; and since the claim system emitted the claim, where it says so
--- (ingest_ts). UNIX_SECONDS truncates by itself, but rounds in the emulator.
+-- (ingest_ts) and its clock is not ahead of ours.
+-- UNIX_SECONDS truncates by itself, but rounds in the emulator.
 WITH scored AS (
   SELECT
     TIMESTAMP_SECONDS(
       DIV(UNIX_SECONDS(TIMESTAMP_TRUNC(processing_timestamp, SECOND)), @step_seconds) * @step_seconds
     ) AS step,
     TIMESTAMP_DIFF(processing_timestamp, publish_time, MILLISECOND) AS latency_ms,
-    TIMESTAMP_DIFF(processing_timestamp, ingest_ts, MILLISECOND) AS event_lag_ms
+    IF(
+      ingest_ts <= processing_timestamp,
+      TIMESTAMP_DIFF(processing_timestamp, ingest_ts, MILLISECOND),
+      NULL
+    ) AS event_lag_ms
   FROM `${CLAIMS_TABLE}`
   WHERE processing_timestamp >= @since AND processing_timestamp < @until
 )

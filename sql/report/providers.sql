@@ -1,9 +1,10 @@
 -- Providers that stand out against their peers, each by the one reason that sets it apart most.
--- Peers are the providers of the same specialty; all where fewer than 5 have it. How far a provider
--- stands out is by how much more often than on its peers' claims a reason fires on its own, in
--- standard deviations between providers, times what the reason adds to a score on average. Ten claims
+-- Peers are the other providers of the same specialty; all others where fewer than 5 have it. How far
+-- a provider stands out is by how much more often than on its peers' claims a reason fires on its own,
+-- in standard deviations between providers, times what the reason adds to a score on average. Ten claims
 -- like the peers' are added to each provider's, so that few claims prove little, and many no more
--- than the share they have. Of claims as they stand: replaced and voided ones do not count.
+-- than the share they have. Reasons that turned out improper less often than claims do on average, of at
+-- least 10 judged, come last. Of claims as they stand: replaced and voided ones do not count.
 WITH scored AS (
   SELECT
     provider_id,
@@ -12,8 +13,9 @@ WITH scored AS (
     claim_amount,
     fraud_risk_score,
     high_risk_flag,
-    risk_reasons
-  FROM ${CURRENT_CLAIMS}
+    risk_reasons,
+    is_improper
+  FROM ${JUDGED_CLAIMS}
   WHERE
     processing_timestamp >= '1970-01-01'  -- for tables that require a partition filter
     AND ${CLAIM_TIME} >= @since AND ${CLAIM_TIME} < @until
@@ -36,7 +38,9 @@ fired AS (
     provider_id,
     reason,
     COUNT(*) AS claims,
-    SUM(fraud_risk_score / ARRAY_LENGTH(risk_reasons)) AS added
+    SUM(fraud_risk_score / ARRAY_LENGTH(risk_reasons)) AS added,
+    COUNTIF(is_improper IS NOT NULL) AS judged,
+    COUNTIF(is_improper) AS improper
   FROM scored, UNNEST(risk_reasons) AS reason
   GROUP BY provider_id, reason
 ),
@@ -44,7 +48,16 @@ reasons AS (
   SELECT
     reason,
     SUM(added) / SUM(claims) AS weight,
-    SUM(claims) / (SELECT SUM(claims) FROM providers) AS rate
+    SUM(claims) AS claims,
+    (SELECT COUNT(*) FROM scored) AS all_claims,
+    SUM(judged) AS judged,
+    SUM(improper) AS improper,
+    COALESCE(
+      SUM(judged) >= 10 AND SAFE_DIVIDE(SUM(improper), SUM(judged)) < (
+        SELECT SAFE_DIVIDE(COUNTIF(is_improper), COUNTIF(is_improper IS NOT NULL)) FROM scored
+      ),
+      FALSE
+    ) AS is_weak
   FROM fired
   GROUP BY reason
 ),
@@ -62,10 +75,23 @@ compared AS (
     providers.provider_id,
     reasons.reason,
     reasons.weight,
+    reasons.is_weak,
+    reasons.judged,
+    reasons.improper,
     COALESCE(fired.claims, 0) AS claims,
     providers.claims AS all_claims,
-    IF(
-      peer_groups.providers < 5, reasons.rate, COALESCE(peers_fired.claims, 0) / peer_groups.claims
+    COALESCE(
+      IF(
+        peer_groups.providers < 5,
+        SAFE_DIVIDE(
+          reasons.claims - COALESCE(fired.claims, 0), reasons.all_claims - providers.claims
+        ),
+        SAFE_DIVIDE(
+          COALESCE(peers_fired.claims, 0) - COALESCE(fired.claims, 0),
+          peer_groups.claims - providers.claims
+        )
+      ),
+      1  -- the only provider has no peers to stand out against
     ) AS peer_rate
   FROM providers
   CROSS JOIN reasons
@@ -86,6 +112,9 @@ distances AS (
     excesses.reason,
     excesses.claims,
     excesses.peer_rate,
+    excesses.is_weak,
+    excesses.judged,
+    excesses.improper,
     excesses.weight * excesses.excess / spreads.spread AS distance
   FROM excesses INNER JOIN spreads ON spreads.reason = excesses.reason
   WHERE excesses.claims >= 2 AND excesses.excess > 0
@@ -93,7 +122,8 @@ distances AS (
 standing_out AS (
   SELECT * FROM distances
   WHERE TRUE
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY provider_id ORDER BY distance DESC, reason) = 1
+  QUALIFY
+    ROW_NUMBER() OVER (PARTITION BY provider_id ORDER BY is_weak, distance DESC, reason) = 1
 )
 SELECT
   providers.* EXCEPT (peers, mean_score),
@@ -103,9 +133,11 @@ SELECT
   standing_out.reason,
   standing_out.claims AS reason_claims,
   ROUND(standing_out.peer_rate, 4) AS peer_rate,
+  standing_out.judged AS reason_judged,
+  standing_out.improper AS reason_improper,
   ROUND(standing_out.distance, 3) AS distance
 FROM providers
 LEFT JOIN standing_out ON standing_out.provider_id = providers.provider_id
 WHERE IF(@provider = '', standing_out.reason IS NOT NULL, providers.provider_id = @provider)
-ORDER BY distance DESC, providers.provider_id
+ORDER BY standing_out.is_weak, distance DESC, providers.provider_id
 LIMIT 15

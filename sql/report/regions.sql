@@ -1,4 +1,4 @@
--- Claims by the region of the provider, by the share that is of high risk; those with less than 20
+-- Claims by the region of the provider, by the share that is of high risk; those with fewer than 20
 -- claims, whose share says little, come last.
 -- Of claims as they stand: replaced and voided ones do not count.
 WITH by_region AS (

@@ -165,12 +165,41 @@ def test_what_stands_out_is_no_maximum(tables: Tables, tmp_path: Path):
     figures = json.loads(path.read_text())
     first, second, third, fourth = figures["findings"]
     assert first.startswith("duplicate_line sets apart RINGS (30 of 30 claims)")
+    assert "fires on 0% at most, and 100.0% of its 30 judged claims were improper" in first
     assert second.startswith("30 claims score exactly 0.5")
     assert third.startswith("A threshold of 0.4 would balance best")
     assert fourth.startswith("Rejections by late jumped: 20 (")
     at = {row["threshold"]: row for row in figures["thresholds"]}
     assert (at[0.5]["claims"], at[0.5]["claims_at_threshold"], at[0.5]["improper"]) == (60, 30, 0)
     assert (at[0.4]["claims"], at[0.4]["improper"], at[0.4]["all_improper"]) == (90, 30, 30)
+
+
+def test_reasons_that_are_rarely_right_come_last(tables: Tables, tmp_path: Path):
+    usual = [tables.claim(n, risk_reasons=[], synthetic_label_is_fraud=0) for n in range(70)]
+    wrong = [
+        tables.claim(
+            n, provider_id="WRONG", risk_reasons=["profile"], synthetic_label_is_fraud=int(n == 70)
+        )
+        for n in range(70, 130)
+    ]
+    right = [
+        tables.claim(
+            n,
+            provider_id="RIGHT",
+            risk_reasons=["line"] if n < 142 else [],
+            synthetic_label_is_fraud=int(n < 142),
+        )
+        for n in range(130, 170)
+    ]
+    tables.add([*usual, *wrong, *right], [])
+    path = tmp_path / "figures.json"
+    assert tables.report(path, "--json") == 0
+    figures = json.loads(path.read_text())
+    ranked = {row["provider_id"]: row for row in figures["providers"]}
+    assert [*ranked] == ["RIGHT", "WRONG"]
+    assert ranked["RIGHT"]["distance"] < ranked["WRONG"]["distance"]
+    rules = [row["rule"] for row in figures["rules_fired"] if row["kind"] == "risk"]
+    assert rules == ["line", "profile"]
 
 
 def test_to_stdout(tables: Tables, capsys):

@@ -34,7 +34,7 @@ output "error_table" {
 }
 
 output "bucket" {
-  description = "Bucket of the job."
+  description = "Bucket for the job."
   value       = local.bucket
 }
 

@@ -36,7 +36,7 @@ variable "region" {
 }
 
 variable "bucket" {
-  description = "Bucket of the job. Default: PROJECT-claims."
+  description = "Bucket for the job. Default: PROJECT-claims."
   type        = string
   default     = null
 
@@ -194,7 +194,7 @@ variable "kms_key" {
 }
 
 variable "labels" {
-  description = "Labels of the job."
+  description = "Labels to add to the job."
   type        = map(string)
   default     = {}
   nullable    = false

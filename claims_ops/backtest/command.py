@@ -155,11 +155,12 @@ def backtest(
 ) -> None:
     """Compare what other rules would flag with what is flagged today.
 
-    Rescores claims with the given rules, threshold, lists and profiles: the final claims of a
-    claims table, or the claims in FILES (- for stdin), read as the pipeline reads them. Shows which
-    claims would be newly flagged or no longer flagged, in claims and money, by rule, provider and
+    Rescores the final claims of a claims table, or the claims in FILES (- for stdin; read as the
+    pipeline reads them), with the given rules, threshold, lists and profiles. Shows which claims
+    would be newly flagged or no longer flagged, by number and amount, for each rule, provider and
     day. If dispositions or labels say which claims were improper, it also shows precision, recall
-    and recovered money. It writes no table. docs/operate/decide.md explains the results.
+    and recovered money. It does not write to any table. docs/operate/decide.md explains the
+    results.
 
     \b
     Examples:

@@ -8,6 +8,7 @@ import click
 
 from claims_ops.check.judgement import Documents, Judgement, judge
 from claims_ops.shared import csv_options
+from claims_ops.shared.counted import counted
 from claims_ops.shared.documents import contract_of, map_of, rules_of
 from claims_ops.shared.message_files import looked_at, messages
 from claims_ops.shared.terminal import printable
@@ -117,7 +118,8 @@ def _text(judgement: Judgement) -> str:
     figures = _figures(judgement)
     lines = [json.dumps(claim, indent=2, default=str) for claim in judgement.shown]
     lines.append(
-        f"{figures['messages']:,} messages: {figures['claims']:,} claims accepted,"
+        f"{counted(figures['messages'], 'message')}:"
+        f" {counted(figures['claims'], 'claim')} accepted,"
         f" {figures['rejected']:,} rejected"
         + (f", {figures['skipped']:,} skipped by the map" if figures["skipped"] else "")
     )
@@ -125,7 +127,7 @@ def _text(judgement: Judgement) -> str:
         code = f"{cause['stage']} {cause['error_code']}"
         lines.append(f"  {cause['count']:,} {code}: {cause['error']}")
         lines.append(f"    first at {', '.join(map(printable, cause['first']))}")
-    lines.append(f"{figures['high_risk']:,} claims are high risk")
+    lines.append(f"high risk: {counted(figures['high_risk'], 'claim')}")
     for title, name in (("risk rules", "risk_rules"), ("quality rules", "quality_rules")):
         if figures[name]:
             lines.append(f"{title} that fired:")

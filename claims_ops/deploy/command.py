@@ -79,7 +79,8 @@ def deploy(
 
     Enables the APIs, creates a bucket, a topic, a subscription, a dataset and a service account
     with only the roles it needs, and launches the job. Anything that already exists is left
-    unchanged, so you can rerun the command after a failure. Requires gcloud, logged in.
+    unchanged, so you can rerun the command after a failure. Requires gcloud with an
+    active login.
 
     \b
     Examples:

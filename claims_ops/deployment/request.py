@@ -25,7 +25,9 @@ _TEMPLATE = ResourceName(r"gs://[a-z0-9][a-z0-9._-]+/[^\s,]+", "gs://my-bucket/c
 _MACHINE_TYPE = ResourceName("[a-z][a-z0-9-]{1,62}", "n2-standard-2")
 _PATH = ResourceName(r"[A-Za-z][A-Za-z0-9._:/-]{0,1023}", "regions/us-central1/subnetworks/main")
 _PROJECT = click.option(
-    "--project", envvar="PROJECT", help="Project ID.  [default: the project of gcloud config]"
+    "--project",
+    envvar="PROJECT",
+    help="Project ID.  [default: the project set in gcloud config]",
 )
 _NAME_OPTION = click.option(
     "--name",
@@ -47,7 +49,7 @@ _PLACES = (
         "--bucket",
         envvar="BUCKET",
         type=_BUCKET,
-        help="Bucket of the job.  [default: PROJECT-claims]",
+        help="Bucket for the job.  [default: PROJECT-claims]",
     ),
     click.option(
         "--repository",
@@ -74,13 +76,19 @@ _PLACES = (
     click.option(
         "--no-dead-letter",
         is_flag=True,
-        help="Create the subscription without a dead-letter topic.",
+        help="The subscription has no dead-letter topic.",
     ),
 )
+_LOCATION = click.option(
+    "--location", type=_PLACE, help="Location for a new dataset.  [default: the region]"
+)
+_LOCATION_OR_NONE = click.option(
+    "--location",
+    type=_PLACE,
+    help="Location for a new dataset. If neither it nor the parameter dataset_location is set, a"
+    " missing dataset is an error.",
+)
 _PARAMETERS = (
-    click.option(
-        "--location", type=_PLACE, help="Location for a new dataset.  [default: the region]"
-    ),
     click.option(
         "--parameter",
         "given",
@@ -122,7 +130,7 @@ _WORKERS = (
         "labels",
         type=settings.KeyValue(),
         multiple=True,
-        help="Label of the job. Repeatable.",
+        help="Label to add to the job. Repeatable.",
     ),
     click.option(
         "--at-least-once",
@@ -166,13 +174,13 @@ def names(command: Command) -> Command:
     """Options that name a deployment; the command gets them as `request`, a DeploymentRequest."""
     region, *places = _PLACES
     command = _gathered(command, DeploymentRequest, "request")
-    return _with(command, _PROJECT, region, _NAME_OPTION, *places, *_PARAMETERS)
+    return _with(command, _PROJECT, region, _NAME_OPTION, *places, _LOCATION, *_PARAMETERS)
 
 
 def tables(command: Command) -> Command:
     """Options about the tables alone; the command gets them as `request`, a TablesRequest."""
     command = _gathered(command, TablesRequest, "request")
-    return _with(command, _PROJECT, _NAME_OPTION, *_PARAMETERS)
+    return _with(command, _PROJECT, _NAME_OPTION, _LOCATION_OR_NONE, *_PARAMETERS)
 
 
 def monitored(command: Command) -> Command:

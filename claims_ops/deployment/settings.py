@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import click
@@ -48,7 +49,7 @@ def parameters(
     given = list(given)
     for key, times in Counter(key for key, _ in given).items():
         if times > 1:
-            raise click.UsageError(f"--parameter: {key} is passed twice")
+            raise click.UsageError(f"--parameter: {key} was passed more than once")
     chosen = _of_file(file) | dict(given)
     other_source = any(chosen.get(source) for source in SOURCES)
     complete = {key: value for key, value in ours.items() if not (other_source and key in SOURCES)}
@@ -65,7 +66,7 @@ def _of_file(file: str | None) -> dict[str, str]:
             text = opened.read(_MAX_CHARACTERS + 1)
         if len(text) > _MAX_CHARACTERS:
             raise click.UsageError(f"--parameters-file: {file} is larger than 1 MB")
-        document = json.loads(text, object_pairs_hook=_unique)
+        document = json.loads(text, object_pairs_hook=partial(_unique, file))
     except UnicodeDecodeError:
         raise click.UsageError(f"--parameters-file: {file} is not UTF-8 text") from None
     except (ValueError, RecursionError) as error:
@@ -77,11 +78,14 @@ def _of_file(file: str | None) -> dict[str, str]:
     return {key: _text(value) for key, value in document.items() if value is not None}
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(file: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"it contains {name!r} twice")
+            raise click.UsageError(
+                f"--parameters-file: {file} cannot be used: it contains the key {name!r} more than"
+                " once"
+            )
     return dict(pairs)
 
 

@@ -10,6 +10,7 @@ import click
 from claims_ops.disposition.decision import Decision, Fault, FileFaults, decision, read
 from claims_ops.disposition.ledger import Ledger
 from claims_ops.shared import csv_options, table_options
+from claims_ops.shared.counted import counted
 from claims_ops.shared.dispositions import OUTCOMES
 from claims_ops.shared.queries import connect
 from pipeline.claims.tables import TableName
@@ -21,8 +22,9 @@ _FAULTS_SHOWN = 20
 def disposition() -> None:
     """Record reviewers' decisions about claims.
 
-    Decisions are appended to a table next to the claims table, and the newest decision on a claim
-    counts. Rule precision, the backtest and the report use it together with labels.
+    Decisions are appended to a table in the same dataset as the claims table, and the newest
+    decision on a claim counts. Rule precision, the backtest and the report use it together with
+    labels.
 
     \b
     Examples:
@@ -80,9 +82,9 @@ def import_(
     """Record the decisions in a CSV file (- for stdin).
 
     The header names the columns: claim_id and outcome, and any of amount_recovered, reviewer,
-    reviewed_at and note. A line without reviewed_at was decided now. If any line is wrong, every
-    fault is listed with its line and nothing is recorded. Importing a file again changes nothing
-    that counts, if its lines say reviewed_at.
+    reviewed_at and note. If a line has no reviewed_at, the current time is used. If any line is
+    invalid, every error is listed with its line number and nothing is recorded. If every line has a
+    reviewed_at, importing the same file again has no effect on the results.
 
     \b
     Examples:
@@ -104,7 +106,7 @@ def import_(
             for place in unknown
         ]
         raise _refused(file.name, faults)
-    click.echo(f"recorded {len(found):,} decisions")
+    click.echo(f"recorded {counted(len(found), 'decision')}")
 
 
 def _append(table: TableName, project: str | None, decisions: Sequence[Decision]) -> list[int]:
@@ -124,4 +126,4 @@ def _refused(name: str, faults: Sequence[str]) -> click.ClickException:
         click.echo(f"{name}: {fault}", err=True)
     if len(faults) > _FAULTS_SHOWN:
         click.echo(f"{name}: and {len(faults) - _FAULTS_SHOWN:,} more", err=True)
-    return click.ClickException(f"{name}: {len(faults):,} errors; nothing was recorded")
+    return click.ClickException(f"{name}: {counted(len(faults), 'error')}; nothing was recorded")

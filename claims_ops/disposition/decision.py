@@ -63,7 +63,7 @@ def decision(values: Mapping[str, str], reviewed_at: datetime, reviewer: str | N
     try:
         at = instant(given["reviewed_at"]) if "reviewed_at" in given else reviewed_at
     except (ValueError, OverflowError):
-        raise Fault("reviewed_at: not a time such as 2026-11-23T08:00:00Z") from None
+        raise Fault("reviewed_at: not a valid time. Example: 2026-11-23T08:00:00Z") from None
     return Decision(
         given["claim_id"],
         given["outcome"],
@@ -80,7 +80,7 @@ def _amount(text: str | None) -> Decimal | None:
     try:
         amount = Decimal(text)
     except InvalidOperation:
-        raise Fault("amount_recovered: not a number such as 1234.50") from None
+        raise Fault("amount_recovered: not a valid number. Example: 1234.50") from None
     if not amount.is_finite() or amount < 0 or numeric_fault(amount):
         raise Fault("amount_recovered: must be 0 or more and fit NUMERIC")
     return amount

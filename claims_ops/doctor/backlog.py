@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from claims_ops.doctor.finding import Check, Once, Unknown, Verdict, failed, passed
 from claims_ops.doctor.setup import Setup
+from claims_ops.shared.counted import counted
 
 if TYPE_CHECKING:
     from google.cloud.monitoring_v3 import ListTimeSeriesRequest
@@ -37,7 +38,7 @@ def judged(
     fix: Callable[[str], str],
 ) -> Verdict:
     """What waits; before a job runs, it may wait for long."""
-    message = f"{messages:,} messages are waiting, the oldest for {age_seconds:,} s"
+    message = f"{counted(messages, 'message')} waiting, the oldest for {age_seconds:,} s"
     if age_seconds <= OLD_SECONDS:
         return passed(message)
     running = active()

@@ -56,7 +56,7 @@ def monitoring(
 
     Compares the project with the files in monitoring/ and changes only what differs, so a second
     run changes nothing. Settings that Google adds, and the channels of each alert, are kept. It
-    deletes nothing. Requires gcloud, logged in, and roles/monitoring.editor.
+    deletes nothing. Requires gcloud with an active login, and roles/monitoring.editor.
 
     \b
     Examples:

@@ -35,7 +35,7 @@ class _Day(click.ParamType[date]):
         try:
             return value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is not a date such as 2026-11-23.", param, ctx)
+            self.fail(f"{value!r} is not a valid date. Example: 2026-11-23.", param, ctx)
 
 
 @click.command()
@@ -70,7 +70,7 @@ def profiles(
 
     Writes provider_profile.csv and claim_percentiles.csv for the launch parameters of the same
     names. Jobs launched with these files reload them while they run. Profiles cover 180 days of
-    service, and count only current claims if their view exists.
+    service, and count only current claims if the view of current claims exists.
 
     \b
     Examples:

@@ -74,7 +74,8 @@ class Statement(NamedTuple):
         known = {each.name: each for each in self.parameters}
         for name in given:
             if name not in known:
-                raise ValueError(f"{name}: this query has {', '.join(known) or 'no parameters'}")
+                takes = ", ".join(known) or "no parameters"
+                raise ValueError(f"{name}: no such parameter; this query takes {takes}")
         values = {}
         for name, parameter in known.items():
             text = given.get(name, parameter.default)
@@ -94,7 +95,7 @@ class Statement(NamedTuple):
             sql = _DECLARED.sub("--", self.sql)
             return _PLACEHOLDER.sub(lambda found: placeholders[found[1]], sql)
         except KeyError as error:
-            raise ValueError(f"nothing replaces the placeholder ${{{error.args[0]}}}") from None
+            raise ValueError(f"unknown placeholder ${{{error.args[0]}}}") from None
 
 
 def _value(text: str, sql_type: str) -> Value:

@@ -10,6 +10,7 @@ import click
 
 from claims_ops.reconcile.reconciliation import Books, Reconciliation
 from claims_ops.shared import csv_options, table_options
+from claims_ops.shared.counted import counted
 from claims_ops.shared.option_types import MAX_COUNT
 from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
@@ -39,7 +40,8 @@ _SOURCES = "--published, --message-ids or --input-files"
 @click.option(
     "--input-files",
     metavar="PATTERN",
-    help="Files of a backfill, exactly as passed at launch. Each line is one message.",
+    help="Files of a backfill, exactly as passed at launch. Each JSON line, CSV row or X12 claim is"
+    " one message.",
 )
 @click.option(
     "--input-format",
@@ -147,15 +149,15 @@ def told(outcome: Reconciliation) -> str:
     lines = [str(balance)]
     missing = balance.published - balance.rows
     if missing > 0:
-        lines.append(f"missing: {missing:,} messages without a row")
+        lines.append(f"missing: {counted(missing, 'message')} without a row")
         lines += [f"  {printable(each)}" for each in outcome.missing]
         if outcome.missing and missing > len(outcome.missing):
             lines.append("  ...")
     elif missing < 0:
-        lines.append(f"unexpected: {-missing:,} more messages than were published")
+        lines.append(f"unexpected: {counted(-missing, 'message')} beyond those published")
     if figures.split:
         lines.append(
-            f"split: {figures.split:,} messages hold several claims:"
+            f"split: several claims in {counted(figures.split, 'message')}:"
             f" {figures.split_claims:,} claims + {figures.split_errors:,} errors"
         )
     if figures.replays or figures.replays_unrecorded:
@@ -166,9 +168,10 @@ def told(outcome: Reconciliation) -> str:
             f"{unrecorded if figures.replays_unrecorded else ''}"
         )
     lines.append(
-        f"duplicates: {figures.twice_in_claims:,} rows in claims,"
-        f" {figures.twice_in_errors:,} rows in errors, {figures.in_both:,} messages in both,"
-        f" {figures.accepted_twice:,} claims accepted again by replays"
+        f"duplicates: {counted(figures.twice_in_claims, 'row')} in claims,"
+        f" {counted(figures.twice_in_errors, 'row')} in errors,"
+        f" {counted(figures.in_both, 'message')} in both,"
+        f" {counted(figures.accepted_twice, 'claim')} accepted again by replays"
         if figures.duplicates
         else "duplicates: none"
     )
@@ -192,7 +195,7 @@ def line_ids(
         for lines in (lines for file in files for lines in split(file, input_format)):
             place = f"{lines.path} from byte {lines.start}"
             for message in read_lines(lines, input_format, csv_dialect or Dialect()):
-                place = f"behind {message.message_id}"
+                place = f"after {message.message_id}"
                 yield str(message.message_id)
     except Exception as error:  # each file system and each packer has its own
         reason = str(error).partition("\n")[0] or type(error).__name__

@@ -15,6 +15,7 @@ from claims_ops.replay.republication import Republication
 from claims_ops.replay.selection import OUTCOMES, READY, Count, ErrorTable, Selection
 from claims_ops.replay.turn import turn
 from claims_ops.shared import table_options
+from claims_ops.shared.counted import counted
 from claims_ops.shared.interruption import unwinding
 from claims_ops.shared.option_types import MAX_COUNT, Instant, Number, TopicName
 from claims_ops.shared.progress import ProgressLine
@@ -120,8 +121,8 @@ def replay(
     """Republish rejected messages.
 
     Publishes each original message, byte for byte, with its attributes, and records it in a table
-    next to the error table, so that no message is replayed twice by accident. Repeat --stage,
-    --error-code or --message-id to match any of several values.
+    in the same dataset as the error table, so that no message is replayed twice by accident. Repeat
+    --stage, --error-code or --message-id to match any of several values.
 
     \b
     Examples:
@@ -161,11 +162,11 @@ def replay(
         ready = sum(count.messages for count in counts if count.outcome == READY)
         asked = min(ready, limit or ready)
         if dry_run or not topic or not asked:
-            text = f"{'would replay' if dry_run else 'replayed'} {asked:,} messages"
+            text = f"{'would replay' if dry_run else 'replayed'} {counted(asked, 'message')}"
             click.echo(_json(counts, asked) if as_json else text)
             return
         if not yes:
-            question = f"Publish {asked:,} messages to {topic}?"
+            question = f"Publish {counted(asked, 'message')} to {topic}?"
             if not click.confirm(question):
                 raise click.ClickException("nothing was published")
         replays = ReplayRecord(queries, record, topic)
@@ -216,7 +217,7 @@ def _refusals(publication: Republication) -> str:
     refused = publication.outcomes["refused"]
     more = ", ..." if refused > len(publication.refused) else ""
     names = ", ".join(map(printable, publication.refused))
-    return f"Pub/Sub refused {refused:,} messages as invalid: {names}{more}"
+    return f"Pub/Sub refused {counted(refused, 'message')} as invalid: {names}{more}"
 
 
 def _json(counts: list[Count], asked: int, publication: Republication | None = None) -> str:
@@ -267,5 +268,6 @@ def _summary(publication: Republication, asked: int, seconds: float) -> str:
         for outcome, messages in publication.outcomes.items()
         if outcome != READY
     ]
-    told = f"replayed {publication.outcomes[READY]:,} of {asked:,} messages in {seconds:.1f} s"
+    replayed = publication.outcomes[READY]
+    told = f"replayed {replayed:,} of {counted(asked, 'message')} in {seconds:.1f} s"
     return "; ".join([told, *left])

@@ -127,9 +127,13 @@ class Republication:
         try:
             self._record.add(replays, new_ids, datetime.now(UTC))
         except click.ClickException as failure:
+            count = len(replays)
+            were, them = (
+                ("1 message was", "it") if count == 1 else (f"{count:,} messages were", "them")
+            )
             raise click.ClickException(
-                f"{len(replays)} messages were published but not recorded, so another replay"
-                f" would publish them again: {failure.message}"
+                f"{were} published but not recorded, so another replay would publish {them} again:"
+                f" {failure.message}"
             ) from None
         self.outcomes["ready"] += len(replays)
 

@@ -28,8 +28,8 @@ PAGES = "provider-*.html"
     type=click.Choice(list(TIMES)),
     default=PROCESSING,
     show_default=True,
-    help="Time used by --since, --until and the plots. With a date of the claim, rejected"
-    " messages are left out, because they have none.",
+    help="Time used by --since, --until and the plots. With service_date or submission_date,"
+    " rejected messages are left out, because they have no such date.",
 )
 @click.option(
     "--provider",

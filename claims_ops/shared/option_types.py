@@ -85,7 +85,7 @@ class Instant(click.ParamType[datetime]):
         except OverflowError:
             self.fail(f"{value!r} is not between the years 1 and 9999 in UTC.", param, ctx)
         except ValueError:
-            self.fail(f"{value!r} is not a time such as 2026-11-23T08:00:00Z.", param, ctx)
+            self.fail(f"{value!r} is not a valid time. Example: 2026-11-23T08:00:00Z.", param, ctx)
 
 
 def instant(value: str | datetime) -> datetime:
@@ -110,7 +110,7 @@ class ResourceName(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not self._matches(value):
-            self.fail(f"{value[:200]!r} is not a name such as {self._example}.", param, ctx)
+            self.fail(f"{value[:200]!r} is not a valid name. Example: {self._example}.", param, ctx)
         return str(value)
 
 

@@ -78,7 +78,9 @@ def column_of(name: str, schema: Any) -> Column:
     if types[0] == "array":
         items = schema.get("items", {})
         if not isinstance(items, dict) or types_of(items) == ("array",):
-            raise DocumentError(f"properties.{name}.items", "must be a schema, and not of an array")
+            raise DocumentError(
+                f"properties.{name}.items", "must be a schema, but not an array schema"
+            )
         item = column_of(name, items)
         column_type, mode, fields = declared.get("type", item.type), "REPEATED", item.fields
     else:

@@ -13,10 +13,10 @@ _TEXTS = {
     "maximum": "above the maximum {limit}",
     "exclusiveMinimum": "not above {limit}",
     "exclusiveMaximum": "not below {limit}",
-    "minLength": "shorter than {limit} characters",
-    "maxLength": "longer than {limit} characters",
-    "minItems": "fewer than {limit} items",
-    "maxItems": "more than {limit} items",
+    "minLength": "length below the minimum of {limit}",
+    "maxLength": "length above the maximum of {limit}",
+    "minItems": "item count below the minimum of {limit}",
+    "maxItems": "item count above the maximum of {limit}",
     "multipleOf": "not a multiple of {multiple_of}",
     "enum": "not one of the allowed values",
     "const": "not the allowed value",
@@ -73,7 +73,7 @@ def describe(error: ValidationError, properties: Mapping[str, Any]) -> Violation
         return Violation(field, rule, f"not a valid {schema.get('format', 'text')}")
     if rule == "type":
         return Violation(field, rule, f"must be {' or '.join(_declared_types(details))}")
-    text = _TEXTS.get(rule, f"violates the rule {rule}")
+    text = _TEXTS.get(rule, f"violates the schema keyword {rule}")
     return Violation(field, rule, text.format_map(_Limits(details)))
 
 

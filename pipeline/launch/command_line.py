@@ -73,7 +73,7 @@ def refuse_unknown(arguments: Sequence[str]) -> None:
     given = (word.partition("=")[0].removeprefix("--") for word in arguments if word[:2] == "--")
     for name, times in Counter(given).items():
         if name in names and times > 1:
-            raise ParameterError(name, "is passed twice")
+            raise ParameterError(name, "was passed more than once")
 
 
 def _unknown(word: str, flags: Sequence[str]) -> ParameterError:

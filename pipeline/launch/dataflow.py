@@ -46,7 +46,7 @@ _REPLACEABLE = (  # among others Beam looks forever
 _UNREACHABLE = (GoogleAuthError, RetryError, requests.RequestException)
 
 
-AMBIGUOUS = "It may not exist, or the account that launches may lack a role on it."
+AMBIGUOUS = "It may not exist, or the account launching the job may lack a role on it."
 """What a refusal of Google may mean: it does not reveal to strangers what exists."""
 
 
@@ -98,7 +98,7 @@ def _check_locations(options: PipelineOptions, cloud: GoogleCloudOptions) -> Non
     for bucket, name in buckets.items():
         what = f"the bucket {bucket}"
         if bucket.startswith("dataflow-staging-"):
-            what += " (the console's default if no staging and temp location are set)"
+            what += " (the console's default if neither a staging nor a temp location is set)"
         _answer(name, what, _check_bucket, client, bucket)
 
 
@@ -115,7 +115,9 @@ def _check_bucket(client: Any, name: str) -> str | None:
 
 def _check_key(source: str | None) -> None:
     if source and not source.startswith(("projects/", "gs://")):
-        raise ParameterError("pseudonym_key", "must be a secret or a gs:// file on Dataflow")
+        raise ParameterError(
+            "pseudonym_key", "on Dataflow, must name a secret version or a gs:// file"
+        )
 
 
 def _check_running(options: PipelineOptions, cloud: GoogleCloudOptions) -> None:
@@ -157,7 +159,9 @@ def _answer(parameter: str, what: str, ask: Callable[..., str | None], *of: Any)
     except Forbidden as error:
         hindrance = f"Google returned {error.code}: {error.message}. {AMBIGUOUS}"
         if ask is _check_bucket:
-            hindrance += " It needs roles/storage.legacyBucketReader (storage.buckets.get)."
+            hindrance += (
+                " The account needs roles/storage.legacyBucketReader (storage.buckets.get)."
+            )
     except GoogleAPICallError as error:
         hindrance = f"Google returned {error.code}: {error.message}"
     except _UNREACHABLE as error:

@@ -174,8 +174,8 @@ class Launch:
     )
     pseudonym_key: str | None = _parameter(
         "Pseudonym key",
-        "Where to read the key, which needs at least 32 bytes: a numbered version of a secret in"
-        " Secret Manager, or a gs:// file. Never pass the key itself.",
+        "Where to read the key from (it must be at least 32 bytes long): a numbered version of a"
+        " secret in Secret Manager, or a gs:// file. Never pass the key itself.",
         "Output",
         or_local=True,
         is_reference=True,

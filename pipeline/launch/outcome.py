@@ -95,7 +95,7 @@ def text_of(outcome: Outcome, launch: Launch) -> str:
     if outcome.missing:
         kind = f" --input-format {launch.input_format}" if launch.input_format != "JSON" else ""
         lines += [
-            f"{outcome.missing:,} rows are missing. To list the messages without a row, run:",
+            f"Missing rows: {outcome.missing:,}. To list the messages without a row, run:",
             f"  claims reconcile {tables} --input-files '{launch.input_files}'{kind}",
         ]
     lines.append("Next steps:")

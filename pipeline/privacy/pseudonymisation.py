@@ -38,7 +38,7 @@ def read_key(source: str) -> bytes:
     """
     key = (_of_secret if source.startswith("projects/") else _of_file)(source).rstrip(b"\r\n")
     if len(key) < MIN_KEY_BYTES:
-        raise KeyUnusable(f"the key has {len(key)} bytes and needs at least {MIN_KEY_BYTES}")
+        raise KeyUnusable(f"the key is {len(key)} bytes long, but must be at least {MIN_KEY_BYTES}")
     return key
 
 

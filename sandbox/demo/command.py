@@ -59,7 +59,7 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
     type=Number(0, 1),
     default=0.05,
     show_default=True,
-    help="Share of malformed messages, 0 to 1, cycling through every kind of damage.",
+    help="Share of malformed messages, 0 to 1. They cover every kind of error in turn.",
 )
 @click.option(
     "--seed",
@@ -115,8 +115,8 @@ def demo(
     Publishes synthetic claims to a Pub/Sub emulator, streams them through the pipeline into a
     BigQuery emulator until every message has become a row, runs the analyst queries, and writes a
     report. Halfway through, it computes provider profiles and scores the second half with them.
-    Without Java or Docker, which the Pub/Sub emulator needs, it reads the claims from files. It
-    needs no cloud account and leaves only the report behind.
+    If neither Docker nor Java is available to run the Pub/Sub emulator, it reads the claims from
+    files. It needs no cloud account and leaves only the report behind.
 
     \b
     Examples:

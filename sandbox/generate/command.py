@@ -43,7 +43,7 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
     type=Number(0, 1),
     default=0.0,
     show_default=True,
-    help="Share of malformed messages, 0 to 1, cycling through every kind of damage.",
+    help="Share of malformed messages, 0 to 1. They cover every kind of error in turn.",
 )
 @click.option(
     "--variants",

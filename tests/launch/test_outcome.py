@@ -77,7 +77,7 @@ def test_outcome(counts: dict[str, int], more: list[str], missing: int, line: st
     assert outcome.missing == missing
     text = text_of(outcome, launch)
     assert text.startswith(line)
-    assert ("rows are missing" in text) is bool(missing)
+    assert ("Missing rows: " in text) is bool(missing)
     assert ("claims reconcile --output-table my-project.claims.claims" in text) is bool(missing)
     assert ("`my-project.claims.errors`" in text) is bool(outcome.errors)
     numbers = json.loads(json_of(outcome, launch))

@@ -75,7 +75,7 @@ def test_rules_that_replays_go_without_are_told(file: Path, caplog: pytest.LogCa
         assert bool(caplog.text) == bool(told)
 
 
-@pytest.mark.parametrize("key, said", [(b"k" * 31 + b"\r\n", "has 31 bytes"), (b"", "has 0 bytes")])
+@pytest.mark.parametrize("key, said", [(b"k" * 31 + b"\r\n", "is 31 bytes"), (b"", "is 0 bytes")])
 def test_short_key(key: bytes, said: str, file: Path):
     file.write_bytes(key)
     with pytest.raises(KeyUnusable, match=said):
@@ -157,7 +157,7 @@ def test_key_in_the_place_of_the_fields_is_not_shown(key: str, given: str, capsy
 
 def test_local_file_on_dataflow(file: Path):
     given = ["--runner=DataflowRunner", f"--pseudonym_key={file}"]
-    with pytest.raises(ParameterError, match="^pseudonym_key: must be a secret or a gs:// file"):
+    with pytest.raises(ParameterError, match="^pseudonym_key: on Dataflow, must name a secret"):
         dataflow.prepare(PipelineOptions(given), "0")
 
 
@@ -191,4 +191,4 @@ def test_worker_without_the_key_says_so_without_it(secrets: SecretManager):
 def test_wrong_key_ends_the_program_with_a_usage_error(file: Path, capsys):
     file.write_text("short")
     assert main.main(arguments(pseudonymise="patient_id", pseudonym_key=str(file))) == 2
-    assert "the key has 5 bytes and needs at least 32" in capsys.readouterr().err
+    assert "the key is 5 bytes long, but must be at least 32" in capsys.readouterr().err

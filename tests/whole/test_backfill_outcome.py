@@ -82,5 +82,5 @@ def test_rows_that_never_came_fail_it(
     assert main.main(["--runner=FnApiRunner", *arguments]) == main.EXIT_FAILED
     out = capsys.readouterr().out
     assert out.startswith("read 1,003 = 1,000 claims (")
-    assert "\n1 rows are missing." in out
+    assert "\nMissing rows: 1." in out
     assert "claims reconcile --output-table my-project.claims.claims" in out

@@ -25,7 +25,8 @@ ERRORS: Mapping[str, str] = {
     "invalid_encoding": "the CSV row is not in the declared encoding",
     "invalid_header": "the CSV header has only one column, or repeats a column name",
     "invalid_x12": "not X12, or an unterminated segment; nothing from here on was read",
-    "x12_too_large": "the claims of the X12 message repeat too much of what they stand under",
+    "x12_too_large": "the X12 message is too large once the data its claims share is copied into"
+    " each claim",
     "not_837": "the X12 transaction set is not a claim (837)",
     **{f"x12_{code}": f"X12 {code} ({name}) holds no claims" for code, name in NOT_CLAIMS.items()},
 }

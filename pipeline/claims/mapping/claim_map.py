@@ -69,7 +69,7 @@ class ClaimMap:
             raise DocumentError(_place(text, error), " ".join(str(error).split())) from None
         if unknown:
             names = ", ".join(f"${name}" for name in sorted(unknown))
-            raise DocumentError("", f"{names} is defined neither by JSONata nor by the map")
+            raise DocumentError("", f"not defined by JSONata or the map: {names}")
 
     @classmethod
     def packaged(cls, name: str) -> Self:

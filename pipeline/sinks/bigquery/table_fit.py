@@ -46,7 +46,7 @@ def fit_of(found: bigquery.Table, name: TableName, table: Table) -> Fit:
             our values.
     """
     if found.table_type not in (None, "TABLE"):
-        raise TableError(f"{name} is a {found.table_type}, not a table")
+        raise TableError(f"{name} is not a standard table (its type is {found.table_type})")
     schema, lacks = _merged(found.schema, table.columns, str(name))
     by = found.time_partitioning
     return Fit(found, schema, tuple(lacks), by is not None and by.field == table.partition_column)

@@ -194,7 +194,7 @@ def _answers(name: TableName) -> Iterator[None]:
     except Forbidden as error:
         raise NoAnswer(
             f"{name}: BigQuery returned {error.code}: {error.message}. The table may not exist,"
-            " or the account that launches may lack a role on its dataset."
+            " or the account launching the job may lack a role on its dataset."
         ) from None
     except GoogleAPICallError as error:
         raise NoAnswer(f"{name}: BigQuery returned {error.code}: {error.message}") from None

@@ -84,7 +84,7 @@ def test_nothing(document: Any, error: str) -> None:
     ("text", "error"),
     [
         ("{\n  'claim_id': id,\n  'a': }", "line 3, column 8: "),
-        ("{'claim_id': $today(id)}", "$today is defined neither by JSONata nor by the map"),
+        ("{'claim_id': $today(id)}", "not defined by JSONata or the map: $today"),
         ("", ""),
     ],
 )

@@ -164,5 +164,5 @@ def test_damaged_file(name: str, tmp_path: Path, capsys):
     (tmp_path / name).write_bytes(packed[:-9])
     assert cli.main(["check", str(tmp_path / name)]) == 1
     shown = capsys.readouterr()
-    assert "1 parse damaged_file: the file is damaged here" in shown.out
+    assert "1 parse damaged_file: the file is damaged from here on" in shown.out
     assert shown.err == ""

@@ -132,7 +132,7 @@ def test_backlog_is_asked_as_google_names_it():
 @pytest.mark.parametrize(
     "age_seconds, job, status, message",
     [
-        (600, {"id": "j"}, Status.PASS, "5 messages are waiting, the oldest for 600 s"),
+        (600, {"id": "j"}, Status.PASS, "5 messages waiting, the oldest for 600 s"),
         (601, {"id": "j"}, Status.FAIL, "601 s"),
         (601, None, Status.PASS, "no job is reading them yet"),
     ],

@@ -92,7 +92,7 @@ def test_a_typo_is_bigquerys_to_tell(ask, tmp_path):
     [
         (["thresholdz"], "'thresholdz' is neither a query nor a file; did you mean thresholds?"),
         (["why_flagged"], "--param claim_id is missing; The claim."),
-        (["why_flagged", "--param=x=1"], "--param x: this query has claim_id"),
+        (["why_flagged", "--param=x=1"], "--param x: no such parameter; this query takes claim_id"),
         (["why_flagged", "--param=claim_id"], "--param must have the form NAME=VALUE"),
         (["review_queue", "--param=capacity=CANARY"], "--param capacity: must be INT64"),
         (["thresholds", "--csv", "--json"], "--csv or --json, not both"),
@@ -117,7 +117,7 @@ def test_a_file_of_ones_own(ask, tmp_path, claims):
     code, out, err = ask(str(file), *words, "--csv")
     assert (code, out, err) == (0, "text,n,day,word\n'@x $,42,2026-11-28,a b\n", "")
     file.write_text("SELECT 1 FROM `${CLAIMS}`")
-    assert "nothing replaces the placeholder ${CLAIMS}" in ask(str(file))[2]
+    assert "unknown placeholder ${CLAIMS}" in ask(str(file))[2]
 
 
 def test_a_table_shows_the_first_rows(ask):

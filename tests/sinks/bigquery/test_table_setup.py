@@ -339,7 +339,7 @@ def test_view_is_refused(client, setup, name):
     view = bigquery.Table(str(name))
     view.view_query = "SELECT 'a' AS id"
     client.create_table(view)
-    with pytest.raises(TableError, match="is a VIEW, not a table"):
+    with pytest.raises(TableError, match=r"is not a standard table \(its type is VIEW\)"):
         setup.ensure(name, SMALL)
 
 

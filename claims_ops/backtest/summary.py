@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from claims_ops.backtest.comparison import Change, Comparison, Tally
+from claims_ops.shared.counted import counted
 from claims_ops.shared.terminal import printable
 
 _MOST: Final = 20
@@ -136,7 +137,7 @@ def headline(found: Figures) -> list[str]:
     """What was judged, and what changes, in sentences."""
     sample = found["sample_percent"]
     lines = [
-        f"{found['claims']:,} claims of {found['claims_of']}"
+        f"{counted(found['claims'], 'claim')} of {found['claims_of']}"
         + (f", a sample of {sample:g}%" if sample < 100 else "")
         + f", judged in {found['seconds']:,.1f} s",
         f"today: {found['rules_today']}; tried: {found['rules_tried']},"
@@ -146,12 +147,12 @@ def headline(found: Figures) -> list[str]:
     if len(versions) > 1 and found["rules_today"] == "stored":
         lines.append(f"the stored scores come from {len(versions)} versions of the rules")
     if found.get("rejected_messages"):
-        lines.append(f"{found['rejected_messages']:,} messages were rejected and are left out")
+        lines.append(f"left out: {counted(found['rejected_messages'], 'rejected message')}")
     for key, word in (("newly_flagged", "newly flagged"), ("no_longer_flagged", "not any more")):
         change = found[key]
         known = f"; of {change['known']:,} known, {change['improper']:,} are improper"
         lines.append(
-            f"{word}: {change['claims']:,} claims, {money(change['amount'])}"
+            f"{word}: {counted(change['claims'], 'claim')}, {money(change['amount'])}"
             + (known if change["known"] else "")
         )
     return lines

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from claims_ops.shared import table_options
+from claims_ops.shared.counted import counted
 from claims_ops.shared.queries import Queries, connect
 from pipeline.claims.tables import TableName
 
@@ -102,7 +103,7 @@ def profiles(
             source = output_table
         for name in NAMES:
             path, rows = write(queries, name, source, day, folder)
-            click.echo(f"{path}: {rows:,} rows as of {day}")
+            click.echo(f"{path}: {counted(rows, 'row')} as of {day}")
 
 
 def current_claims(claims: TableName) -> TableName:

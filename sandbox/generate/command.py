@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from claims_ops.shared.counted import counted
 from claims_ops.shared.option_types import MAX_COUNT, Duration, Instant, Number, TopicName
 from claims_ops.shared.progress import ProgressLine
 from sandbox.generate import outputs
@@ -156,7 +157,7 @@ class _Tally:
         """One line: what was sent, and how fast."""
         seconds = time.monotonic() - self._start
         return (
-            f"{self.sent:,} messages ({self.malformed:,} malformed) in {seconds:.1f} s, "
+            f"{counted(self.sent, 'message')} ({self.malformed:,} malformed) in {seconds:.1f} s, "
             f"{self.sent / max(seconds, 1e-9):,.0f} a second"
         )
 

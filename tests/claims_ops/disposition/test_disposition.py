@@ -132,7 +132,7 @@ def test_unknown_claims_are_named_by_line_and_nothing_is_recorded(
     assert main([*add, "--amount-recovered=CANARY"]) == 2
     told = capsys.readouterr().err
     assert f"{file}: line 3: claim_id: {claims} does not contain this claim" in told
-    assert "--amount-recovered: not a number" in told
+    assert "--amount-recovered: not a valid number" in told
     assert "CANARY" not in told
     assert [
         each.table_id for each in bigquery_client.list_tables(str(claims).rpartition(".")[0])

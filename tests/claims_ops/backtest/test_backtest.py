@@ -233,7 +233,7 @@ def test_final_claims_and_dispositions_count(table: TableName, tmp_path, capsys)
     [
         ([], "Pass either --output-table or files"),
         (["--output-table=p-project.d.t", "x.ndjson"], "Pass either --output-table or files"),
-        (["--since=2026-11-01", "x.ndjson"], "are for --output-table"),
+        (["--since=2026-11-01", "x.ndjson"], "work only with --output-table"),
         (["--rules=nowhere.json", "x.ndjson"], "nowhere.json: No such file"),
         (["--mue-table=nowhere.csv", "x.ndjson"], "--mue-table: nowhere.csv: no such file"),
         (["--threshold=2", "x.ndjson"], "--threshold"),

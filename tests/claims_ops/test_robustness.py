@@ -255,7 +255,7 @@ def test_encoding_of_message_ids(
 PARAMETERS = {
     "byte order mark": (b'\xef\xbb\xbf{"high_risk_threshold": "7"}', "high_risk_threshold"),
     "UTF-16": ('{"rules": "x"}'.encode("utf-16"), "is not UTF-8 text"),
-    "twice": (b'{"rules": "a", "rules": "b"}', "it holds 'rules' twice"),
+    "twice": (b'{"rules": "a", "rules": "b"}', "contains the key 'rules' more than once"),
     "deep": (b"[" * 100_000, "is not JSON"),
 }
 

@@ -84,7 +84,7 @@ def stored(
         else f"WHERE ABS(MOD(FARM_FINGERPRINT(claim_id), {_SHARES})) < {sample}"
     )  # fmt: skip
     sql = (
-        f"SELECT {', '.join((*names, *_STORED))}, is_improper, amount_recovered,"  # noqa: S608
+        f"SELECT {', '.join((*names, *_STORED))}, is_improper, amount_recovered,"  # noqa: S608 - names of columns and checked names
         f" DATE(processing_timestamp) AS processing_time FROM {judged} {sampled}"
     )
     bounds = {"since": selection.since or EARLIEST, "until": selection.until or _LATEST}

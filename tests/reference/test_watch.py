@@ -184,7 +184,7 @@ def test_rules_in_another_encoding(tmp_path: Path, caplog: pytest.LogCaptureFixt
     )
     watch = watch_over(path, "rules")
     assert watch.take_counts() == {"reference_unusable_rules": 1}
-    assert "rules: not UTF-8 text; none is in use" in caplog.text
+    assert "rules: not UTF-8 text; no version is in use" in caplog.text
 
 
 def test_parts_of_a_pattern_are_one_list(tmp_path: Path) -> None:

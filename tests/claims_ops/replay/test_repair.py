@@ -52,7 +52,7 @@ def test_what_was_rejected_wrongly_becomes_claims(
         for line in demo.process.stdout:
             if exported := re.match(r"  export (\w+)=(\S+)", line):
                 monkeypatch.setenv(*exported.groups())
-            if line.startswith("A query"):
+            if line.startswith("Run a query"):
                 break
         with clients.bigquery_client(PROJECT) as client:
             assert reconciled() == 0

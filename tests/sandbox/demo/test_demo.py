@@ -153,7 +153,7 @@ def test_a_pipeline_that_ends_is_told_in_one_line(tmp_path: Path):
     said = err.splitlines()[-1]
     assert code == 1
     assert said.startswith("claims: the pipeline ended with exit code 2: claims: output_table: ")
-    log = re.search(r"log is kept in (\S+)", err)[1]
+    log = re.search(r"log is in (\S+)", err)[1]
     assert "claims: output_table:" in Path(log).read_text()
     assert started.running() == set()
 
@@ -225,7 +225,7 @@ def test_a_balance_that_is_none_is_not_written_as_one():
 
 def test_a_split_other_than_generated_is_told():
     told = summary.summary(MessageCounts(10, 8, 2, 1), {"accepted": 9, "rejected": 1}, 1.0)
-    assert "but generated 9 good and 1 malformed" in told
+    assert "but the generator made 9 good and 1 malformed" in told
 
 
 @pytest.mark.parametrize(

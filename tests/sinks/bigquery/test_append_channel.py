@@ -71,11 +71,12 @@ def test_what_is_spoken(
     with socket.create_server(("0.0.0.0", 0)) as listener:
         port = listener.getsockname()[1]
         with open_channel(endpoint_in_use(f"{host}:{port}")) as channel:
-            grpc.channel_ready_future(channel)  # connects
+            call = channel.unary_unary("/a/b").future(b"")  # connects
             listener.settimeout(10)
             connection, _ = listener.accept()
             with connection:
                 assert connection.recv(len(spoken), socket.MSG_WAITALL) == spoken
+            call.cancel()
 
 
 def test_any_host_gets_the_token_of_the_worker_over_tls(tmp_path: Path) -> None:

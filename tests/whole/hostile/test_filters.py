@@ -93,7 +93,7 @@ def test_replay_selects_nothing_by_them(name: str, option: str, tables: Tables, 
     given = [f"{option}={text}" for text in TEXTS if text not in resembling]
     assert len(given) == len(TEXTS) - len(resembling)
     assert cli.main([*replay, *given]) == 1
-    assert f"no message of {tables.errors} matches" in capsys.readouterr().err
+    assert f"no message in {tables.errors} matches" in capsys.readouterr().err
     for text in resembling:
         assert cli.main([*replay, *given, f"{option}={text}"]) == 2
         expected = f"claims: {option}: no message has {text!r}; did you mean parse?\n"

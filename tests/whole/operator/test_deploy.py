@@ -279,7 +279,7 @@ def test_life_of_a_job(deploy, dataflow: Dataflow, apis: GoogleApis, capsys, mon
     mapping.write_text(json.dumps(renamed))
     monkeypatch.setattr(names, "NAMES", mapping)
     assert deploy("--from=launch", "--update") == 1
-    assert "no job claims to update" in capsys.readouterr().err
+    assert "the job claims is not running" in capsys.readouterr().err
     assert dataflow.jobs == {}
 
     assert deploy("--from=launch") == 0
@@ -304,7 +304,7 @@ def test_life_of_a_job(deploy, dataflow: Dataflow, apis: GoogleApis, capsys, mon
     *_, running = dataflow.jobs.values()
     capsys.readouterr()
     assert deploy("--workers=2-10") == 1  # it is queued
-    assert "no job claims is running" in capsys.readouterr().err
+    assert "the job claims is not running" in capsys.readouterr().err
     running["currentState"] = "JOB_STATE_RUNNING"
     assert deploy("--workers=2-10") == 0
     assert f"{running['id']} has 2 to 10 workers" in capsys.readouterr().out

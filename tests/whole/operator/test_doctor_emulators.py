@@ -92,6 +92,7 @@ def scene(
         f"{scene.dataset}.claims: created",
         *(f"{scene.dataset}.claims_{view}: made" for view in VIEWS),
         f"{scene.dataset}.errors: created",
+        f"{scene.dataset}.claims_dispositions: created",
     ]
     return scene
 
@@ -184,7 +185,7 @@ Fault = Callable[[Scene], None]
             without_dataset: ("table", "the dataset"),
         },
         {
-            pushing: ("subscription", "pushes its messages"),
+            pushing: ("subscription", "is a push subscription"),
             without_keeper: ("dead-letter", "has no subscription"),
         },
     ],

@@ -146,7 +146,7 @@ def test_job_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd):
     monkeypatch.setattr(prepare, "StorageWrite", impatient)
     cases = {
         "appends failed": ("a.ndjson", ACCEPTED[0], [Fault(code_pb2.UNAVAILABLE, ends_call=True)]),
-        "error table refuses": ("b.ndjson", UNPARSABLE["invalid_json"], []),
+        "error table refused": ("b.ndjson", UNPARSABLE["invalid_json"], []),
     }
     for told, (name, data, faults) in cases.items():
         (tmp_path / name).write_bytes(data)

@@ -251,7 +251,7 @@ def test_checkout_of_another_version(tmp_path: Path, package: str) -> None:
     python = tmp_path / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     python.touch()
-    with pytest.raises(ValueError, match="no checkout"):
+    with pytest.raises(ValueError, match="is not a checkout"):
         against.checkout(tmp_path)
     run = tmp_path / package.replace(".", "/") / "run.py"
     run.parent.mkdir(parents=True)

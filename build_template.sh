@@ -17,7 +17,8 @@ Options, with their equivalent environment variables:
   --repository NAME  REPOSITORY  repository in Artifact Registry; default: claims
   --bucket NAME      BUCKET      bucket for the template; default: PROJECT-claims
   --tag NAME         TAG         version of the image and the template; default: `git describe`
-  --cloud-build                  build with Cloud Build (cloudbuild.yaml) instead of local Docker
+  --cloud-build                  build with Cloud Build (cloudbuild.yaml) instead of local Docker;
+                                 docs/operate/operations.md creates the account that it needs
   --image NAME@DIGEST            register this image, which is already pushed, instead of building
   --force                        replace an existing image and template with the same tag
   --dry-run                      print the commands of a first run without running them
@@ -102,7 +103,8 @@ slash=/
 name=$region-docker.pkg.dev/${project/:/$slash}/$repository/claims
 # and id.example.com in service account addresses.
 domain=${project%"${project##*:}"} domain=${domain%:}
-account=claims-build@${project##*:}${domain:+.$domain}.iam.gserviceaccount.com
+accounts=${project##*:}${domain:+.$domain}.iam.gserviceaccount.com
+account=claims-build@$accounts
 template=gs://$bucket/templates/claims/$tag.json
 latest=${template%/*}/latest.json
 work=$(mktemp -d)
@@ -151,7 +153,8 @@ ensure_bucket() {
     [[ -z ${bucket_seen:-} ]] || return 0
     ask gcloud storage buckets describe "gs://$bucket" >/dev/null ||
         run gcloud storage buckets create "gs://$bucket" --project "$project" \
-            --location "$region" --uniform-bucket-level-access --public-access-prevention
+            --location "$region" --uniform-bucket-level-access --public-access-prevention \
+            --soft-delete-duration=0
     bucket_seen=1
 }
 
@@ -245,12 +248,13 @@ publish "$latest" force
 [[ -n $changed ]] || echo 'Nothing changed: the image and the template already exist.'
 cat <<END
 
-Launch it with your own subscription and tables:
+Launch it with your own subscription, tables and worker account:
 
   gcloud dataflow flex-template run claims --project $project --region $region \\
     --template-file-gcs-location $template \\
     --staging-location gs://$bucket/staging --temp-location gs://$bucket/temp \\
     --enable-streaming-engine --max-workers 5 \\
+    --service-account-email claims-workers@$accounts \\
     --parameters input_subscription=projects/$project/subscriptions/claims \\
     --parameters output_table=$project:claims.claims \\
     --parameters error_table=$project:claims.errors

@@ -1,5 +1,5 @@
--- Precision, recall and money of each risk rule, and of the flag, on claims of the last 30 days of
--- which it is known whether they were improper: by a disposition, or else by their label.
+-- Precision, recall and money of each risk rule, and of the flag, in the last 30 days.
+-- Of claims of which it is known whether they were improper: by a disposition, or else by their label.
 -- Precision: what share of the claims on which it fired were improper. Recall: on what share of the
 -- improper claims it fired. Claims as they stand; others do not count.
 WITH judged AS (

@@ -1,5 +1,5 @@
--- What each threshold would flag: claims and money, and where it is known which claims were improper,
--- precision, recall and the money at stake. A claim is flagged if its score is above the threshold;
+-- What each threshold would flag: claims and money, and how much of it would be right.
+-- Where it is known which claims were improper: precision, recall and the money at stake. A claim is flagged if its score is above the threshold;
 -- at_threshold counts those whose score is exactly that, which are not flagged.
 WITH judged AS (
   SELECT

@@ -126,7 +126,7 @@ variable "error_payload" {
 }
 
 variable "pseudonymise" {
-  description = "Text fields of the claim schema, separated by commas, whose values are replaced with pseudonyms (keyed HMAC-SHA-256) in both tables. Jobs with the same key produce the same pseudonyms. Rules are evaluated on the original values, except for replayed messages, which already hold pseudonyms. Unknown fields are not changed. Needs pseudonym_key. Example: patient_id,claim_id"
+  description = "Text fields of the claim schema, separated by commas, whose values are replaced with pseudonyms (keyed HMAC-SHA-256) in both tables. Jobs with the same key produce the same pseudonyms. Rules are evaluated on the original values, except for replayed messages, which already hold pseudonyms. Values under keys that resemble a named field are replaced in unknown fields too; others are not changed. Needs pseudonym_key. Example: patient_id,claim_id"
   type        = string
   default     = null
 

@@ -166,7 +166,8 @@ class Launch:
         "Text fields of the claim schema, separated by commas, whose values are replaced with"
         " pseudonyms (keyed HMAC-SHA-256) in both tables. Jobs with the same key produce the same"
         " pseudonyms. Rules are evaluated on the original values, except for replayed messages,"
-        " which already hold pseudonyms. Unknown fields are not changed. Needs pseudonym_key.",
+        " which already hold pseudonyms. Values under keys that resemble a named field are replaced"
+        " in unknown fields too; others are not changed. Needs pseudonym_key.",
         "Output",
         is_quoted=False,
         example="patient_id,claim_id",

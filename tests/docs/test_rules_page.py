@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.sandbox.demo.test_demo import needs_pubsub
 from tests.support.docs.pages import ROOT, Page
 
-CHANGE, TRY, *_ = (
+CHANGE, _BACKTEST, TRY, *_ = (
     block.text for block in Page(ROOT, ROOT / "docs/start/rules.md").blocks() if not block.language
 )
 

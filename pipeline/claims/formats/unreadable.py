@@ -23,7 +23,8 @@ ERRORS: Mapping[str, str] = {
     "ragged_row": "the CSV row does not have as many fields as the header",
     "malformed_csv": "the CSV row has a misplaced quote or line break",
     "invalid_encoding": "the CSV row is not in the declared encoding",
-    "invalid_header": "the CSV header has only one column, or repeats a column name",
+    "invalid_header": "the CSV header has only one column (is csv_delimiter right?), or repeats a"
+    " column name",
     "invalid_x12": "not X12, or an unterminated segment; nothing from here on was read",
     "x12_too_large": "the X12 message is too large once the data its claims share is copied into"
     " each claim",

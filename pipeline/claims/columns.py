@@ -34,10 +34,8 @@ def are_empty(values: Sequence[Any]) -> bool:
 
 
 def columns_of(rows: Sequence[dict[str, Any]], blank: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """The fields that some rows have, by column; a row that lacks one has its value of `blank`."""
-    lacking = {name: blank.get(name) for name in set().union(*rows)}
-    whole = [(lacking | row).values() for row in rows]
-    return dict(zip(lacking, map(list, zip(*whole, strict=True)), strict=True))
+    """The fields of `blank` by column; a row that lacks one has its value there."""
+    return {name: [row.get(name, value) for row in rows] for name, value in blank.items()}
 
 
 def filled(columns: Columns, blank: Mapping[str, Any], size: int) -> Columns:

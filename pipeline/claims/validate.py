@@ -54,7 +54,10 @@ class ClaimValidator:
         A claim has every field of the contract, null where the message has none, and the
         fields that the contract does not know as JSON text in `additional_fields`.
         """
-        columns = columns_of(many, self._blank)
+        # One message may have a hundred thousand unknown fields: only known ones become columns.
+        names = set().union(*many)
+        blank = self._contract.blank
+        columns = columns_of(many, {name: blank[name] for name in names & blank.keys()})
         canonical = self._contract.accept(many, columns)
         for name, misspelt in self._misspelt:
             types = set(map(type, columns.get(name, ())))
@@ -66,7 +69,7 @@ class ClaimValidator:
         for name in self._contract.records.keys() & columns.keys():
             self._complete_records(name, columns[name], canonical)
         as_they_are = canonical
-        if not self._as_they_are.issuperset(columns):
+        if not self._as_they_are.issuperset(names):
             as_they_are = list(map(and_, canonical, map(self._as_they_are.issuperset, many)))
         rejected: dict[int, Rejection] = {}
         for place in [place for place, as_it_is in enumerate(as_they_are) if not as_it_is]:
@@ -74,7 +77,10 @@ class ClaimValidator:
             if isinstance(outcome, Rejection):
                 rejected[place] = outcome
             else:
-                self._put(outcome, columns, place)
+                for name in outcome.keys() - columns.keys():
+                    columns[name] = [self._blank[name]] * len(many)
+                for name, values in columns.items():
+                    values[place] = outcome.get(name, self._blank[name])
         if rejected:
             kept = [place not in rejected for place in range(len(many))]
             columns = {name: list(compress(values, kept)) for name, values in columns.items()}
@@ -90,13 +96,6 @@ class ClaimValidator:
                     canonical[place] = not is_misspelt(records, of_record)
                 except RecursionError:  # one is nested too deeply
                     canonical[place] = False
-
-    def _put(self, claim: dict[str, Any], columns: dict[str, list[Any]], place: int) -> None:
-        """Put a claim in the place of its fields."""
-        for name in claim.keys() - columns.keys():
-            columns[name] = [self._blank[name]] * len(next(iter(columns.values())))
-        for name, values in columns.items():
-            values[place] = claim.get(name, self._blank.get(name))
 
     def _claim(self, fields: dict[str, Any], is_canonical: bool) -> dict[str, Any] | Rejection:
         """The outcome for fields that are not as the columns take them."""

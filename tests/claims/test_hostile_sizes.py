@@ -3,11 +3,15 @@
 A quadratic step would take minutes at these sizes; the limit leaves room for a busy machine.
 """
 
+import tracemalloc
+from typing import Any
+
 import pytest
 
+from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from tests.support.claims.case_files import Case, identity, load, text_of
-from tests.support.claims.core import CLEAN, outcome, with_literal
+from tests.support.claims.core import CLEAN, VALIDATE, outcome, with_literal
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -43,3 +47,16 @@ def test_hundred_thousand_keys_are_kept(form: str) -> None:
     row = outcome(with_literal("unknown", form % keys))
     assert isinstance(row, dict)
     assert str(row["additional_fields"]).count("k") == 100_000 + 1  # and the k of `unknown`
+
+
+def test_many_keys_of_one_message_cost_its_neighbours_nothing() -> None:
+    many = {f"k{number}": number for number in range(50_000)}
+    subjects: list[dict[str, Any]] = [CLEAN] * 99 + [CLEAN | many]
+    tracemalloc.start()
+    try:
+        decided = VALIDATE.decide([Message(b"")] * 100, subjects)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(decided.outcomes) == 100
+    assert peak < 50_000_000  # 5,000,000 fields would take hundreds of megabytes

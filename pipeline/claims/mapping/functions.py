@@ -1,5 +1,6 @@
 """What claim maps need and JSONata has not: strict dates, ages, exact money, FHIR references."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date, datetime
@@ -21,7 +22,7 @@ _LARGEST = 1e13
 def _day(text: str, form: str) -> str:
     try:
         return datetime.strptime(text.strip(), form).date().isoformat()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, re.error):  # the last of an element that stands twice
         return text
 
 
@@ -34,7 +35,7 @@ def day(text: Any = None, form: str = "") -> Any:
     """
     if type(text) is int:
         text = str(text)
-    if type(text) is not str or not text:
+    if type(text) is not str or not text or type(form) is not str:
         return text
     return _day(text, form) if len(text) <= _LONGEST else text
 

@@ -136,7 +136,7 @@ def keeper(topic: str, name: str, gcloud: Gcloud) -> Resource:
     kept = (f"--message-retention-duration={DEAD_LETTER_RETENTION}", "--expiration-period=never")
     return Resource(
         "subscription",
-        f"subscription {_last(name)}, which keeps the messages of the topic",
+        f"subscription {_last(name)}, which retains dead-lettered messages",
         (*subscriptions, "describe", name),
         (*subscriptions, "create", name, f"--topic={topic}", *kept),
         gcloud,

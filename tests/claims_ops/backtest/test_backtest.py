@@ -159,7 +159,7 @@ def test_files_and_the_table_agree(found, tmp_path, capsys):
 
 @pytest.fixture
 def table(bigquery_client: bigquery.Client, dataset: str, emulated: None) -> TableName:
-    """Three final claims and one that is replaced; what reviewers decided about two."""
+    """Three current claims and one that is replaced; what reviewers decided about two."""
     name = TableName.parse(f"{dataset}.claims")
     setup = TableSetup(bigquery_client, create=True)
     setup.ensure(name, claims_table(Contract.default()))
@@ -247,7 +247,7 @@ def test_wrong_words_are_one_line(words: list[str], told: str, capsys):
 def test_an_empty_file_is_no_error(tmp_path, capsys):
     (tmp_path / "none.ndjson").touch()
     assert main(["backtest", str(tmp_path / "none.ndjson")]) == 0
-    assert "0 claims of files" in capsys.readouterr().out
+    assert "0 claims from files" in capsys.readouterr().out
 
 
 def test_no_claim_comes_out_but_provider_ids(tmp_path, capsys):

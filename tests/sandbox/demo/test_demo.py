@@ -220,7 +220,7 @@ def test_outside_a_checkout_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_a_balance_that_is_none_is_not_written_as_one():
     assert str(MessageCounts(10, 8, 2, 1)) == "published 10 = 8 claims + 2 errors"
-    assert str(MessageCounts(10, 8, 1, 1)) == "published 10 ≠ 8 claims + 1 errors"
+    assert str(MessageCounts(10, 8, 1, 1)) == "published 10 ≠ 8 claims + 1 error"
 
 
 def test_a_split_other_than_generated_is_told():

@@ -125,7 +125,7 @@ def test_with_python_only(tmp_path: Path):
     assert "\nread 60 = 54 claims + 6 errors, as generated, in " in out
     [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)
     assert int(providers) > 0
-    assert "\nPub/Sub and the streaming job were left out;" in out
+    assert "\nThe demo ran two file backfills instead of Pub/Sub and a streaming job." in out
     assert tiles(report.read_text())["Messages"] == "60"
     assert started.left() == []
 

@@ -307,7 +307,7 @@ def test_life_of_a_job(deploy, dataflow: Dataflow, apis: GoogleApis, capsys, mon
     assert "the job claims is not running" in capsys.readouterr().err
     running["currentState"] = "JOB_STATE_RUNNING"
     assert deploy("--workers=2-10") == 0
-    assert f"{running['id']} has 2 to 10 workers" in capsys.readouterr().out
+    assert f"{running['id']} will scale between 2 and 10 workers;" in capsys.readouterr().out
     assert running["runtimeUpdatableParams"] == {"minNumWorkers": 2, "maxNumWorkers": 10}
     for _ in range(2):
         assert deploy("--drain") == 0

@@ -66,7 +66,7 @@ class Provider:
     steps: Sequence[Row]
     """Its claims over time; steps without a claim are missing."""
     claims: Sequence[Row] | None
-    """Its riskiest claims; None where they are not asked for."""
+    """Its riskiest claims; None where they were not requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,9 @@ class Measures:
         return int(self.claims_totals["claims"])
 
     @property
-    def standing(self) -> int:
-        """Claims as they stand."""
-        return int(self.claims_totals["standing_claims"])
+    def current(self) -> int:
+        """Current claims."""
+        return int(self.claims_totals["current_claims"])
 
     @property
     def rejected(self) -> int:
@@ -206,11 +206,11 @@ class _Asking:
 
     def totals(self, given: Mapping[str, Value]) -> tuple[Row, Row]:
         """Of claims, and of rejected messages."""
-        (claims,), (standing,) = (
-            self.ask(name, **given) for name in ("claims_totals", "standing_totals")
+        (claims,), (current,) = (
+            self.ask(name, **given) for name in ("claims_totals", "current_totals")
         )
         [errors] = self.ask("error_totals", **given) if self._scope.has_errors else [_NO_ERRORS]
-        return {**claims, **standing, "is_current": self.has_view}, errors
+        return {**claims, **current, "is_current": self.has_view}, errors
 
     def previous(self, since: datetime | None, until: datetime | None) -> Row | None:
         """The totals of the period before, of the same length; None where there is none."""

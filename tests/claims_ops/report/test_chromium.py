@@ -205,6 +205,6 @@ def test_no_rows(browser: Browser, tables: Tables, tmp_path: Path):
     with opened(browser, path) as view:
         sections = view.page.locator("main .sections > section")
         assert sections.count() == 11 == sections.locator(".empty").count()
-        assert "Nothing is far from typical." in view.page.locator(".findings").inner_text()
+        assert "Nothing stands out." in view.page.locator(".findings").inner_text()
         assert view.barriers() == []
         assert (view.requests, view.complaints) == ([path.as_uri()], [])

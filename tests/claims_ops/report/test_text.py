@@ -57,7 +57,7 @@ INSTANTS = st.datetimes(
         (text.change(5, None), ""),
         (amount_label(0), "0 – 50"),
         (amount_label(2500), "2.5k – 5k"),
-        (amount_label(AMOUNTS_FROM[-1]), "100k and more"),
+        (amount_label(AMOUNTS_FROM[-1]), "100k or more"),
         (score_label(0), "0"),
         (score_label(0.3), "0.2 – 0.3"),
     ],

@@ -249,19 +249,23 @@ def step_for(first: datetime | None, last: datetime | None, most: int = MAX_STEP
     """Seconds of a step, so that no more than `most` lead from the first row to the last."""
     if first is None or last is None:
         return STEPS_SECONDS[0]
-    begin, end = int(first.timestamp()), int(last.timestamp())
+    begin, end = _seconds(first), _seconds(last)
     fitting = (each for each in STEPS_SECONDS if end // each - begin // each < most)
     return next(fitting, (end - begin) // (most - 1) + 1)
 
 
 def steps(first: datetime, last: datetime, step_seconds: int) -> Iterable[datetime]:
     """The beginnings of the steps from the first row to the last, those without rows too."""
-    begin = int(first.timestamp()) // step_seconds * step_seconds
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)  # fromtimestamp does not take every year everywhere
-    at = epoch + timedelta(seconds=begin)
+    begin = _seconds(first) // step_seconds * step_seconds
+    at = _EVER[0] + timedelta(seconds=begin)  # fromtimestamp does not take every year everywhere
     while at <= last:
         yield at
         at += timedelta(seconds=step_seconds)
+
+
+def _seconds(at: datetime) -> int:
+    """Whole seconds since 1970; `timestamp` is a float, which rounds up in far years."""
+    return (at - _EVER[0]) // timedelta(seconds=1)
 
 
 def every_step(

@@ -1,5 +1,7 @@
 """What stands out: what is far from typical, in a sentence each. A maximum alone is no finding."""
 
+from collections.abc import Sequence
+
 from claims_ops.report.meanings import meaning
 from claims_ops.report.measures import Measures
 from claims_ops.report.sections_providers import verdicts
@@ -37,14 +39,21 @@ def _providers(measures: Measures) -> list[str]:
             f"{row['provider_id']} ({row['reason_claims']:,} of {row['claims']:,} claims)"
             for row in rows[:NAMED]
         ]
-        more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+        if len(rows) > NAMED:
+            names.append(f"{len(rows) - NAMED} more")
         judged = verdicts(rows[0])
         peers = _at_most(max(row["peer_rate"] for row in rows))
         found.append(
-            f"{reason} sets {', '.join(names)}{more} apart; it fires on {peers} of their peers'"
+            f"{reason} sets {_listed(names)} apart; it fires on {peers} of their peers'"
             f" claims{judged and f', and {judged}'}. {meaning(reason)}"
         )
     return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`A`, `A and B`, `A, B and C`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _at_most(rate: float) -> str:
@@ -115,7 +124,7 @@ def _regions(measures: Measures) -> list[str]:
         for row in rows
     ]
     return [
-        f"High-risk claims are most frequent in {', '.join(names)}; the overall share is"
+        f"High-risk claims are most frequent in {_listed(names)}; the overall share is"
         f" {share(flagged, measures.current)}."
     ]
 

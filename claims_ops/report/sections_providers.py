@@ -129,7 +129,7 @@ def sections(provider: Provider, measures: Measures) -> list[Section]:
         lead="Claims on which each risk rule fired, most frequent first.",
         query="provider_reasons",
         empty="No risk rule fired on its claims.",
-        tables=[Table("Risk rules that fired", columns, rows, open=True)],
+        tables=[Table("Risk rules that fired", columns, rows, open=True, cards=True)],
         wide=True,
     )
     found = [reasons, _over_time(provider, measures)]

@@ -51,7 +51,7 @@ def quality(measures: Measures) -> Section:
         short="Gaps in the data",
         title="Gaps in the data",
         lead="Claims with each quality issue: accepted, but with problems. The inner bar shows"
-        " those flagged as high risk. In the same order as the risk rules." + _left_out(rows),
+        " those flagged as high risk. Sorted in the same way as the risk rules." + _left_out(rows),
         query="rules_fired",
         empty="No claims have quality issues.",
         ranking=_fired_ranking(rows, measures),

@@ -56,9 +56,9 @@ def best(measures: Measures) -> Row | None:
 
 
 def precision_and_recall(row: Row) -> str:
-    """`precision 48.2%, recall 24.5%`."""
+    """`48.2% precision and 24.5% recall`."""
     precision = share(row["improper"], row["judged"])
-    return f"precision {precision}, recall {share(row['improper'], row['all_improper'])}"
+    return f"{precision} precision and {share(row['improper'], row['all_improper'])} recall"
 
 
 def _f1(row: Row) -> float:

@@ -66,7 +66,7 @@ def _reference_options(command: Command) -> Command:
     "--output-table",
     type=BigqueryTable(),
     metavar="PROJECT.DATASET.TABLE",
-    help="Rescore the final claims of this claims table instead of files.",
+    help="Rescore the current claims of this claims table instead of files.",
 )
 @click.option("--rules", metavar="FILE", help="Rules to try.  [default: the template's own]")
 @click.option(
@@ -155,7 +155,7 @@ def backtest(
 ) -> None:
     """Compare what other rules would flag with what is flagged today.
 
-    Rescores the final claims of a claims table, or the claims in FILES (- for stdin; read as the
+    Rescores the current claims of a claims table, or the claims in FILES (- for stdin; read as the
     pipeline reads them), with the given rules, threshold, lists and profiles. Shows which claims
     would be newly flagged or no longer flagged, by number and amount, for each rule, provider and
     day. If dispositions or labels say which claims were improper, it also shows precision, recall

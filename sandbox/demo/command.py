@@ -185,7 +185,7 @@ def demo(
             _stay(feed, summary.addresses(environment, route, NAME))
         progress.say("Stopping the emulators and the pipeline ...")
     if not pubsub:
-        say("Pub/Sub and the streaming job were left out; two backfills of files replaced them.")
+        say("Pub/Sub and the streaming job were left out; two backfills from files replaced them.")
     if not (keep or quiet):
         click.echo(summary.next_steps())
 

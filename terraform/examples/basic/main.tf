@@ -1,4 +1,4 @@
-# The whole of it for one job: `./build_template.sh --project ID`, then `terraform init` and
+# Everything for one job: run `./build_template.sh --project ID`, then `terraform init` and
 # `terraform apply -var project=ID` here.
 
 terraform {
@@ -21,7 +21,7 @@ variable "project" {
   type        = string
 }
 
-# build_template.sh has made the bucket; Terraform takes it over.
+# build_template.sh created the bucket; Terraform takes it over.
 import {
   to = module.claims.google_storage_bucket.claims[0]
   id = "${var.project}-claims"
@@ -36,6 +36,6 @@ module "claims" {
 }
 
 output "claims" {
-  description = "The job, and the names of what it reads and writes."
+  description = "The job, and the names of its inputs and outputs."
   value       = module.claims
 }

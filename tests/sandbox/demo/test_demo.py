@@ -225,7 +225,7 @@ def test_a_balance_that_is_none_is_not_written_as_one():
 
 def test_a_split_other_than_generated_is_told():
     told = summary.summary(MessageCounts(10, 8, 2, 1), {"accepted": 9, "rejected": 1}, 1.0)
-    assert "but the generator made 9 good and 1 malformed" in told
+    assert "but the generator produced 9 good and 1 malformed" in told
 
 
 @pytest.mark.parametrize(

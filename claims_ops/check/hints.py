@@ -35,14 +35,13 @@ _MONEY = (
 )
 
 
-def of_file(placed: Placed) -> str | None:
+def of_file(placed: Placed) -> Iterator[str]:
     """About how a message stands in its file."""
     message = placed.message
     # Only of a whole file is the place without a line.
     is_whole = message.message_id == f"{placed.place}:0"
-    if not is_whole or isinstance(message.data, Unreadable) or _is_array(message.data):
-        return None
-    return _ONE_DOCUMENT
+    if is_whole and not isinstance(message.data, Unreadable) and not _is_array(message.data):
+        yield _ONE_DOCUMENT
 
 
 def of_rejection(

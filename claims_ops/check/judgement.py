@@ -71,9 +71,9 @@ def judge(placed: Iterable[Placed], documents: Documents, show: int = 0) -> Judg
     enrich = Enrich(contract, basis, documents.high_risk_threshold, "check", SystemClock(), version)
     behind: list[Stage] = [Validate(contract), enrich]
     judgement = Judgement()
-    told: dict[str | None, None] = {}
+    told: dict[str, None] = {}
     for some in _batches(placed):
-        told |= dict.fromkeys(map(hints.of_file, some))
+        told |= dict.fromkeys(hint for each in some for hint in hints.of_file(each))
         places = {each.message.message_id: each.place for each in some}
         found: Sequence[Message] = [each.message for each in some]
         judgement.messages += len(found)
@@ -93,7 +93,7 @@ def judge(placed: Iterable[Placed], documents: Documents, show: int = 0) -> Judg
         judgement.claims += len(found)
     for stage in (*before, *behind):
         judgement.counts.update(stage.take_metrics().counts)
-    judgement.hints = [hint for hint in told if hint]
+    judgement.hints = list(told)
     return judgement
 
 

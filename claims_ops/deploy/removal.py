@@ -1,18 +1,18 @@
 """The commands that would undo a deployment: printed, never run, because some delete claims."""
 
 from claims_ops.deployment.names import Deployment
+from claims_ops.deployment.plan import PROJECT_ROLES
 
 
 def commands(to: Deployment) -> list[str]:
     """The commands that remove what the steps made, the harmless ones first."""
     gcloud = f"gcloud --project={to.project}"
     member = f"--member=serviceAccount:{to.worker_account}"
-    roles = ("roles/dataflow.worker", "roles/dataflow.viewer")
     removed = [
         *(
             f"{gcloud} projects remove-iam-policy-binding {to.project} {member}"
             f" --role={role} --condition=None"
-            for role in roles
+            for role in PROJECT_ROLES
         ),
         f"{gcloud} iam service-accounts delete {to.worker_account}",
     ]

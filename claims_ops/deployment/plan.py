@@ -28,6 +28,11 @@ RETENTION = "7d"
 """How long an unread message waits for a job."""
 DEAD_LETTER_RETENTION = "31d"
 """The longest that Pub/Sub offers: people look at these."""
+PROJECT_ROLES = {
+    "roles/dataflow.worker": "run as a worker, write logs and metrics",
+    "roles/dataflow.viewer": "find the running job by name for an update",
+}
+"""Roles of the worker account on the project, and why."""
 DELIVERY_ATTEMPTS = 100
 """The most that Pub/Sub offers: a message is redelivered whenever a worker ends with it in hand."""
 
@@ -165,33 +170,35 @@ def grants(to: Deployment, gcloud: Gcloud) -> Iterator[Grant | DatasetGrant]:
     worker = to.worker_account
 
     def grant(target: Target, role: str, why: str) -> Grant:
-        return Grant(target, lambda: worker, worker, f"roles/{role}", why, policies)
+        return Grant(target, lambda: worker, worker, role, why, policies)
 
     project = Target("the project", ("projects",), (to.project,))
-    yield grant(project, "dataflow.worker", "run as a worker, write logs and metrics")
-    yield grant(project, "dataflow.viewer", "find the running job by name for an update")
+    for role, why in PROJECT_ROLES.items():
+        yield grant(project, role, why)
     yield grant(
-        _bucket_target(to.bucket), "storage.objectAdmin", "stage the job and write temporary files"
+        _bucket_target(to.bucket),
+        "roles/storage.objectAdmin",
+        "stage the job and write temporary files",
     )
     for bucket in to.foreign_buckets:
         yield grant(
-            _bucket_target(bucket), "storage.objectViewer", "read files named by parameters"
+            _bucket_target(bucket), "roles/storage.objectViewer", "read files named by parameters"
         )
     place: Command = (to.repository, f"--location={to.region}")
     images = Target(f"repository {to.repository}", ("artifacts", "repositories"), place)
-    yield grant(images, "artifactregistry.reader", "pull the image")
+    yield grant(images, "roles/artifactregistry.reader", "pull the image")
     for owner, dataset in to.datasets:
         why = "create and extend the tables, append rows"
         yield DatasetGrant(owner, dataset, worker, "roles/bigquery.dataEditor", why)
     if to.secret is not None:
         secret = Target(f"secret {_last(to.secret)}", ("secrets",), (to.secret,))
-        yield grant(secret, "secretmanager.secretAccessor", "read the pseudonym key")
+        yield grant(secret, "roles/secretmanager.secretAccessor", "read the pseudonym key")
     if to.subscription is None:
         return
     commands: Command = ("pubsub", "subscriptions")
     claims = Target(f"subscription {_last(to.subscription)}", commands, (to.subscription,))
-    yield grant(claims, "pubsub.subscriber", "read claims")
-    yield grant(claims, "pubsub.viewer", "let Dataflow read its settings")
+    yield grant(claims, "roles/pubsub.subscriber", "read claims")
+    yield grant(claims, "roles/pubsub.viewer", "let Dataflow read its settings")
     if to.own_source and to.dead_letters:
         dead = Target("the dead-letter topic", ("pubsub", "topics"), (to.dead_letter_topic,))
         agent = _Agent(gcloud, to.project)

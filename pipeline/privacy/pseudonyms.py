@@ -15,7 +15,9 @@ PREFIX = "psn_"
 _BODY_LENGTH = 43
 """Characters of 256 bits as base64url without padding."""
 _CHECK_BYTES = 8
-PSEUDONYM_LENGTH = len(PREFIX) + _BODY_LENGTH + 11
+_CHECK_LENGTH = 11
+"""Characters of these bytes in the same form."""
+PSEUDONYM_LENGTH = len(PREFIX) + _BODY_LENGTH + _CHECK_LENGTH
 """Characters of a pseudonym: letters, digits, `-` and `_`."""
 MIN_KEY_BYTES = 32
 """As long as the hash; a shorter key could be guessed sooner than it."""

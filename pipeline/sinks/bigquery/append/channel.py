@@ -45,7 +45,7 @@ def user_agent() -> str:
         return "claims-pipeline"
 
 
-def open_channel(endpoint: str, answer_timeout_seconds: float = 120.0) -> grpc.Channel:
+def open_channel(endpoint: str, answer_timeout_seconds: float) -> grpc.Channel:
     """A channel to an endpoint of `endpoint_in_use`: TLS and the worker's account, or plaintext.
 
     google.auth.exceptions.DefaultCredentialsError when the former finds no account.

@@ -19,6 +19,7 @@ PATIENCE_SECONDS = 25.0
 """How long a call is tried again where BigQuery does not answer."""
 ANSWER_SECONDS = 15.0
 """How long one try of a call may take; a longer query is polled until it ends."""
+EMULATED_SECONDS = 120.0
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 """Before every row. A query for all rows compares with it, for a table may require a partition
 filter."""
@@ -41,7 +42,11 @@ class Queries:
     """Runs queries. Values go in as parameters only, tables as checked names."""
 
     def __init__(self, client: "Client") -> None:
+        from pipeline.clients import is_emulated
+
         self._client = client
+        # An emulator answers when a query ends.
+        self._answer_seconds = EMULATED_SECONDS if is_emulated() else ANSWER_SECONDS
 
     def rows(self, sql: str, parameters: Parameters, page_rows: int | None = None) -> "RowIterator":
         """The result, read page by page.
@@ -58,7 +63,7 @@ class Queries:
                 job_config=QueryJobConfig(query_parameters=_parameters(parameters)),
                 retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS),
                 job_retry=DEFAULT_JOB_RETRY.with_timeout(PATIENCE_SECONDS),
-                api_timeout=ANSWER_SECONDS,
+                api_timeout=self._answer_seconds,
                 page_size=page_rows,
             )
 

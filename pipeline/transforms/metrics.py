@@ -89,6 +89,11 @@ class Tally(Counter[str]):
         if self._live:
             self._live.add(self)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody watches the counts while a bundle is open."""
+        return self._live is not None
+
     def sample(self, name: str, value: int) -> None:
         """Report a value of a distribution: once a bundle or a request, never once a claim."""
         self._samples.append((name, value))

@@ -33,6 +33,7 @@ class StepFn(beam.DoFn):
     def setup(self) -> None:
         """Make the stage, which compiles what it needs."""
         self.tally = Tally()
+        self._samples: dict[str, int] = {}
         collector.look_less_often()
         self._stage = self._make_stage()
 
@@ -57,13 +58,21 @@ class StepFn(beam.DoFn):
                 yield TaggedOutput(REJECTED, Batch.of(decided.rejected))
             if decided.messages:
                 yield Batch(decided.messages, decided.outcomes)
+        if self.tally.is_live:
+            self._count()
+
+    def _count(self) -> None:
+        """Add what the stage has counted; a bundle gives one sample."""
+        counts, samples = self._stage.take_metrics()
+        self.tally.update(counts)
+        self._samples.update(samples)
 
     def finish_bundle(self) -> None:
         """Hand the metrics of the bundle to Beam."""
-        counts, samples = self._stage.take_metrics()
-        self.tally.update(counts)
-        for name, value in samples.items():
+        self._count()
+        for name, value in self._samples.items():
             self.tally.sample(name, value)
+        self._samples.clear()
         self.tally.flush()
 
 

@@ -19,22 +19,23 @@ KEPT = 500
 
 
 class Adjustments:
-    """Adjusts claims that were sent before, and keeps the books on what stands."""
+    """Adjusts claims that were sent before."""
 
-    def __init__(self, rng: Random, today: date) -> None:
+    def __init__(
+        self, rng: Random, today: date, standing: dict[str, Claim | None] | None = None
+    ) -> None:
+        """`standing`, if given, gets the claim that stands by the id of the first of its chain,
+        None once it is void. It grows with the claims; nothing else does."""
         self._rng = rng
         self._today = today
-        self._open: list[Claim] = []
-        self._first: dict[str, str] = {}
-        """Id of a claim -> id of the first of its chain."""
-        self.standing: dict[str, Claim | None] = {}
-        """The claim that stands, by the id of the first of its chain; None once it is void."""
+        self._open: list[tuple[str, Claim]] = []
+        """The id of the first of each chain, and its claim that stands."""
+        self._standing = standing
 
     def remember(self, claim: Claim) -> None:
         """A new claim of the full shape, which may be adjusted later."""
-        self.standing[claim["claim_id"]] = claim
-        self._first[claim["claim_id"]] = claim["claim_id"]
-        self._open.append(claim)
+        self._stands(claim["claim_id"], claim)
+        self._open.append((claim["claim_id"], claim))
         if len(self._open) > KEPT:
             self._open.pop(int(self._rng.random() * KEPT))
 
@@ -44,15 +45,14 @@ class Adjustments:
             return None
         rng = self._rng
         place = int(rng.random() * len(self._open))
-        before = self._open[place]
-        first = self._first[before["claim_id"]]
+        first, before = self._open[place]
         claim = before | {"original_claim_id": first, "submission_date": self._later(before)}
         if rng.random() < VOID_SHARE:
             self._open.pop(place)
             claim |= {"claim_id": new_id, "claim_frequency_code": "8"}
             if rng.random() < TO_PREVIOUS_SHARE:
                 claim["original_claim_id"] = before["claim_id"]
-            self.standing[first] = None
+            self._stands(first, None)
             return claim
         claim["claim_frequency_code"] = "7"
         if rng.random() >= SAME_ID_SHARE:
@@ -63,9 +63,13 @@ class Adjustments:
             claim["original_claim_id"] = before["claim_id"]
         claim["claim_amount"] = max(0.01, round(claim["claim_amount"] * rng.uniform(0.5, 1.1), 2))
         bill(claim, rng)
-        self._first[claim["claim_id"]] = first
-        self.standing[first] = self._open[place] = claim
+        self._open[place] = first, claim
+        self._stands(first, claim)
         return claim
+
+    def _stands(self, first: str, claim: Claim | None) -> None:
+        if self._standing is not None:
+            self._standing[first] = claim
 
     def _later(self, claim: Claim) -> str:
         submitted = date.fromisoformat(claim["submission_date"])

@@ -115,8 +115,13 @@ class ClaimSystem:
         detailed: float = DETAILED_SHARE,
         adjusted: float = ADJUSTED_SHARE,
         ring_providers: int = rings.RINGS,
+        standing: dict[str, Claim | None] | None = None,
     ) -> None:
-        """`detailed` and `adjusted` are shares of the claims; what is not detailed is of 1.x."""
+        """`detailed` and `adjusted` are shares of the claims; what is not detailed is of 1.x.
+
+        `standing`, if given, gets the truth: which claim of the full shape stands, by the id of
+        the first of its chain.
+        """
         self._rng = rng
         self._detailed, self._adjusted = detailed, adjusted if detailed else 0.0
         self._providers = providers(rng)
@@ -126,7 +131,7 @@ class ClaimSystem:
         self._large = rings.large_providers(rng)
         self._ring_share = len(self._rings) / PROVIDERS
         self._large_share = rings.LARGE * rings.LARGE_SIZE / PROVIDERS
-        self._adjustments = Adjustments(rng, now.date())
+        self._adjustments = Adjustments(rng, now.date(), standing)
         self._causes = tuple(c for c in fraud.CAUSES.values() for _ in range(c.weight))
         self._days = [(now.date() - timedelta(days=ago)).isoformat() for ago in range(300)]
         self._ingested = now
@@ -134,11 +139,6 @@ class ClaimSystem:
         self._count = 0
         self._steady: dict[str, list[Patient]] = {}
         """The patients of the providers that bill the same few."""
-
-    @property
-    def standing(self) -> dict[str, Claim | None]:
-        """The truth: which claim of the full shape stands, by the id of the first of its chain."""
-        return self._adjustments.standing
 
     def next(self) -> Claim:
         """The next claim, honest or not, labelled."""

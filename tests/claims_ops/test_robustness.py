@@ -131,6 +131,7 @@ def silent() -> Iterator[str]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "PATIENCE_SECONDS", 1.0)
     monkeypatch.setattr(queries, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(queries, "EMULATED_SECONDS", 0.5)
     monkeypatch.setattr(republication, "GIVE_UP_SECONDS", 1.0)
     monkeypatch.setattr(outputs, "GIVE_UP_S", 1.0)
 

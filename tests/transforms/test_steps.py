@@ -16,6 +16,7 @@ from pipeline.settings import Settings
 from pipeline.sinks.bigquery.encode.row_encoder import RowEncoder
 from pipeline.sinks.bigquery.encode.row_refusals import RowRefused
 from pipeline.transforms.batch import Batch
+from pipeline.transforms.metrics import live_counts
 from pipeline.transforms.step import StepFn
 from tests.support.claims.core import CLEAN
 from tests.support.claims.strategies import BUDGET, messages
@@ -121,3 +122,14 @@ def test_a_batch_is_its_messages(some: list[tuple[bytes, int]]) -> None:
     assert together[2] == alone[2]
     assert len(together[0]) + len(together[1]) == len(given)
     assert counts(TOGETHER) == counts(ALONE)
+
+
+def test_the_counts_of_an_open_bundle_can_be_watched():
+    message = Message(json.dumps(CLEAN).encode())
+    with live_counts() as live:
+        steps = steps_of(SETTINGS)
+        for seen in (3, 6):
+            lead(steps, [Batch([message] * 3)])
+            now = live.now()
+            assert (now["received"], now["accepted"]) == (seen, seen)
+        assert counts(steps)["accepted"] == 6

@@ -1,6 +1,7 @@
 """The synthetic claims: the shares and the relations that a claim system's data has."""
 
-from collections import Counter
+import tracemalloc
+from collections import Counter, deque
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
@@ -178,3 +179,16 @@ def test_every_service_can_be_drawn() -> None:
             assert {*service.procedures.split(), *service.extras.split()} <= set(CHARGES)
             assert service.diagnoses.split()
             assert all(len(place) == 2 for place in service.places.split())
+
+
+def test_memory_does_not_grow_with_the_claims():
+    source = claims(1, NOW)
+    deque(islice(source, 6_000), maxlen=0)  # by then, as many are kept as ever will be
+    tracemalloc.start()
+    try:
+        deque(islice(source, 6_000), maxlen=0)
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Claims that were kept before make room for as many new ones: about 2 MB.
+    assert grown < 4_000_000

@@ -117,7 +117,8 @@ MESSAGES = 2_000
 def generated(bigquery_client: bigquery.Client, table: TableName) -> list[dict[str, Any]]:
     """Generated claims in the table, 15% of them adjustments; those that stand."""
     now = datetime(2026, 11, 23, tzinfo=UTC)
-    system = ClaimSystem(Random(3), now, detailed=1.0, adjusted=0.15)
+    standing: dict[str, dict[str, Any] | None] = {}
+    system = ClaimSystem(Random(3), now, detailed=1.0, adjusted=0.15, standing=standing)
     rows = []
     for number in range(MESSAGES):
         row = accepted(orjson.dumps(system.next()))
@@ -126,7 +127,7 @@ def generated(bigquery_client: bigquery.Client, table: TableName) -> list[dict[s
     codes = [row["claim_frequency_code"] for row in rows]
     assert 0.12 < sum(code in ("7", "8") for code in codes) / MESSAGES < 0.18
     assert not bigquery_client.insert_rows_json(str(table), rows)
-    return [claim for claim in system.standing.values() if claim]
+    return [claim for claim in standing.values() if claim]
 
 
 def cents(value: Any) -> int:

@@ -110,11 +110,12 @@ def one_line(text: str) -> str:
 
 
 @needs_pubsub
+@pytest.mark.timeout(200)
 def test_every_message_becomes_a_row_as_the_readme_shows(tmp_path: Path):
     """The demo as `make demo` runs it."""
     report = tmp_path / "made" / "report.html"
     with run("--report", str(report), temporary=tmp_path) as started:
-        code, out, err = started.end()
+        code, out, err = started.end(180)
     assert (code, err) == (0, "")
     assert abridged().search(one_line(out.replace(str(report), "build/report.html"))), out
     shown = tiles(report.read_text())

@@ -1,5 +1,5 @@
-# Everything for one job: run `./build_template.sh --project ID`, then `terraform init` and
-# `terraform apply -var project=ID` here.
+# Everything for one job: run ./build_template.sh, then `terraform init` and `terraform apply` here,
+# with the same project, region and bucket (docs/operate/terraform.md).
 
 terraform {
   required_version = ">= 1.6"
@@ -21,16 +21,34 @@ variable "project" {
   type        = string
 }
 
+variable "region" {
+  description = "Region of the job, the bucket and the datasets: that of build_template.sh."
+  type        = string
+  default     = "us-central1"
+}
+
+variable "bucket" {
+  description = "Bucket that build_template.sh created. Default: PROJECT-claims."
+  type        = string
+  default     = null
+}
+
+locals {
+  bucket = coalesce(var.bucket, "${replace(replace(var.project, ":", "-"), ".", "-")}-claims")
+}
+
 # build_template.sh created the bucket; Terraform takes it over.
 import {
   to = module.claims.google_storage_bucket.claims[0]
-  id = "${var.project}-claims"
+  id = local.bucket
 }
 
 module "claims" {
   source = "../.." # elsewhere: git::https://HOST/OWNER/REPOSITORY.git//terraform?ref=TAG
 
   project              = var.project
+  region               = var.region
+  bucket               = local.bucket
   max_workers          = 3
   error_retention_days = 90
 }

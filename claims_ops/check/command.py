@@ -112,6 +112,7 @@ def _figures(judgement: Judgement) -> dict[str, Any]:
         ],
         "risk_rules": fired("rule_"),
         "quality_rules": fired("quality_"),
+        **({"hints": judgement.hints} if judgement.hints else {}),
         **({"shown": judgement.shown} if judgement.shown else {}),
     }
 
@@ -134,4 +135,5 @@ def _text(judgement: Judgement) -> str:
         if figures[name]:
             lines.append(f"{title} that fired:")
             lines += [f"  {count:,} {rule}" for rule, count in figures[name].items()]
+    lines += [f"hint: {hint}" for hint in judgement.hints]
     return "\n".join(lines)

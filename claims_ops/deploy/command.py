@@ -89,7 +89,7 @@ def deploy(
       claims deploy --project my-project --update --from launch
       claims deploy --project my-project --workers 2-10
       claims deploy --project my-project --drain
-      claims deploy --parameter input_files=gs://my-bucket/2026-*.ndjson.gz --name claims-2026
+      claims deploy --parameter 'input_files=gs://my-bucket/2026-*.ndjson.gz' --name claims-2026
       claims deploy --direct --image us-central1-docker.pkg.dev/my-project/claims/claims:latest
     """
     chosen = {"--update": update, "--drain": drain, "--workers": bool(bounds), "--direct": direct}
@@ -173,5 +173,6 @@ def _drain(to: Deployment, *, dry_run: bool) -> None:
         return
     click.echo(drained(job))
     click.echo(
-        "All other resources still exist. To remove them:\n" + "\n".join(removal.commands(to))
+        "All other resources still exist. These commands would remove them, with unread messages,"
+        " the templates and ALL CLAIMS AND ERRORS:\n" + "\n".join(removal.commands(to))
     )

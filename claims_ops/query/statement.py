@@ -1,7 +1,8 @@
 """A query as a file has it: its title, its parameters, its placeholders.
 
 Comments at the beginning say what it answers, in a first line, and declare parameters:
-`-- @capacity INT64 = 50: How many claims there is time for.` One without a default must be given.
+`-- @capacity INT64 = 50: Number of claims you have time to review.` One without a default is
+required.
 """
 
 import re

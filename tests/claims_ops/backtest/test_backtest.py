@@ -200,7 +200,7 @@ def table(bigquery_client: bigquery.Client, dataset: str, emulated: None) -> Tab
     return name
 
 
-def test_final_claims_and_dispositions_count(table: TableName, tmp_path, capsys):
+def test_current_claims_and_dispositions_count(table: TableName, tmp_path, capsys):
     rules = changed_rules(tmp_path, high_amount=0.6)
     words = ["backtest", f"--output-table={table}", f"--rules={rules}", "--json", "--quiet"]
     assert main([*words, "--by=processing_time"]) == 0

@@ -180,7 +180,7 @@ def test_command_writes_files_that_workers_read(
         assert_equal(ProviderProfiles(lines), reference(claims))
     with (tmp_path / "claim_percentiles.csv").open() as lines:
         assert ClaimPercentiles(lines).amounts("", "", "") is not None
-    # Where there is the view of claims as they stand, it is what counts.
+    # If the view of current claims exists, it is what counts.
     bigquery_client.query_and_wait(
         f"CREATE VIEW `{name}_current` AS SELECT * FROM `{name}` WHERE provider_id != 'PRV-1'"
     )

@@ -25,6 +25,7 @@ from claims_ops.shared.terminal import console
 from sandbox.demo import command as demo_module
 from sandbox.demo import progress as demo_progress
 from sandbox.demo import summary
+from tests.support.docs.pages import ROOT, Page
 from tests.support.report_rows import tiles
 
 needs_pubsub = pytest.mark.usefixtures("pubsub_server")  # skipped where it is not installed
@@ -88,19 +89,40 @@ def run(*arguments: str, temporary: Path, **environment: str) -> Iterator[Demo]:
         started.process.communicate()
 
 
+def abridged() -> re.Pattern[str]:
+    """README's excerpt of the output, as `one_line` has it.
+
+    There `...` stands for what is left out, and the time is any.
+    """
+    blocks = Page(ROOT, ROOT / "README.md").blocks()
+    [excerpt] = (block.text for block in blocks if block.language == "text")
+    untimed = re.sub(r"(?<= in )[0-9.]+(?= s$)", "SECONDS", excerpt, flags=re.M)
+    parts = re.split(r"^\.\.\.$", untimed, flags=re.M)
+    assert len(parts) > 1
+    return re.compile(
+        ".+?".join(re.escape(one_line(part)) for part in parts).replace("SECONDS", "[0-9.]+")
+    )
+
+
+def one_line(text: str) -> str:
+    """A text without the breaks and blanks that depend on the width of a terminal."""
+    return " ".join(text.split())
+
+
 @needs_pubsub
-def test_every_message_becomes_a_row(tmp_path: Path):
+@pytest.mark.timeout(200)
+def test_every_message_becomes_a_row_as_the_readme_shows(tmp_path: Path):
+    """The demo as `make demo` runs it."""
     report = tmp_path / "made" / "report.html"
-    shape = ("--claims", "60", "--bad-share", "0.1", "--report", str(report))
-    with run(*shape, temporary=tmp_path) as started:
-        code, out, err = started.end()
+    with run("--report", str(report), temporary=tmp_path) as started:
+        code, out, err = started.end(180)
     assert (code, err) == (0, "")
-    assert f"\nOpen the report in a browser: {report}\n" in out
+    assert abridged().search(one_line(out.replace(str(report), "build/report.html"))), out
     shown = tiles(report.read_text())
-    assert (shown["Messages"], shown["Claims scored"], shown["Rejected"]) == ("60", "54", "6")
-    assert "\npublished 60 = 54 claims + 6 errors, as generated, in " in out
+    counts = [shown[name] for name in ("Messages", "Claims scored", "Rejected")]
+    assert counts == ["2,000", "1,900", "100"]
     assert all(f"(sql/{name}.sql)" in out for name in analyst_queries.NAMES)
-    assert "5 of 54 rows" in out
+    assert "5 of 1,900 rows" in out
     [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)
     assert int(providers) > 0
     assert "make test" in out and "claims demo --keep" in out
@@ -225,7 +247,7 @@ def test_a_balance_that_is_none_is_not_written_as_one():
 
 def test_a_split_other_than_generated_is_told():
     told = summary.summary(MessageCounts(10, 8, 2, 1), {"accepted": 9, "rejected": 1}, 1.0)
-    assert "but the generator made 9 good and 1 malformed" in told
+    assert "but the generator produced 9 good and 1 malformed" in told
 
 
 @pytest.mark.parametrize(

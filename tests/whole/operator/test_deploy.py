@@ -95,7 +95,10 @@ def test_from_nothing_to_a_running_job_and_once_more(
     assert deploy("--label=team=claims intake") == 1
     stopped = capsys.readouterr()
     assert stopped.out.splitlines()[-1] == f"dataset {PROJECT}:claims: created"
-    *_, go_on, why = stopped.err.splitlines()
+    *_, stopped_at, hint, go_on, why = stopped.err.splitlines()
+    assert stopped_at.startswith("Stopped at account (service account claims-workers@")
+    assert "The earlier steps are done. You can rerun the command" in stopped_at
+    assert hint.startswith("Hint: the account that gcloud uses (`gcloud auth list`) lacks a role")
     assert why.startswith("claims: account: `gcloud iam service-accounts create claims-workers")
     assert "Permission 'iam.serviceAccounts.create' denied." in why
     claims, command, *arguments = shlex.split(go_on.removeprefix("To continue: "))

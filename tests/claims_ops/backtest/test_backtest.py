@@ -247,7 +247,7 @@ def test_wrong_words_are_one_line(words: list[str], told: str, capsys):
 def test_an_empty_file_is_no_error(tmp_path, capsys):
     (tmp_path / "none.ndjson").touch()
     assert main(["backtest", str(tmp_path / "none.ndjson")]) == 0
-    assert "0 claims of files" in capsys.readouterr().out
+    assert "0 claims from files" in capsys.readouterr().out
 
 
 def test_no_claim_comes_out_but_provider_ids(tmp_path, capsys):

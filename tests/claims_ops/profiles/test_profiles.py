@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from google.cloud import bigquery
 
-from claims_ops.profiles.command import profiles
+from claims_ops.main import claims as claims_command
 from pipeline.claims.contract import Contract
 from pipeline.claims.signals.amounts import ClaimPercentiles
 from pipeline.claims.signals.provider_profile import MEASURES, NAMES, ProviderProfiles
@@ -155,7 +155,8 @@ def filled(bigquery_client: bigquery.Client, dataset: str) -> tuple[TableName, l
 
 
 def run(*arguments: str) -> Any:
-    return CliRunner().invoke(profiles, arguments, catch_exceptions=False)
+    # By way of the group: a command that is called alone keeps its help without -h.
+    return CliRunner().invoke(claims_command, ["profiles", *arguments], catch_exceptions=False)
 
 
 def test_command_writes_files_that_workers_read(

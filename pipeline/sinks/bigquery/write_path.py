@@ -14,7 +14,6 @@ from google.auth.exceptions import GoogleAuthError
 
 from pipeline.claims.tables import Table, TableName, column_list
 from pipeline.sinks.bigquery.append.channel import endpoint_in_use, open_channel
-from pipeline.sinks.bigquery.append.limits import AppendLimits
 from pipeline.sinks.bigquery.append.schema_fit import SchemaFit, table_fields
 from pipeline.sinks.bigquery.append.shared_streams import default_stream
 
@@ -40,8 +39,7 @@ def wait_until_known(
     A warning says so, and the launch goes on: rows that cannot be written yet wait in the job.
     """
     try:
-        limit = AppendLimits().answer_timeout_seconds
-        with open_channel(endpoint_in_use(endpoint), limit) as channel:
+        with open_channel(endpoint_in_use(endpoint)) as channel:
             return _wait(channel, name, table, patience_seconds, sleep)
     except GoogleAuthError:
         _log.warning(

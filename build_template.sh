@@ -163,7 +163,7 @@ ensure_bucket() {
 # Prepare what every build needs, and find the source information for the image's labels.
 prepare_build() {
     grep -q '^[A-Z_]*=[^@]*$' workshop/images.env &&
-        echo 'warning: base images are referenced by tag, and tags can move; run `make pin`' >&2
+        echo 'warning: base images are referenced by tag, and tags can move; run: make pin' >&2
     ensure_bucket
     ask gcloud artifacts repositories describe "$repository" --project "$project" \
         --location "$region" >/dev/null ||

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from claims_ops.deploy.causes import remedy
 from claims_ops.deployment.gcloud import StepFailed
-from claims_ops.deployment.steps import EXISTS, Step
+from claims_ops.deployment.steps import UNCHANGED, Step
 
 
 def take(todo: Sequence[Step], to_continue: Callable[[str], str], *, quiet: bool = False) -> int:
@@ -38,7 +38,7 @@ def take(todo: Sequence[Step], to_continue: Callable[[str], str], *, quiet: bool
             if isinstance(stop, StepFailed):
                 raise StepFailed(f"{step.name}: {stop}") from None
             raise
-        is_new = not done.startswith(EXISTS)
+        is_new = not done.startswith(UNCHANGED)
         changed += is_new
         if is_new or not quiet:
             click.echo(f"{step.title}: {done}")

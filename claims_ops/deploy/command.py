@@ -23,7 +23,7 @@ MOST_WORKERS = 1000
 @click.command()
 @requests.names
 @requests.workers
-@click.option("--update", is_flag=True, help="Replace the running job with the same name.")
+@click.option("--update", is_flag=True, help="Replace the running job that has this name.")
 @click.option(
     "--drain",
     is_flag=True,
@@ -124,7 +124,7 @@ def deploy(
         click.echo(
             f"\n{changed} of {len(todo)} resources changed." if changed else "\nNothing changed."
         )
-        click.echo(f"The job: {to.console}")
+        click.echo(f"View the job: {to.console}")
     except StepFailed as error:
         raise click.ClickException(str(error)) from None
 

@@ -44,7 +44,7 @@ PACKAGED_MAPS = tuple(_PACKAGED)
 
 NO_CLAIM = Rejection(STAGE, "no_claim", "the map found no claim in this document")
 _NOT_CLAIMS = Rejection(
-    STAGE, "map_failed", "the map returns neither a claim nor an array of claims"
+    STAGE, "map_failed", "the map returned neither a claim nor an array of claims"
 )
 _FUNCTIONS = frozenset(functions(References()))
 

@@ -1,4 +1,4 @@
-# The whole of it for one job: ./build_template.sh, then `terraform init` and `terraform apply` here
+# Everything for one job: run ./build_template.sh, then `terraform init` and `terraform apply` here,
 # with the same project, region and bucket (docs/operate/terraform.md).
 
 terraform {
@@ -28,7 +28,7 @@ variable "region" {
 }
 
 variable "bucket" {
-  description = "Bucket that build_template.sh has made. Default: PROJECT-claims."
+  description = "Bucket that build_template.sh created. Default: PROJECT-claims."
   type        = string
   default     = null
 }
@@ -37,7 +37,7 @@ locals {
   bucket = coalesce(var.bucket, "${replace(replace(var.project, ":", "-"), ".", "-")}-claims")
 }
 
-# build_template.sh has made the bucket; Terraform takes it over.
+# build_template.sh created the bucket; Terraform takes it over.
 import {
   to = module.claims.google_storage_bucket.claims[0]
   id = local.bucket
@@ -54,6 +54,6 @@ module "claims" {
 }
 
 output "claims" {
-  description = "The job, and the names of what it reads and writes."
+  description = "The job, and the names of its inputs and outputs."
   value       = module.claims
 }

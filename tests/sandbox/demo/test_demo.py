@@ -157,7 +157,7 @@ def test_with_python_only(tmp_path: Path):
     assert "\nread 60 = 54 claims + 6 errors, as generated, in " in out
     [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)
     assert int(providers) > 0
-    assert "\nPub/Sub and the streaming job were left out;" in out
+    assert "\nThe demo ran two file backfills instead of Pub/Sub and a streaming job." in out
     assert tiles(report.read_text())["Messages"] == "60"
     assert started.left() == []
 
@@ -252,12 +252,12 @@ def test_outside_a_checkout_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_a_balance_that_is_none_is_not_written_as_one():
     assert str(MessageCounts(10, 8, 2, 1)) == "published 10 = 8 claims + 2 errors"
-    assert str(MessageCounts(10, 8, 1, 1)) == "published 10 ≠ 8 claims + 1 errors"
+    assert str(MessageCounts(10, 8, 1, 1)) == "published 10 ≠ 8 claims + 1 error"
 
 
 def test_a_split_other_than_generated_is_told():
     told = summary.summary(MessageCounts(10, 8, 2, 1), {"accepted": 9, "rejected": 1}, 1.0)
-    assert "but the generator made 9 good and 1 malformed" in told
+    assert "but the generator produced 9 good and 1 malformed" in told
 
 
 @pytest.mark.parametrize(

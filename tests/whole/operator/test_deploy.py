@@ -257,7 +257,7 @@ def test_secret_of_the_pseudonyms(deploy, project: Project, capsys):
         parameters={**PARAMETERS, "pseudonym_key": f"{secret}/versions/1"},
         own_source=True,
     )
-    for told in ("granted", "exists"):
+    for told in ("granted", "already granted"):
         [grant] = [step for step in steps(to, False, {}) if role in step.title]
         assert grant.take() == told
     assert project.roles() == {f"serviceAccount:{WORKER}": [f"claims-pseudonyms: {role}"]}
@@ -310,7 +310,7 @@ def test_life_of_a_job(deploy, dataflow: Dataflow, apis: GoogleApis, capsys, mon
     assert "the job claims is not running" in capsys.readouterr().err
     running["currentState"] = "JOB_STATE_RUNNING"
     assert deploy("--workers=2-10") == 0
-    assert f"{running['id']} has 2 to 10 workers" in capsys.readouterr().out
+    assert f"{running['id']} will scale between 2 and 10 workers;" in capsys.readouterr().out
     assert running["runtimeUpdatableParams"] == {"minNumWorkers": 2, "maxNumWorkers": 10}
     for _ in range(2):
         assert deploy("--drain") == 0
@@ -339,20 +339,21 @@ def test_subscription_of_another_topic_is_told(deploy, project: Project):
     expected = {"topic": "projects/p/topics/ours", "deadLetterPolicy.deadLetterTopic": "dead"}
     step = Resource("subscription", "s", describe, (), DeployGcloud(PROJECT), expected)
     assert step.take() == (
-        "exists, but topic is projects/p/topics/other, not projects/p/topics/ours;"
-        " deadLetterPolicy.deadLetterTopic is not set, not dead"
+        "exists, but topic is projects/p/topics/other; expected projects/p/topics/ours;"
+        " deadLetterPolicy.deadLetterTopic is not set; expected dead"
     )
 
 
 def test_quiet_tells_only_what_changed(capsys):
     steps = [
         SimpleNamespace(name=done, title=f"a {done}", take=lambda done=done: done)
-        for done in ("exists", "created")
+        for done in ("exists", "already granted", "created")
     ]
     assert run.take(steps, str, quiet=True) == 1
     assert capsys.readouterr().out == "a created: created\n"
     assert run.take(steps, str) == 1
-    assert capsys.readouterr().out == "a exists: exists\na created: created\n"
+    lines = ["a exists: exists", "a already granted: already granted", "a created: created"]
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 def test_token_is_that_of_gcloud(deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

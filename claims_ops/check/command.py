@@ -67,8 +67,10 @@ def check(
     """Show what the pipeline would do with the claims in FILES (- for stdin).
 
     Reads JSON, newline-delimited JSON, CSV and X12 837, compressed or not. Maps, validates and
-    scores the claims exactly as the pipeline does. Prints no claim values unless you pass --show.
-    Exits with 1 if anything is rejected.
+    scores the claims as the pipeline does, but without reference files and provider profiles:
+    signals that need them are null, and rules on those signals do not fire. `claims backtest` can
+    read these files. Prints no claim values unless you pass --show. Exits with 1 if anything is
+    rejected.
 
     \b
     Examples:
@@ -110,6 +112,7 @@ def _figures(judgement: Judgement) -> dict[str, Any]:
         ],
         "risk_rules": fired("rule_"),
         "quality_rules": fired("quality_"),
+        **({"hints": judgement.hints} if judgement.hints else {}),
         **({"shown": judgement.shown} if judgement.shown else {}),
     }
 
@@ -132,4 +135,5 @@ def _text(judgement: Judgement) -> str:
         if figures[name]:
             lines.append(f"{title} that fired:")
             lines += [f"  {count:,} {rule}" for rule, count in figures[name].items()]
+    lines += [f"hint: {hint}" for hint in judgement.hints]
     return "\n".join(lines)

@@ -23,8 +23,8 @@ def disposition() -> None:
     """Record reviewers' decisions about claims.
 
     Decisions are appended to a table in the same dataset as the claims table, and the newest
-    decision on a claim counts. Rule precision, the backtest and the report use it together with
-    labels.
+    decision on a claim counts. Rule precision, the backtest and the report combine these decisions
+    with labels.
 
     \b
     Examples:

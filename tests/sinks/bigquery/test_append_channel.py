@@ -20,7 +20,6 @@ from pipeline.sinks.bigquery.append.channel import (
     EMULATOR_VARIABLE,
     SERVICE,
     _credentials,
-    _credentials,
     endpoint_in_use,
     open_channel,
 )

@@ -19,7 +19,7 @@ from claims_ops.backtest import page, summary
 from claims_ops.backtest.comparison import Batch, Comparison, Outcome
 from claims_ops.backtest.sources import DAYS, Selection, of_files, stored
 from claims_ops.backtest.stored_claims import columns_read
-from claims_ops.shared import csv_options, table_options
+from claims_ops.shared import file_options, table_options
 from claims_ops.shared.documents import contract_of, map_of, rules_of
 from claims_ops.shared.message_files import looked_at, messages
 from claims_ops.shared.option_types import BigqueryTable
@@ -30,7 +30,7 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.judgement import Basis, Judgement
-from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
+from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.rules import Rules
 from pipeline.claims.signals.facts import Facts
 from pipeline.claims.signals.published_table import InvalidReference
@@ -107,20 +107,10 @@ def _reference_options(command: Command) -> Command:
     show_default=True,
     help="Date to group the results by.",
 )
-@click.option(
-    "--map",
-    "map_name",
-    metavar="MAP",
-    help=f"Claim map for files: a file, or a packaged map ({', '.join(PACKAGED_MAPS)}).",
-)
-@click.option(
-    "--format",
-    "input_format",
-    type=click.Choice(list(FORMATS)),
-    help="Format of the files.  [default: detected for each file]",
-)
-@csv_options.delimiter
-@csv_options.encoding
+@file_options.claim_map
+@file_options.input_format
+@file_options.delimiter
+@file_options.encoding
 @click.option(
     "--changed",
     metavar="FILE",

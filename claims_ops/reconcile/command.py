@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from claims_ops.reconcile.reconciliation import Books, Reconciliation
-from claims_ops.shared import csv_options, table_options
+from claims_ops.shared import file_options, table_options
 from claims_ops.shared.counted import counted
 from claims_ops.shared.option_types import MAX_COUNT
 from claims_ops.shared.progress import ProgressLine
@@ -50,8 +50,8 @@ _SOURCES = "--published, --message-ids or --input-files"
     show_default=True,
     help="Format of these files, as passed at launch.",
 )
-@csv_options.delimiter
-@csv_options.encoding
+@file_options.delimiter
+@file_options.encoding
 @table_options.since
 @table_options.until
 @table_options.payer

@@ -188,18 +188,16 @@ def test_damaged_files_do_not_end_the_backfill(tmp_path: Path):
     [
         (
             b'{"resourceType": "Claim", "id": "1"}',
-            "the message looks like a FHIR R4 Claim and needs converting; launch with"
-            " claim_map=fhir_r4_claim",
+            "the message looks like a FHIR R4 Claim; launch with claim_map=fhir_r4_claim",
         ),
         (
             b'{"resourceType": "ExplanationOfBenefit"}',
-            "the message looks like a FHIR R4 ExplanationOfBenefit and needs converting;"
+            "the message looks like a FHIR R4 ExplanationOfBenefit;"
             " launch with claim_map=fhir_r4_eob",
         ),
         (
             b'{"resourceType": "Bundle", "entry": []}',
-            "the message looks like a FHIR R4 Bundle and needs converting; launch with"
-            " claim_map=fhir_r4_bundle",
+            "the message looks like a FHIR R4 Bundle; launch with claim_map=fhir_r4_bundle",
         ),
         (
             interchange("P", range(1)),

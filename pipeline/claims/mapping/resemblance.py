@@ -19,7 +19,7 @@ def resemblance(document: Any, stage: str) -> Rejection | None:
     kind = document.get("resourceType") if type(document) is dict else None
     if type(kind) is not str or "claim_id" in document or kind not in _FHIR_MAPS:
         return None
-    shape = f"a FHIR R4 {kind} and needs converting"
+    shape = f"a FHIR R4 {kind}"
     return _no_claim(stage, shape, f"claim_map={_FHIR_MAPS[kind]}")
 
 

@@ -71,8 +71,7 @@ def test_claims(text: str, expected: Any) -> None:
         ({"id": 7}, "the map found no claim in this document"),
         (
             {"resourceType": "Claim"},
-            "the message looks like a FHIR R4 Claim and needs converting; launch with"
-            " claim_map=fhir_r4_claim",
+            "the message looks like a FHIR R4 Claim; launch with claim_map=fhir_r4_claim",
         ),
         ([1], "the map found no claim in this document"),
     ],

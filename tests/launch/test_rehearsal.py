@@ -35,8 +35,18 @@ def test_every_type_of_column():
         "instant": {"type": "string", "format": "date-time"},
         "anything": {"type": "object"},
         "list": {"type": "array", "items": {"type": "integer"}},
+        "records": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "x-bigquery": {"type": "RECORD"},
+                "properties": {"all": {"type": "array", "items": {"type": "object"}}},
+            },
+        },
     }
-    required = {f"must_{name}": schema for name, schema in types.items() if name != "list"}
+    required = {
+        f"must_{name}": schema for name, schema in types.items() if schema["type"] != "array"
+    }
     for schema in required.values():
         schema |= {"x-bigquery": {"mode": "REQUIRED", **schema.get("x-bigquery", {})}}
     rehearse(settings(types | required))
@@ -107,6 +117,7 @@ def test_rules_that_take_long_together(monkeypatch: pytest.MonkeyPatch):
 def test_a_schema_that_takes_long(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pipeline.launch.rehearsal.WARN_MILLISECONDS", 0.0)
     monkeypatch.setattr("pipeline.launch.rehearsal.MAX_MILLISECONDS", 0.0)
-    with pytest.raises(RehearsalFailed, match="^takes .* ms of CPU per claim$") as caught:
+    message = r"^takes .* ms of CPU per claim; the limit is 0\.0 ms$"
+    with pytest.raises(RehearsalFailed, match=message) as caught:
         rehearse(settings())
     assert caught.value.parameter == "claim_schema"

@@ -23,7 +23,7 @@ class ClaimPercentiles:
         """Read the table.
 
         Raises:
-            InvalidReference: a column is missing, or the percentiles are not ascending numbers.
+            InvalidReference: a column is missing, or the percentiles do not ascend.
         """
         self._groups: dict[_Group, tuple[float, ...]] = {}
         for number, cells in rows(lines, {name: name for name in ("percentiles", *COLUMNS[:3])}):
@@ -37,7 +37,8 @@ class ClaimPercentiles:
                 or not all(map(isfinite, amounts))
                 or list(amounts) != sorted(amounts)
             ):
-                raise InvalidReference(f"row {number}: the percentiles are not ascending numbers")
+                fault = "the percentiles are not numbers in ascending order"
+                raise InvalidReference(f"row {number}: {fault}")
             self._groups[group[0], group[1], group[2]] = amounts
 
     @property

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.mapping.functions import References, age, day, distinct, money
+from pipeline.claims.rejection import Rejection
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,8 @@ def test_age(birth: Any, at: Any, years: int | None) -> None:
         (3 * 19.99, 59.97),
         ([], None),
         (None, None),
-        ([1, "12 USD"], "12 USD"),
+        ([1, "12 USD"], [1, "12 USD"]),  # an array, which no amount may be
+        (["0." + 80 * "0", "100"], ["0." + 80 * "0", "100"]),  # 0 to the contract
         (True, True),
         ("NaN", "NaN"),
         ("1e400", "1e400"),
@@ -76,6 +79,24 @@ def test_money(amounts: Any, expected: Any) -> None:
 def test_money_of_cents_is_exact(cents: list[int]) -> None:
     total = money([cent / 100 for cent in cents])
     assert Decimal(repr(total)) * 100 == sum(cents)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ('$money(1, "USD")', "$money takes one argument: a number, a text that is only a number"),
+        ('$date("02/27/2026", 5)', "$date takes a text and its format"),
+        ('$date("02/27/2026", null)', "$date takes a text and its format"),
+        ('$date("02/27/2026", "%m/%d/%Y", 1)', "$date takes a text and its format"),
+        ('$age("1980-01-01", "2026-01-01", 1)', "$age takes two ISO dates"),
+        ('$resolve("#a", [], 1)', "$resolve takes a reference"),
+    ],
+)
+def test_a_function_called_wrongly_says_how_it_is_called(call: str, said: str) -> None:
+    outcome = ClaimMap('{"claim_id": ' + call + "}").claims({})
+    assert isinstance(outcome, Rejection)
+    assert outcome.error_code == "map_failed"
+    assert outcome.error.startswith(f"the map failed: {said}")
 
 
 PATIENT, OTHER, INNER = ({"resourceType": "Patient", "id": each} for each in ("1", "2", "in"))
@@ -134,6 +155,6 @@ def test_distinct_keeps_what_is_nested_too_deeply() -> None:
     assert distinct([deep, "a", deep, "a"]) == [deep, "a"]
 
 
-@pytest.mark.parametrize("form", [5, ["%d"], None, "%d%d", "%", "%Q", "(%d"])
-def test_a_format_that_is_none_leaves_the_text(form: Any) -> None:
+@pytest.mark.parametrize("form", ["%d%d", "%", "%Q", "(%d"])
+def test_a_format_that_is_none_leaves_the_text(form: str) -> None:
     assert day("27022026", form) == "27022026"

@@ -1,14 +1,18 @@
 """gRPC channels to the Storage Write API: Google's, or that of an emulator."""
 
 import os
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
+import google.auth
 import grpc
 from google.api_core import grpc_helpers
 from google.api_core.gapic_v1 import routing_header as gapic_routing_header
+
+from pipeline.sinks.bigquery.append.limits import ANSWER_TIMEOUT_SECONDS
 
 EMULATOR_VARIABLE: Final = "BIGQUERY_STORAGE_EMULATOR_HOST"
 """`host:port` of an emulator, plaintext gRPC."""
@@ -45,7 +49,9 @@ def user_agent() -> str:
         return "claims-pipeline"
 
 
-def open_channel(endpoint: str, answer_timeout_seconds: float) -> grpc.Channel:
+def open_channel(
+    endpoint: str, answer_timeout_seconds: float = ANSWER_TIMEOUT_SECONDS
+) -> grpc.Channel:
     """A channel to an endpoint of `endpoint_in_use`: TLS and the worker's account, or plaintext.
 
     google.auth.exceptions.DefaultCredentialsError when the former finds no account.
@@ -75,7 +81,13 @@ def open_channel(endpoint: str, answer_timeout_seconds: float) -> grpc.Channel:
         options.append(("grpc.enable_http_proxy", 0))  # no proxy knows our loopback
         return grpc.insecure_channel(url.netloc, options)
     target = url.netloc if url.port else f"{url.hostname}:443"
-    return grpc_helpers.create_channel(target, default_scopes=_SCOPES, options=options)
+    return grpc_helpers.create_channel(target, credentials=_credentials(), options=options)
+
+
+@cache
+def _credentials() -> Any:
+    """The worker's account. It is looked for once: a lost connection opens again without it."""
+    return google.auth.default(default_scopes=_SCOPES)[0]
 
 
 def routing_header(field: str, stream: str) -> tuple[str, str]:

@@ -1,9 +1,10 @@
--- The claims as they stand now: each claim once, with its replacements and voids settled.
--- Of rows that were processed in a range of time. A claim is hidden once another one names it as its
--- original, whichever came first; of several that name the same original, the newest stands; a void
--- stands for nothing. Newest is what was submitted last, then what Pub/Sub took and what we processed
--- last. `superseded_claim_ids` names the claims that a row stands in for. Ids are compared without
--- case and spaces, within a payer. An original is looked for in chains of eight.
+-- The current claims: each claim once, with replacements and voids applied.
+-- Reads the rows that were processed in a time range. A claim is hidden once another one names it as
+-- its original, whichever arrived first; if several name the same original, the newest is current; a
+-- void is never current. The newest is the one submitted last, then the one that Pub/Sub received
+-- last, then the one processed last. `superseded_claim_ids` lists the claims that a row supersedes.
+-- IDs are compared within a payer, ignoring case and spaces. Originals are followed through chains of
+-- up to eight claims.
 WITH versions AS (
   SELECT
     stored.*,
@@ -18,7 +19,7 @@ WITH versions AS (
   FROM `${CLAIMS_TABLE}` AS stored
   WHERE processing_timestamp >= @since AND processing_timestamp < @until
 ),
--- Of each replacement and void, the original that its newest row names.
+-- The original that the newest row of each replacement and void names.
 parents AS (
   SELECT _claim AS child, _original AS parent
   FROM versions
@@ -40,7 +41,7 @@ chains AS (
       COALESCE(
         p7.parent, p6.parent, p5.parent, p4.parent, p3.parent, p2.parent, p1.parent
       ),
-      -- Claims that name each other in a circle: all of them end in the same four.
+      -- Claims that name each other in a circle all end in the same four.
       LEAST(p5.parent, p6.parent, p7.parent, p8.parent)
     ) AS first,
     IFNULL(

@@ -13,7 +13,7 @@ _MAGIC_BYTES = 6
 _UNPACKED_BYTES = 1 << 16
 _PLAIN_BYTES = 1 << 20
 _STEP_BYTES = 1 << 10
-"""Packed bytes that are read at a time. What the last of them hold before damage is lost with it."""
+"""Packed bytes that are read at a time; what damage among them leaves of them is lost."""
 _ZSTD_STEP_BYTES = 1 << 8
 """The same of zstd, which gives all of it at once: four bytes may be 128 KB, a bomb's step 8 MB."""
 _GZIP = 16 + zlib.MAX_WBITS

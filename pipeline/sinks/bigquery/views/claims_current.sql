@@ -2,19 +2,33 @@
 -- Of rows that were processed in a range of time. A claim is hidden once another one names it as its
 -- original, whichever came first; of several that name the same original, the newest stands; a void
 -- stands for nothing. Newest is what was submitted last, then what Pub/Sub took and what we processed
--- last. `superseded_claim_ids` names the claims that a row stands in for. Ids are compared without
--- case and spaces, within a payer. An original is looked for in chains of eight.
+-- last; of lines of a file that were processed together, the last. `superseded_claim_ids` names the
+-- claims that a row stands in for. Ids are compared without case and spaces, within a payer; an
+-- original of spaces alone is none. An original is looked for in chains of sixteen.
 WITH versions AS (
   SELECT
     stored.*,
-    UPPER(REGEXP_REPLACE(CONCAT(IFNULL(payer_id, ''), '|', claim_id), r'\s', '')) AS _claim,
-    UPPER(REGEXP_REPLACE(CONCAT(IFNULL(payer_id, ''), '|', original_claim_id), r'\s', ''))
-      AS _original,
+    -- What is left holds no space, so that a line feed can stand between payer and claim.
+    UPPER(
+      CONCAT(
+        REGEXP_REPLACE(IFNULL(payer_id, ''), r'\s', ''), '\n', REGEXP_REPLACE(claim_id, r'\s', '')
+      )
+    ) AS _claim,
+    UPPER(
+      CONCAT(
+        REGEXP_REPLACE(IFNULL(payer_id, ''), r'\s', ''),
+        '\n',
+        NULLIF(REGEXP_REPLACE(original_claim_id, r'\s', ''), '')
+      )
+    ) AS _original,
     COALESCE(
       NULLIF(TRIM(claim_frequency_code), ''),
       IF(REGEXP_CONTAINS(bill_type, r'^0?[0-9]{3}\z'), RIGHT(bill_type, 1), NULL),
-      IF(original_claim_id IS NULL, '1', '7')
-    ) AS _frequency
+      IF(NULLIF(REGEXP_REPLACE(original_claim_id, r'\s', ''), '') IS NULL, '1', '7')
+    ) AS _frequency,
+    SAFE_CAST(
+      REGEXP_EXTRACT(COALESCE(original_message_id, message_id), '^.*:([0-9]+)') AS INT64
+    ) AS _offset
   FROM `${CLAIMS_TABLE}` AS stored
   WHERE processing_timestamp >= @since AND processing_timestamp < @until
 ),
@@ -29,6 +43,8 @@ parents AS (
       COALESCE(submission_date, DATE(publish_time), DATE(processing_timestamp)) DESC,
       COALESCE(publish_time, processing_timestamp) DESC,
       processing_timestamp DESC,
+      _offset DESC,
+      claim_index DESC,
       message_id DESC
   ) = 1
 ),
@@ -36,13 +52,16 @@ chains AS (
   SELECT
     p1.child,
     IF(
-      p8.parent IS NULL,
-      COALESCE(
-        p7.parent, p6.parent, p5.parent, p4.parent, p3.parent, p2.parent, p1.parent
+      p1.child IN (p2.parent, p3.parent, p4.parent, p5.parent, p6.parent, p7.parent, p8.parent),
+      -- Claims that name each other in a circle have eight parents: some of them come twice.
+      LEAST(
+        p1.parent, p2.parent, p3.parent, p4.parent, p5.parent, p6.parent, p7.parent, p8.parent
       ),
-      -- Claims that name each other in a circle: all of them end in the same four.
-      LEAST(p5.parent, p6.parent, p7.parent, p8.parent)
+      COALESCE(
+        p8.parent, p7.parent, p6.parent, p5.parent, p4.parent, p3.parent, p2.parent, p1.parent
+      )
     ) AS first,
+    p8.parent AS eighth,
     IFNULL(
       p1.child IN (p2.parent, p3.parent, p4.parent, p5.parent, p6.parent, p7.parent, p8.parent),
       FALSE
@@ -60,10 +79,11 @@ named AS (SELECT DISTINCT parent FROM parents),
 members AS (
   SELECT
     versions.*,
-    COALESCE(chains.first, versions._claim) AS _chain,
+    COALESCE(further.first, chains.first, versions._claim) AS _chain,
     CASE WHEN named.parent IS NULL THEN 0 WHEN chains.is_circle THEN 1 ELSE 2 END AS _hidden
   FROM versions
   LEFT JOIN chains ON chains.child = versions._claim
+  LEFT JOIN chains AS further ON further.child = chains.eighth
   LEFT JOIN named ON named.parent = versions._claim
 ),
 ranked AS (
@@ -80,6 +100,8 @@ ranked AS (
       COALESCE(submission_date, DATE(publish_time), DATE(processing_timestamp)) DESC,
       COALESCE(publish_time, processing_timestamp) DESC,
       processing_timestamp DESC,
+      _offset DESC,
+      claim_index DESC,
       message_id DESC
   )
 ),
@@ -91,7 +113,7 @@ superseded AS (
 )
 SELECT
   ranked.* EXCEPT (
-    _claim, _original, _frequency, _chain, _hidden, _place, _standing
+    _claim, _original, _frequency, _offset, _chain, _hidden, _place, _standing
   ),
   IFNULL(superseded.superseded_claim_ids, []) AS superseded_claim_ids
 FROM ranked

@@ -211,6 +211,17 @@ def test_given_ids_name_what_is_missing(
     ]
 
 
+def test_a_replay_proves_its_original_whose_row_has_expired(tables: Tables, tmp_path: Path, capsys):
+    """Rows of the error table expire; that of an accepted replay stays."""
+    tables.replay("9", "109")
+    tables.claims("109", original="9")
+    ids = tmp_path / "ids"
+    ids.write_text("1\n4\n9\n")
+    assert tables.reconcile("--message-ids", str(ids)) == 0
+    assert "published 3 = 2 claims + 1 errors\nreplays: 1 of 1" in capsys.readouterr().out
+    assert tables.reconcile("--published", "5") == 0
+
+
 def test_files_of_a_backfill_tell_the_ids(tables: Tables, tmp_path: Path, capsys):
     plain, packed = tmp_path / "a.ndjson", tmp_path / "b.ndjson.gz"
     plain.write_bytes(b"{}\n[\n\n")

@@ -346,3 +346,22 @@ def test_message_that_its_replay_splits(tables: Tables, capsys):
         "published 5 = 4 claims + 1 errors\nsplit: several claims in 1 message"
         in capsys.readouterr().out
     )
+
+
+def test_document_of_a_message_that_its_replay_splits(tables: Tables, capsys):
+    """Of 3 documents the last gives two claims, once its map can read it."""
+    for index in (0, 1):
+        tables.part("claims", "6", index, 3)
+    tables.part("errors", "6", 2, 3)
+    tables.replay("6", "7")
+    tables.part("claims", "7", 2, 4, original="6")
+    assert tables.reconcile("--published", "6") == 1  # the other claim has no row
+    tables.part("claims", "7", 5, 4, original="6")
+    capsys.readouterr()
+    assert tables.reconcile("--published", "6") == 0
+    assert capsys.readouterr().out == (
+        "published 6 = 4 claims + 2 errors\n"
+        "split: several claims in 1 message: 4 claims + 0 errors\n"
+        "replays: 1 of 1 have a row\n"
+        "duplicates: none\n"
+    )

@@ -22,34 +22,34 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup ## claims through Pub/Sub, Beam and BigQuery on this machine (DEMO_CLAIMS=2000)
+demo: setup ## run claims through Pub/Sub, Beam and BigQuery on this machine (DEMO_CLAIMS=2000)
 	@$(BIN)/claims demo --claims $(DEMO_CLAIMS)
 
 test: setup ## run the tests (ARGS="-k name" passes options to pytest)
 	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
 
-bench: setup ## measure CPU per claim, 10 minutes (QUICK=1: 2 minutes; AGAINST=another checkout)
+bench: setup ## measure CPU per claim in 10 minutes (QUICK=1: 2 minutes; AGAINST=another checkout)
 	@$(BIN)/python -m workshop.benchmarks $(if $(QUICK),--quick) $(if $(AGAINST),--against $(AGAINST))
 
-detect: setup ## measure what rules and signals detect (CLAIMS=file LABELS=file: on your own data)
+detect: setup ## measure what rules and signals detect (CLAIMS=file LABELS=file for your own data)
 	@$(BIN)/python -m workshop.benchmarks.detection $(if $(CLAIMS),--claims $(CLAIMS)) \
 		$(if $(LABELS),--labels $(LABELS)) $(if $(MAP),--map $(MAP)) $(ARGS)
 
 image: ## build the container image for launcher and workers (IMAGE=name)
 	@tests/whole/image/build.sh $(IMAGE)
 
-test-image: setup ## run only the image tests (ARGS as for test)
+test-image: setup ## run only the image tests (ARGS as in make test)
 	@$(BIN)/pytest tests/whole/image $(ARGS)
 
 sbom: setup image ## write a CycloneDX list of the image's packages to build/sbom.cdx.json
 	@tests/whole/image/sbom.sh $(IMAGE)
 
-engines: setup ## kill one of two workers during a million claims; measure Prism (ENGINES_CLAIMS=1000000)
+engines: setup ## kill one of two workers during a million claims, and measure Prism (ENGINES_CLAIMS=1000000)
 	@ENGINES_CLAIMS=$(or $(ENGINES_CLAIMS),1000000) $(BIN)/pytest \
 		tests/whole/image/test_two_workers.py -s $(ARGS)
 	@prism=$$(tests/whole/image/beam.sh prism) && $(BIN)/python -m workshop.benchmarks.on_prism "$$prism"
 
-chaos: setup ## inject faults while claims stream, 20 seeds, 1 hour (CHAOS_SEEDS=20)
+chaos: setup ## inject faults while claims stream: 20 seeds, 1 hour (CHAOS_SEEDS=20)
 	@CHAOS_SEEDS=$(or $(CHAOS_SEEDS),20) CHAOS_MESSAGES=1000 CHAOS_FAULTS=8 CHAOS_ROWS=20000 \
 		$(BIN)/pytest tests/whole/faults tests/sinks/bigquery/test_write_chaos.py --timeout=0 -s $(ARGS)
 
@@ -71,7 +71,7 @@ lint: setup ## check style, types, scripts and generated files
 	@$(BIN)/claims sync --check
 	@$(BIN)/uv pip check --quiet --python $(BIN)/python
 
-graph: setup ## record the pipeline's steps, for updates of running jobs (DRAIN=1)
+graph: setup ## record the pipeline's steps so that running jobs can be updated (DRAIN=1)
 	@$(BIN)/python -m workshop.graph_record.record $(if $(DRAIN),--drain)
 
 setup: $(VENV)/.installed ## install the locked packages into .venv (other targets do this when a lock changes)
@@ -81,7 +81,7 @@ $(VENV)/.installed: $(LOCKS) pyproject.toml claims_ops/entry_points.txt | $(BIN)
 	@echo "Installing the locked packages into $(VENV) ..."
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@command -v java >/dev/null || echo "Java is missing; the Pub/Sub emulator of make demo and of some tests needs it:" \
+	@command -v java >/dev/null || echo "Java is missing; the Pub/Sub emulator used by \`make demo\` and some tests needs it:" \
 		"sudo apt-get install default-jre-headless, or brew install openjdk"
 	@touch $@
 
@@ -92,7 +92,7 @@ $(BIN)/uv:
 		"sudo apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(UV_VERSION)
 
-lock: | $(BIN)/uv ## regenerate the lock files from pyproject.toml (UPGRADE=1: use the newest versions)
+lock: | $(BIN)/uv ## regenerate the lock files from pyproject.toml (UPGRADE=1 for the newest versions)
 	@$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	@$(COMPILE) --group build --constraint requirements-dev.txt --output-file requirements-build.txt

@@ -8,8 +8,9 @@ usage() {
 Usage: ./build_template.sh [OPTION]...
 
 Build the container image, push it to Artifact Registry, and register the Flex Template in a
-bucket as gs://BUCKET/templates/claims/TAG.json and latest.json. An image or template that already
-exists is left unchanged, so a second run changes nothing.
+bucket as gs://BUCKET/templates/claims/TAG.json. An existing image or template with the same tag is
+left unchanged. latest.json, beside it, is a copy of the template that was registered last, and is
+replaced if it differs. A second run with the same tag changes nothing.
 
 Options, with their equivalent environment variables:
   --project ID       PROJECT     default: the project of `gcloud config`
@@ -18,7 +19,8 @@ Options, with their equivalent environment variables:
   --bucket NAME      BUCKET      bucket for the template; default: PROJECT-claims
   --tag NAME         TAG         version of the image and the template; default: `git describe`
   --cloud-build                  build with Cloud Build (cloudbuild.yaml) instead of local Docker;
-                                 docs/operate/operations.md creates the account that it needs
+                                 docs/operate/operations.md shows how to create the
+                                 service account it needs
   --image NAME@DIGEST            register this image, which is already pushed, instead of building
   --force                        replace an existing image and template with the same tag
   --dry-run                      print the commands of a first run without running them
@@ -161,7 +163,7 @@ ensure_bucket() {
 # Prepare what every build needs, and find the source information for the image's labels.
 prepare_build() {
     grep -q '^[A-Z_]*=[^@]*$' workshop/images.env &&
-        echo 'warning: base images are named by tags, which can move; run make pin' >&2
+        echo 'warning: base images are referenced by tag, and tags can move; run: make pin' >&2
     ensure_bucket
     ask gcloud artifacts repositories describe "$repository" --project "$project" \
         --location "$region" >/dev/null ||

@@ -1,6 +1,6 @@
 """The `claims` command: one subcommand a package, imported only when it is called.
 
-Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted, 141 nobody reads the output.
+Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted, 141 broken pipe.
 """
 
 import importlib
@@ -39,7 +39,7 @@ For Tab completion, add the line for your shell to ~/.bashrc or ~/.zshrc:
 
 \b
 Colours and progress bars appear only on terminals; NO_COLOR=1 turns colours off.
-Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
+Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted, 141 broken pipe.
 """
 
 INTERRUPTED = 130
@@ -194,7 +194,7 @@ def _hint(error: click.ClickException) -> str:
     options = [word for option in error.ctx.command.params for word in option.opts]
     words = [word.lstrip("-") for word in options]
     near = meant(extra[1].partition("=")[0], words, "--")
-    return near or "; options start with --, see --help"
+    return near or "; options start with -- (see --help)"
 
 
 def _silence_stdout() -> None:

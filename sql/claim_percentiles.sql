@@ -1,5 +1,5 @@
--- Amounts at the percentiles 0 to 100 of claims of 180 days as of a day (${AS_OF}, a DATE): by claim
--- type, specialty and region where these have at least 5 providers; by type; and of all claims.
+-- Percentiles 0 to 100 of the claim amounts of the 180 days up to a day (${AS_OF}, a DATE): by claim
+-- type, specialty and region where such a group has at least 5 providers; by type; and overall.
 WITH recent_claims AS (
   SELECT
     COALESCE(claim_type, '') AS claim_type,

@@ -1,6 +1,6 @@
--- A view of each message once, where the pipeline wrote it twice or it was replayed twice; of a
--- message that holds several claims, of each claim once.
--- A claim that its producer sent twice is two messages, and stays twice.
+-- A view that shows each message once, even if the pipeline wrote it twice or it was replayed twice.
+-- Of a message that holds several claims, it shows each claim once.
+-- A claim that its producer sent twice is two messages, so the view shows it twice.
 CREATE OR REPLACE VIEW `${CLAIMS_TABLE}_deduplicated` AS
 SELECT *
 FROM `${CLAIMS_TABLE}`

@@ -1,7 +1,7 @@
--- A view of each claim once: as it came in last.
--- What the claim says of its time decides first, because an old file may be read after newer
--- messages came in. Then the time when Pub/Sub took the message, or the file was written: an old
--- message that is replayed today stays old. Of the lines of a file, the last.
+-- A view that shows each claim once: the version that arrived last.
+-- The claim's own times decide first, because an old file may be read after newer messages have
+-- arrived. Next comes the time when Pub/Sub received the message, or when the file was written, so
+-- that an old message stays old when it is replayed. Within a file, the last line wins.
 CREATE OR REPLACE VIEW `${CLAIMS_TABLE}_latest` AS
 SELECT *
 FROM `${CLAIMS_TABLE}`
@@ -12,7 +12,7 @@ QUALIFY ROW_NUMBER() OVER (
     ingest_ts DESC,
     submission_date DESC,
     COALESCE(
-      -- Of a line of a file, file#version:offset; the version begins with microseconds since 1970.
+      -- A line of a file is file#version:offset; the version begins with microseconds since 1970.
       TIMESTAMP_MICROS(
         SAFE_CAST(
           REGEXP_EXTRACT(

@@ -1,5 +1,5 @@
--- All claims of a patient in time, as they stand, with their reasons and what reviewers decided.
--- @patient_id STRING: The patient.
+-- All current claims for a patient in date order, with reasons and reviewers' decisions.
+-- @patient_id STRING: ID of the patient.
 SELECT
   service_date,
   claim_id,

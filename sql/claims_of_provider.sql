@@ -1,5 +1,5 @@
--- All claims of a provider in time, as they stand, with their reasons and what reviewers decided.
--- @provider_id STRING: The provider.
+-- All current claims for a provider in date order, with reasons and reviewers' decisions.
+-- @provider_id STRING: ID of the provider.
 SELECT
   service_date,
   claim_id,

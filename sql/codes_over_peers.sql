@@ -1,9 +1,9 @@
--- Procedure codes that a provider uses far more often than its peers, those of its specialty.
--- The share is that of its claims with the code; that of the peers counts each provider once, also
--- those that never use the code, and not the provider itself.
--- @min_claims INT64 = 20: Claims that a provider must have.
--- @min_peers INT64 = 5: Peers that a provider must have.
--- @times FLOAT64 = 3: How many times the share of the peers.
+-- Procedure codes that a provider uses far more often than its peers (providers of the same specialty).
+-- The share is the share of the provider's claims that have the code. The peers' share is the mean of
+-- their shares, including those that never use the code, without the provider itself.
+-- @min_claims INT64 = 20: Minimum number of claims per provider.
+-- @min_peers INT64 = 5: Minimum number of peers per provider.
+-- @times FLOAT64 = 3: Minimum ratio of the provider's share to its peers'.
 WITH billed AS (
   SELECT
     provider_id,

@@ -1,5 +1,5 @@
--- Claims that bill one service again under another id: the same provider, patient, day and codes.
--- Of claims as they stand: a replacement and its original are no duplicates.
+-- Claims that bill the same service again under a different ID: same provider, patient, day and codes.
+-- Reads current claims only, so that a replacement is not a duplicate of its original.
 WITH billed AS (
   SELECT
     *,

@@ -1,6 +1,6 @@
--- Latency by hour (UTC) of the last 7 days, in milliseconds, to the score of a claim.
--- Of all claims of an hour: the median, what 95 in 100 stay below, and the longest, since Pub/Sub
--- took the message; and since the claim system emitted the claim, where it says so (ingest_ts).
+-- Latency from receipt to score in the last 7 days, by hour (UTC), in milliseconds.
+-- The median, the 95th percentile and the maximum of each hour, from when Pub/Sub received the
+-- message; and the same from when the claim system emitted the claim, if the claim says so (ingest_ts).
 WITH recent AS (
   SELECT
     TIMESTAMP_TRUNC(processing_timestamp, HOUR) AS hour,

@@ -1,5 +1,5 @@
--- Providers by day (UTC) of the last 30 days: claims, amounts, and what of it is of high risk.
--- Of claims as they stand: replaced and voided ones do not count.
+-- Providers by day (UTC) of the last 30 days: claims, amounts, and how much of it is high risk.
+-- Counts current claims only, without those that were replaced or voided.
 SELECT
   DATE(processing_timestamp) AS day,
   provider_id,

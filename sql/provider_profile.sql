@@ -1,7 +1,7 @@
--- The profile of each provider as of a day, which workers look signals up in: a row a provider.
--- Windows are days of service before ${AS_OF}, which is a DATE. A percentile is (rank - 0.5) / n
--- among the n providers of the same specialty and region, or among all where these are fewer than 5:
--- 0.99 takes 50 peers, so that somebody who leads a small group does not stand out by that alone.
+-- The profile of each provider as of a day, in which workers look up signals: one row per provider.
+-- Windows are days of service before ${AS_OF}, a DATE. A percentile is (rank - 0.5) / n among the n
+-- providers of the same specialty and region, or among all providers if these are fewer than 5. Because
+-- 0.99 takes 50 peers, leading a small group is not enough to stand out.
 WITH recent_claims AS (
   SELECT
     provider_id,
@@ -32,9 +32,9 @@ providers AS (
     COUNTIF(age < 90) / NULLIF(COUNT(DISTINCT IF(age < 90, patient_id, NULL)), 0)
       AS claims_per_patient,
     MAX(IF(age < 90, stay, NULL)) AS longest_stay_90d,
-    -- Of the last 90 days to the 90 before; null without those.
+    -- The last 90 days against the 90 days before; null without the latter.
     SUM(IF(age < 90, claim_amount, 0)) / NULLIF(SUM(IF(age >= 90, claim_amount, 0)), 0) AS growth,
-    -- Of the claims of 90 days those that repeat another: patient, day and procedures, but its id.
+    -- Share of the claims of 90 days that repeat another's patient, day and procedures, but not its ID.
     1 - COUNT(DISTINCT IF(
       age < 90, CONCAT(patient_id, '|', CAST(service_date AS STRING), '|', codes), NULL
     )) / NULLIF(COUNT(DISTINCT IF(age < 90, claim_id, NULL)), 0) AS duplicate_share

@@ -1,9 +1,9 @@
--- The claims to review first with time for a number of them: where most money is to be expected.
--- Expected recovery: the amount, times the precision of the reason that fired with the highest one.
--- The precision of a reason is (improper + 1) / (known + 2) of the claims on which it fired, so that
--- one of which nothing is known counts as 1 in 2. Claims that somebody decided on, or is reviewing,
--- are left out.
--- @capacity INT64 = 50: How many claims there is time for.
+-- Which claims to review first when time is limited: those with the highest expected recovery.
+-- The expected recovery is the amount times the precision of the most precise reason that fired. The
+-- precision of a reason is (improper + 1) / (known + 2) of the claims on which it fired, so a reason
+-- with no known outcomes counts as 1 in 2. Claims that have been decided, or are under review, are
+-- left out.
+-- @capacity INT64 = 50: Number of claims you have time to review.
 WITH judged AS (
   SELECT claim_id, provider_id, claim_amount, fraud_risk_score, risk_reasons, is_improper,
     disposition_outcome

@@ -1,5 +1,5 @@
--- How often each rule fired in the last 30 days, the most frequent first.
--- A rule that never fired is not in the table, and so not here.
+-- How often each rule fired in the last 30 days, most frequent first.
+-- A rule that never fired is not in the table, so it is not listed here.
 WITH recent AS (
   SELECT
     risk_reasons,

@@ -1,7 +1,7 @@
 -- Precision, recall and money of each risk rule, and of the flag, in the last 30 days.
--- Of claims of which it is known whether they were improper: by a disposition, or else by their label.
--- Precision: what share of the claims on which it fired were improper. Recall: on what share of the
--- improper claims it fired. Claims as they stand; others do not count.
+-- Counts current claims known to be improper or proper, from a disposition or, without one, a label.
+-- Precision is the share of the claims on which the rule fired that were improper; recall is the share
+-- of the improper claims on which it fired.
 WITH judged AS (
   SELECT
     is_improper,

@@ -1,6 +1,6 @@
--- Pairs of providers that share many of their patients: the larger the share, the rarer by chance.
--- @min_shared INT64 = 5: Patients that two providers must share.
--- @min_share FLOAT64 = 0.2: Share of the patients of the smaller provider that must be shared.
+-- Pairs of providers that share many of their patients: the larger the share, the less likely it is by chance.
+-- @min_shared INT64 = 5: Minimum number of shared patients.
+-- @min_share FLOAT64 = 0.2: Minimum share of the smaller provider's patients.
 WITH patients AS (
   SELECT DISTINCT provider_id, patient_id
   FROM ${CURRENT_CLAIMS}

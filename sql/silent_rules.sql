@@ -1,5 +1,5 @@
--- Rules that fired on no claim, of the rules that are given (--rules).
--- A rule is silent if nothing matches it, or if the file that it looks something up in is not there.
+-- Rules (from --rules) that fired on no claim.
+-- A rule is silent if no claim matches it, or if the reference file that it needs is missing.
 SELECT
   rules.kind,
   rules.rule,

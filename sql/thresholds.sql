@@ -1,6 +1,7 @@
 -- What each threshold would flag: claims and money, and how much of it would be right.
--- Where it is known which claims were improper: precision, recall and the money at stake. A claim is flagged if its score is above the threshold;
--- at_threshold counts those whose score is exactly that, which are not flagged.
+-- If it is known which claims were improper: also precision, recall and the money at stake. A claim is
+-- flagged if its score is above the threshold; at_threshold counts claims that score exactly the
+-- threshold, which are not flagged.
 WITH judged AS (
   SELECT
     fraud_risk_score AS score,

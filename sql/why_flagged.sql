@@ -1,6 +1,6 @@
--- Why a claim has its score: each reason with its weight, its evidence and the versions in use.
--- The weight is that of the rules that are given (--rules) if they are the version that scored it.
--- @claim_id STRING: The claim.
+-- Why a claim has its score: each reason with its weight and evidence, and the versions used.
+-- The weight comes from --rules, and is empty if a different version of the rules scored the claim.
+-- @claim_id STRING: ID of the claim.
 SELECT
   claim.claim_id,
   claim.processing_timestamp,

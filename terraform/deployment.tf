@@ -19,7 +19,7 @@ locals {
 
   roles = {
     projects = {
-      "roles/dataflow.worker" = "run as a worker, write logs and metrics"
+      "roles/dataflow.worker" = "run as a worker and write logs and metrics"
       "roles/dataflow.viewer" = "find the running job by name for an update"
     }
     buckets = {
@@ -32,7 +32,7 @@ locals {
       "roles/artifactregistry.reader" = "pull the image"
     }
     datasets = {
-      "roles/bigquery.dataEditor" = "create and extend the tables, append rows"
+      "roles/bigquery.dataEditor" = "create and extend the tables and append rows"
     }
     secrets = {
       "roles/secretmanager.secretAccessor" = "read the pseudonym key"

@@ -1,4 +1,5 @@
-# The account of launcher and workers, and its roles (deployment.tf), each on one resource where it can be.
+# The service account of the launcher and the workers, and its roles (deployment.tf), each on a single
+# resource where possible.
 
 resource "google_service_account" "workers" {
   project      = var.project

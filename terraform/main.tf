@@ -1,11 +1,11 @@
-# What `claims deploy` makes for one job, and the job. A test compares the two name by name.
+# What `claims deploy` creates for one job, and the job itself. A test compares the two by name.
 
 locals {
   bucket           = coalesce(var.bucket, "${replace(replace(var.project, ":", "-"), ".", "-")}-claims")
   template         = coalesce(var.template, "gs://${local.bucket}/templates/claims/${var.tag}.json")
   own_subscription = "projects/${var.project}/subscriptions/${var.name}"
 
-  # Those given, else our own names of what the job reads and writes.
+  # The given names, or our own, of what the job reads and writes.
   is_source_given = anytrue([for each in [var.input_subscription, var.input_topic, var.input_files] : each != null])
   own_parameters = {
     input_subscription = local.is_source_given ? null : local.own_subscription
@@ -20,7 +20,7 @@ locals {
   subscription = try(local.parameters["input_subscription"], "")
   own_source   = local.subscription == local.own_subscription
 
-  # The Secret Manager secret of the pseudonyms' key, or "": its name alone; nothing here reads it.
+  # Name of the Secret Manager secret with the pseudonym key, or "". Nothing here reads the secret.
   secret = try(regex("^(projects/.+)/versions/", local.parameters["pseudonym_key"])[0], "")
   foreign_buckets = distinct([
     for value in values(local.parameters) : split("/", value)[2]
@@ -50,7 +50,7 @@ resource "google_storage_bucket" "claims" {
   public_access_prevention    = "enforced"
 
   soft_delete_policy {
-    retention_duration_seconds = 0 # else temporary files would be kept, and paid for, a week longer
+    retention_duration_seconds = 0 # otherwise temporary files would be kept, and billed, for another week
   }
 
   depends_on = [google_project_service.claims]

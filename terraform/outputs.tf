@@ -44,6 +44,6 @@ output "worker_account" {
 }
 
 output "profile_files" {
-  description = "Files that the scheduled query exports, to pass as the parameters of the same names once it has run; null without it."
+  description = "Files that the scheduled query exports; pass them as the parameters of the same names once it has run. Null without the query."
   value       = local.has_profiles ? local.profile_files : null
 }

@@ -1,7 +1,7 @@
 # Written by `claims sync` from pipeline/launch/options.py; edit that.
 
 variable "input_subscription" {
-  description = "Subscription to read claims from. Pass exactly one of input_subscription, input_topic and input_files. Example: projects/my-project/subscriptions/claims"
+  description = "Subscription to read claims from. Pass exactly one of input_subscription, input_topic or input_files. Example: projects/my-project/subscriptions/claims"
   type        = string
   default     = null
 
@@ -103,7 +103,7 @@ variable "output_table" {
 }
 
 variable "error_table" {
-  description = "BigQuery table for rejected messages, as project:dataset.table or project.dataset.table. It stores them in full for replay, so it holds health data. Example: my-project:claims.errors"
+  description = "BigQuery table for rejected messages, as project:dataset.table or project.dataset.table. By default, it stores them in full for replay, so it holds health data. Example: my-project:claims.errors"
   type        = string
   default     = null
 
@@ -126,7 +126,7 @@ variable "error_payload" {
 }
 
 variable "pseudonymise" {
-  description = "Text fields of the claim schema, separated by commas, whose values are replaced with pseudonyms (keyed HMAC-SHA-256) in both tables. Jobs with the same key produce the same pseudonyms. Rules are evaluated on the original values, except for replayed messages, which already hold pseudonyms. Values under keys that resemble a named field are replaced in unknown fields too; others are not changed. Needs pseudonym_key. Example: patient_id,claim_id"
+  description = "Text fields of the claim schema, separated by commas, whose values are replaced with pseudonyms (keyed HMAC-SHA-256) in both tables. Jobs with the same key produce the same pseudonyms. Rules are evaluated on the original values, except for replayed messages, which already hold pseudonyms. In fields outside the schema, only values whose key resembles a listed field are replaced. Needs pseudonym_key. Example: patient_id,claim_id"
   type        = string
   default     = null
 
@@ -137,7 +137,7 @@ variable "pseudonymise" {
 }
 
 variable "pseudonym_key" {
-  description = "Where to read the key from (it must be at least 32 bytes long): a numbered version of a secret in Secret Manager, or a gs:// file. Never pass the key itself. Example: projects/my-project/secrets/claims-pseudonyms/versions/1"
+  description = "Where to read the key: a numbered version of a secret in Secret Manager, or a gs:// file. The key must be at least 32 bytes long. Never pass the key itself. Example: projects/my-project/secrets/claims-pseudonyms/versions/1"
   type        = string
   default     = null
   sensitive   = true
@@ -264,7 +264,7 @@ variable "mue_table" {
 }
 
 variable "ptp_edits" {
-  description = "gs:// file or pattern that lists the procedures that may not be billed together, as published by CMS (NCCI PTP, text). Workers reload the files when they change. Example: gs://my-bucket/reference/ccipra-*.txt"
+  description = "gs:// file or pattern that lists pairs of procedures that must not be billed together, as published by CMS (NCCI PTP, text). Workers reload the files when they change. Example: gs://my-bucket/reference/ccipra-*.txt"
   type        = string
   default     = null
 
@@ -275,7 +275,7 @@ variable "ptp_edits" {
 }
 
 variable "provider_profile" {
-  description = "gs:// file or pattern with a profile of each provider, as written by claims profiles or its scheduled query. Workers reload the files when they change. Example: gs://my-bucket/reference/provider_profile-*.csv"
+  description = "gs:// file or pattern with a profile of each provider, written by the `claims profiles` command or by its scheduled query. Workers reload the files when they change. Example: gs://my-bucket/reference/provider_profile-*.csv"
   type        = string
   default     = null
 
@@ -286,7 +286,7 @@ variable "provider_profile" {
 }
 
 variable "claim_percentiles" {
-  description = "gs:// file or pattern with the percentiles of claim amounts, as written by claims profiles or its scheduled query. Workers reload the files when they change. Example: gs://my-bucket/reference/claim_percentiles-*.csv"
+  description = "gs:// file or pattern with the percentiles of claim amounts, written by the `claims profiles` command or by its scheduled query. Workers reload the files when they change. Example: gs://my-bucket/reference/claim_percentiles-*.csv"
   type        = string
   default     = null
 

@@ -1,4 +1,5 @@
-# The scheduled query of `claims profiles`, with an account of its own: workers need not run queries.
+# The scheduled query of `claims profiles`, with a service account of its own, so that workers need no
+# permission to run queries.
 
 locals {
   has_profiles = var.profiles_schedule != null

@@ -27,7 +27,7 @@ resource "google_pubsub_subscription" "claims" {
   }
 }
 
-# Keeps dead letters; a topic alone keeps none.
+# Keeps dead letters, because a topic alone keeps nothing.
 resource "google_pubsub_subscription" "dead_letter" {
   count = local.own_source ? 1 : 0
 

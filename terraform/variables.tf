@@ -1,4 +1,4 @@
-# Where and how the job runs: the options of `claims deploy`, by the same names. The launch
+# Where and how the job runs: the options of `claims deploy`, under the same names. The launch
 # parameters are in parameters.tf.
 
 variable "project" {

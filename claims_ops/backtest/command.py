@@ -19,7 +19,7 @@ from claims_ops.backtest import page, summary
 from claims_ops.backtest.comparison import Batch, Comparison, Outcome
 from claims_ops.backtest.sources import DAYS, Selection, of_files, stored
 from claims_ops.backtest.stored_claims import columns_read
-from claims_ops.shared import csv_options, table_options
+from claims_ops.shared import file_options, table_options
 from claims_ops.shared.documents import contract_of, map_of, rules_of
 from claims_ops.shared.message_files import looked_at, messages
 from claims_ops.shared.option_types import BigqueryTable
@@ -30,7 +30,7 @@ from pipeline.claims.contract import Contract
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.judgement import Basis, Judgement
-from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
+from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.rules import Rules
 from pipeline.claims.signals.facts import Facts
 from pipeline.claims.signals.published_table import InvalidReference
@@ -42,7 +42,7 @@ from pipeline.reference.watch import load
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-STORED = "stored"
+_TEMPLATE = "the template's own rules"
 _CHANGED = ("claim_id", "provider_id", "claim_amount", "score_today", "score_tried", "flagged",
             "reasons_today", "reasons_tried")  # fmt: skip
 
@@ -66,7 +66,7 @@ def _reference_options(command: Command) -> Command:
     "--output-table",
     type=BigqueryTable(),
     metavar="PROJECT.DATASET.TABLE",
-    help="Rescore the final claims of this claims table instead of files.",
+    help="Rescore the current claims in this table instead of files.",
 )
 @click.option("--rules", metavar="FILE", help="Rules to try.  [default: the template's own]")
 @click.option(
@@ -87,7 +87,7 @@ def _reference_options(command: Command) -> Command:
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="Today's threshold, if today's rules are evaluated again.",
+    help="Today's threshold. Used only with --against or with files.",
 )
 @click.option("--schema", metavar="FILE", help="Claim schema.  [default: the template's own]")
 @table_options.since
@@ -107,20 +107,10 @@ def _reference_options(command: Command) -> Command:
     show_default=True,
     help="Date to group the results by.",
 )
-@click.option(
-    "--map",
-    "map_name",
-    metavar="MAP",
-    help=f"Claim map for files: a file, or a packaged map ({', '.join(PACKAGED_MAPS)}).",
-)
-@click.option(
-    "--format",
-    "input_format",
-    type=click.Choice(list(FORMATS)),
-    help="Format of the files.  [default: detected for each file]",
-)
-@csv_options.delimiter
-@csv_options.encoding
+@file_options.claim_map
+@file_options.input_format
+@file_options.delimiter
+@file_options.encoding
 @click.option(
     "--changed",
     metavar="FILE",
@@ -155,11 +145,11 @@ def backtest(
 ) -> None:
     """Compare what other rules would flag with what is flagged today.
 
-    Rescores the final claims of a claims table, or the claims in FILES (- for stdin; read as the
-    pipeline reads them), with the given rules, threshold, lists and profiles. Shows which claims
-    would be newly flagged or no longer flagged, by number and amount, for each rule, provider and
-    day. If dispositions or labels say which claims were improper, it also shows precision, recall
-    and recovered money. It does not write to any table. docs/operate/decide.md explains the
+    Rescores the current claims in a table, or the claims in FILES (- for stdin; read as the
+    pipeline reads them), with the given rules, threshold, lists and profiles. Shows how many
+    claims, and what amount, would be newly flagged or no longer flagged, by rule, provider and day.
+    If dispositions or labels say which claims were improper, it also shows precision, recall and
+    the amount recovered. It does not write to any table. docs/operate/decide.md explains the
     results.
 
     \b
@@ -216,8 +206,8 @@ def backtest(
         comparison,
         {
             "claims_of": str(output_table) if output_table else "files",
-            "rules_today": against or ("the package's" if files else STORED),
-            "rules_tried": rules or "the package's",
+            "rules_today": against or (_TEMPLATE if files else summary.STORED),
+            "rules_tried": rules or _TEMPLATE,
             "threshold_tried": threshold,
             "sample_percent": sample,
             "by": by,

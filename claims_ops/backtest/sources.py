@@ -17,7 +17,7 @@ from pipeline.claims.age import with_ages
 from pipeline.claims.columns import Rows, columns_of, filled
 from pipeline.claims.contract import Contract
 from pipeline.claims.stages import Stage, through
-from pipeline.claims.tables import TableName
+from pipeline.claims.tables import TableName, column_list
 
 DAYS: Final = ("service_date", "submission_date", "processing_time")
 _STORED: Final = ("fraud_risk_score", "high_risk_flag", "risk_reasons", "rules_version")
@@ -49,7 +49,7 @@ def stored(
     by: str,
     versions: Counter[str],
 ) -> Iterator[Batch]:
-    """Final claims of a table with what it says of them.
+    """Current claims of a table with what it says of them.
 
     Args:
         queries: where the table is.
@@ -66,7 +66,7 @@ def stored(
     columns = queries.columns(table)
     lacking = {*_SHOWN, *_STORED} - columns
     if lacking:
-        raise click.ClickException(f"{table} lacks {', '.join(sorted(lacking))}")
+        raise click.ClickException(f"{table} is missing {column_list(sorted(lacking))}")
     wanted = {*_SHOWN, *read, by}
     names = [name for name in contract.blank if name in wanted & columns]
     view = table._replace(table=f"{table.table}_current")

@@ -13,6 +13,8 @@ _MOST: Final = 20
 _ROWS: Final = 31
 """Rows of a table in text; days are many."""
 NONE: Final = "–"
+STORED: Final = "stored scores"
+"""What stands for today's rules where the claims' own scores do."""
 _DIGITS: Final = 3
 """Of amounts in text and page, so that the sum of one claim does not tell its amount."""
 
@@ -119,12 +121,15 @@ def table_of_sides(found: Figures) -> list[tuple[str, str, str]]:
 
     rows = [
         row("flagged claims", [f"{side['claims']:,}" for side in sides]),
-        row("of all", [percent(side["claims"] / (found["claims"] or 1)) for side in sides]),
+        row(
+            "share of all claims",
+            [percent(side["claims"] / (found["claims"] or 1)) for side in sides],
+        ),
         row("flagged amount", [money(side["amount"]) for side in sides]),
     ]
     if found["known"]:
         rows += [
-            row("known to be right or wrong", [f"{side['known']:,}" for side in sides]),
+            row("claims with a known outcome", [f"{side['known']:,}" for side in sides]),
             row("precision", [percent(side["precision"]) for side in sides]),
             row("recall", [percent(side["recall"]) for side in sides]),
             row("improper amount", [money(side["improper_amount"]) for side in sides]),
@@ -137,20 +142,25 @@ def headline(found: Figures) -> list[str]:
     """What was judged, and what changes, in sentences."""
     sample = found["sample_percent"]
     lines = [
-        f"{counted(found['claims'], 'claim')} of {found['claims_of']}"
+        f"{counted(found['claims'], 'claim')} from {found['claims_of']}"
         + (f", a sample of {sample:g}%" if sample < 100 else "")
-        + f", judged in {found['seconds']:,.1f} s",
+        + f", scored in {found['seconds']:,.1f} s",
         f"today: {found['rules_today']}; tried: {found['rules_tried']},"
         f" threshold {found['threshold_tried']:g}",
     ]
     versions = found["rules_versions_today"]
-    if len(versions) > 1 and found["rules_today"] == "stored":
+    if len(versions) > 1 and found["rules_today"] == STORED:
         lines.append(f"the stored scores come from {len(versions)} versions of the rules")
     if found.get("rejected_messages"):
         lines.append(f"left out: {counted(found['rejected_messages'], 'rejected message')}")
-    for key, word in (("newly_flagged", "newly flagged"), ("no_longer_flagged", "not any more")):
+    changes = (("newly_flagged", "newly flagged"), ("no_longer_flagged", "no longer flagged"))
+    for key, word in changes:
         change = found[key]
-        known = f"; of {change['known']:,} known, {change['improper']:,} are improper"
+        are = "is" if change["improper"] == 1 else "are"
+        known = (
+            f"; {change['improper']:,} of the {change['known']:,} with a known outcome {are}"
+            " improper"
+        )
         lines.append(
             f"{word}: {counted(change['claims'], 'claim')}, {money(change['amount'])}"
             + (known if change["known"] else "")
@@ -202,8 +212,8 @@ def table_of_days(found: Figures) -> list[tuple[str, ...]]:
 
 
 RULES: Final = ("rule", "fired today", "tried", "precision today", "tried", "newly flagged",
-                "not any more")  # fmt: skip
-PROVIDERS: Final = ("provider", "newly flagged", "amount", "not any more", "amount")
+                "no longer flagged")  # fmt: skip
+PROVIDERS: Final = ("provider", "newly flagged", "amount", "no longer flagged", "amount")
 TABLES: Final = (
     ("Flagged", ("", "today", "tried"), table_of_sides),
     ("By rule", RULES, table_of_rules),

@@ -7,36 +7,25 @@ from typing import Any
 import click
 
 from claims_ops.check.judgement import Documents, Judgement, judge
-from claims_ops.shared import csv_options
+from claims_ops.shared import file_options
 from claims_ops.shared.counted import counted
 from claims_ops.shared.documents import contract_of, map_of, rules_of
 from claims_ops.shared.message_files import looked_at, messages
 from claims_ops.shared.terminal import printable
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
-from pipeline.claims.mapping.claim_map import PACKAGED_MAPS
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--map",
-    "map_name",
-    metavar="MAP",
-    help=f"Claim map: a file, or a packaged map ({', '.join(PACKAGED_MAPS)}).",
-)
+@file_options.claim_map
 @click.option("--schema", metavar="FILE", help="Claim schema.  [default: the template's own]")
 @click.option(
     "--rules", metavar="FILE", help="Risk and quality rules.  [default: the template's own]"
 )
-@click.option(
-    "--format",
-    "input_format",
-    type=click.Choice(list(FORMATS)),
-    help="Format of the files.  [default: detected for each file]",
-)
-@csv_options.delimiter
-@csv_options.encoding
+@file_options.input_format
+@file_options.delimiter
+@file_options.encoding
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
@@ -67,8 +56,10 @@ def check(
     """Show what the pipeline would do with the claims in FILES (- for stdin).
 
     Reads JSON, newline-delimited JSON, CSV and X12 837, compressed or not. Maps, validates and
-    scores the claims exactly as the pipeline does. Prints no claim values unless you pass --show.
-    Exits with 1 if anything is rejected.
+    scores the claims as the pipeline does, but without reference files and provider profiles:
+    signals that need them are null, and rules on those signals do not fire. `claims backtest` can
+    read these files. Prints no claim values unless you pass --show. Exits with 1 if anything is
+    rejected.
 
     \b
     Examples:
@@ -110,6 +101,7 @@ def _figures(judgement: Judgement) -> dict[str, Any]:
         ],
         "risk_rules": fired("rule_"),
         "quality_rules": fired("quality_"),
+        **({"hints": judgement.hints} if judgement.hints else {}),
         **({"shown": judgement.shown} if judgement.shown else {}),
     }
 
@@ -132,4 +124,5 @@ def _text(judgement: Judgement) -> str:
         if figures[name]:
             lines.append(f"{title} that fired:")
             lines += [f"  {count:,} {rule}" for rule, count in figures[name].items()]
+    lines += [f"hint: {hint}" for hint in judgement.hints]
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from claims_ops.check import hints
 from claims_ops.shared.message_files import Placed, batches
 from pipeline.claims.clock import SystemClock
 from pipeline.claims.contract import Contract
@@ -53,6 +54,8 @@ class Judgement:
     """The first places of each cause."""
     shown: list[dict[str, Any]] = field(default_factory=list)
     """The first claims as they reach validation."""
+    hints: list[str] = field(default_factory=list)
+    """What to do about some of it, each once."""
 
 
 def judge(placed: Iterable[Placed], documents: Documents, show: int = 0) -> Judgement:
@@ -67,7 +70,9 @@ def judge(placed: Iterable[Placed], documents: Documents, show: int = 0) -> Judg
     enrich = Enrich(contract, basis, documents.high_risk_threshold, "check", SystemClock(), version)
     behind: list[Stage] = [Validate(contract), enrich]
     judgement = Judgement()
+    told: dict[str, None] = {}
     for some in batches(placed, _BATCH):
+        told |= dict.fromkeys(hint for each in some for hint in hints.of_file(each))
         places = {each.message.message_id: each.place for each in some}
         found: Sequence[Message] = [each.message for each in some]
         judgement.messages += len(found)
@@ -78,12 +83,16 @@ def judge(placed: Iterable[Placed], documents: Documents, show: int = 0) -> Judg
             decided = decide(stage, found, subjects)
             for message, rejection in decided.rejected:
                 _count(judgement, rejection, places[message.message_id])
+                told |= dict.fromkeys(
+                    hints.of_rejection(rejection, message.data, contract, claim_map)
+                )
             found, subjects = decided.messages, decided.outcomes
             if not found:
                 break
         judgement.claims += len(found)
     for stage in (*before, *behind):
         judgement.counts.update(stage.take_metrics().counts)
+    judgement.hints = list(told)
     return judgement
 
 

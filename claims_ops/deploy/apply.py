@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import click
 from rich.console import Console
 
+from claims_ops.deploy.causes import remedy
 from claims_ops.deployment.gcloud import StepFailed
-from claims_ops.deployment.steps import EXISTS, Step
+from claims_ops.deployment.steps import UNCHANGED, Step
 
 
 def take(todo: Sequence[Step], to_continue: Callable[[str], str], *, quiet: bool = False) -> int:
@@ -26,13 +27,18 @@ def take(todo: Sequence[Step], to_continue: Callable[[str], str], *, quiet: bool
                 done = step.take()
         except (StepFailed, KeyboardInterrupt) as stop:
             click.echo(
-                f"Stopped at {step.name} ({step.title}). The earlier steps are done.", err=True
+                f"Stopped at {step.name} ({step.title})."
+                f"{' The earlier steps are done.' if step is not todo[0] else ''}"
+                " You can rerun the command: it leaves what exists unchanged.",
+                err=True,
             )
+            if isinstance(stop, StepFailed):
+                click.echo(f"Hint: {remedy(str(stop))}", err=True)
             click.echo(f"To continue: {to_continue(step.name)}", err=True)
             if isinstance(stop, StepFailed):
                 raise StepFailed(f"{step.name}: {stop}") from None
             raise
-        is_new = not done.startswith(EXISTS)
+        is_new = not done.startswith(UNCHANGED)
         changed += is_new
         if is_new or not quiet:
             click.echo(f"{step.title}: {done}")

@@ -23,7 +23,7 @@ MOST_WORKERS = 1000
 @click.command()
 @requests.names
 @requests.workers
-@click.option("--update", is_flag=True, help="Replace the running job with the same name.")
+@click.option("--update", is_flag=True, help="Replace the running job that has this name.")
 @click.option(
     "--drain",
     is_flag=True,
@@ -89,7 +89,7 @@ def deploy(
       claims deploy --project my-project --update --from launch
       claims deploy --project my-project --workers 2-10
       claims deploy --project my-project --drain
-      claims deploy --parameter input_files=gs://my-bucket/2026-*.ndjson.gz --name claims-2026
+      claims deploy --parameter 'input_files=gs://my-bucket/2026-*.ndjson.gz' --name claims-2026
       claims deploy --direct --image us-central1-docker.pkg.dev/my-project/claims/claims:latest
     """
     chosen = {"--update": update, "--drain": drain, "--workers": bool(bounds), "--direct": direct}
@@ -124,7 +124,7 @@ def deploy(
         click.echo(
             f"\n{changed} of {len(todo)} resources changed." if changed else "\nNothing changed."
         )
-        click.echo(f"The job: {to.console}")
+        click.echo(f"View the job: {to.console}")
     except StepFailed as error:
         raise click.ClickException(str(error)) from None
 
@@ -173,5 +173,6 @@ def _drain(to: Deployment, *, dry_run: bool) -> None:
         return
     click.echo(drained(job))
     click.echo(
-        "All other resources still exist. To remove them:\n" + "\n".join(removal.commands(to))
+        "All other resources still exist. These commands would remove them, with unread messages,"
+        " the templates and ALL CLAIMS AND ERRORS:\n" + "\n".join(removal.commands(to))
     )

@@ -22,12 +22,11 @@ def commands(to: Deployment) -> list[str]:
             subscriptions += f" {to.dead_letter_subscription}"
             topics += f" {to.dead_letter_topic}"
         removed += [
-            f"{gcloud} pubsub subscriptions delete {subscriptions}  # unread messages will be lost",
+            f"{gcloud} pubsub subscriptions delete {subscriptions}",
             f"{gcloud} pubsub topics delete {topics}",
         ]
-    removed.append(f"{gcloud} storage rm --recursive gs://{to.bucket}  # including templates")
+    removed.append(f"{gcloud} storage rm --recursive gs://{to.bucket}")
     removed += [
-        f"bq rm --recursive --dataset {project}:{dataset}  # including ALL CLAIMS AND ERRORS"
-        for project, dataset in to.datasets
+        f"bq rm --recursive --dataset {project}:{dataset}" for project, dataset in to.datasets
     ]
     return removed

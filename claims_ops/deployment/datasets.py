@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from claims_ops.deployment.gcloud import StepFailed, access_token, patiently
-from claims_ops.deployment.steps import EXISTS, Look
+from claims_ops.deployment.steps import EXISTS, GRANTED, Look
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client, Dataset
@@ -48,7 +48,7 @@ class DatasetStep:
                 client.create_dataset(wanted, timeout=_TIMEOUT_SECONDS)
                 return "created"
         location = (found.location or self.location).lower()
-        return EXISTS if location == self.location.lower() else f"{EXISTS}, but is in {location}"
+        return EXISTS if location == self.location.lower() else f"{EXISTS}, but in {location}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class DatasetGrant:
 
     @property
     def title(self) -> str:
-        return f"{self.role} on dataset {self.dataset}: {self.why}"
+        return f"{self.role} on dataset {self.dataset} (to {self.why})"
 
     @property
     def asks(self) -> str:
@@ -96,7 +96,7 @@ class DatasetGrant:
             reference = DatasetReference(self.project, self.dataset)
             found = client.get_dataset(reference, timeout=_TIMEOUT_SECONDS)
             if self.granted(found):
-                return EXISTS
+                return GRANTED
             entry = AccessEntry(self.role, "userByEmail", self.member)
             found.access_entries = [*found.access_entries, entry]
             # Sent with the etag: what someone else grants meanwhile is not lost.

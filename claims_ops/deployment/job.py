@@ -59,7 +59,10 @@ def bounded(job: Job, bounds: tuple[int, int]) -> str:
             f"the job {job.deployment.name} is not running; launch it with --max-workers"
         )
     job.gcloud.run(job.bound(running["id"], bounds))
-    return f"{running['id']} has {bounds[0]} to {bounds[1]} workers, within a few minutes"
+    return (
+        f"{running['id']} will scale between {bounds[0]} and {bounds[1]} workers; the change takes"
+        " effect within a few minutes"
+    )
 
 
 def drained(job: Job) -> str:

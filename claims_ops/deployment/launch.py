@@ -32,7 +32,9 @@ class Launch:
 
     @property
     def title(self) -> str:
-        return f"job {self.deployment.name} of {self.deployment.image or self.deployment.template}"
+        return (
+            f"job {self.deployment.name} from {self.deployment.image or self.deployment.template}"
+        )
 
     def plan(self) -> list[str]:
         asks = [f"? {self.gcloud.shown(self._job.list_active)}"]
@@ -52,7 +54,8 @@ class Launch:
             message = f"{running['id']} is {running['state']}"
             raise StepFailed(f"the job {message}; it can be replaced once it is {RUNNING}")
         if running and not self.update:
-            return f"{EXISTS}: {running['id']} is {running['state']}; --update replaces it"
+            found = f"{running['id']} is {running['state']}"
+            return f"{EXISTS}: {found}; pass --update to replace it"
         if self.update and not running:
             raise StepFailed(
                 f"the job {self.deployment.name} is not running; launch without --update"

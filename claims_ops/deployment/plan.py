@@ -29,7 +29,7 @@ RETENTION = "7d"
 DEAD_LETTER_RETENTION = "31d"
 """The longest that Pub/Sub offers: people look at these."""
 PROJECT_ROLES = {
-    "roles/dataflow.worker": "run as a worker, write logs and metrics",
+    "roles/dataflow.worker": "run as a worker and write logs and metrics",
     "roles/dataflow.viewer": "find the running job by name for an update",
 }
 """Roles of the worker account on the project, and why."""
@@ -141,7 +141,7 @@ def keeper(topic: str, name: str, gcloud: Gcloud) -> Resource:
     kept = (f"--message-retention-duration={DEAD_LETTER_RETENTION}", "--expiration-period=never")
     return Resource(
         "subscription",
-        f"subscription {_last(name)}, which keeps the messages of the topic",
+        f"subscription {_last(name)}, which retains dead-lettered messages",
         (*subscriptions, "describe", name),
         (*subscriptions, "create", name, f"--topic={topic}", *kept),
         gcloud,
@@ -188,7 +188,7 @@ def grants(to: Deployment, gcloud: Gcloud) -> Iterator[Grant | DatasetGrant]:
     images = Target(f"repository {to.repository}", ("artifacts", "repositories"), place)
     yield grant(images, "roles/artifactregistry.reader", "pull the image")
     for owner, dataset in to.datasets:
-        why = "create and extend the tables, append rows"
+        why = "create and extend the tables and append rows"
         yield DatasetGrant(owner, dataset, worker, "roles/bigquery.dataEditor", why)
     if to.secret is not None:
         secret = Target(f"secret {_last(to.secret)}", ("secrets",), (to.secret,))

@@ -27,6 +27,7 @@ _PATH = ResourceName(r"[A-Za-z][A-Za-z0-9._:/-]{0,1023}", "regions/us-central1/s
 _PROJECT = click.option(
     "--project",
     envvar="PROJECT",
+    show_envvar=True,
     help="Project ID.  [default: the project set in gcloud config]",
 )
 _NAME_OPTION = click.option(
@@ -36,10 +37,18 @@ _NAME_OPTION = click.option(
     metavar="NAME",
     help="Name of the job, its topic and subscription, and its dataset.",
 )
+_PREFIX_OPTION = click.option(
+    "--name",
+    default="claims",
+    show_default=True,
+    metavar="NAME",
+    help="Watch the jobs and subscriptions whose names begin with this.",
+)
 _PLACES = (
     click.option(
         "--region",
         envvar="REGION",
+        show_envvar=True,
         type=_PLACE,
         default="us-central1",
         show_default=True,
@@ -48,12 +57,14 @@ _PLACES = (
     click.option(
         "--bucket",
         envvar="BUCKET",
+        show_envvar=True,
         type=_BUCKET,
         help="Bucket for the job.  [default: PROJECT-claims]",
     ),
     click.option(
         "--repository",
         envvar="REPOSITORY",
+        show_envvar=True,
         type=_REPOSITORY,
         default="claims",
         show_default=True,
@@ -62,6 +73,7 @@ _PLACES = (
     click.option(
         "--tag",
         envvar="TAG",
+        show_envvar=True,
         type=_TAG,
         default="latest",
         show_default=True,
@@ -76,7 +88,7 @@ _PLACES = (
     click.option(
         "--no-dead-letter",
         is_flag=True,
-        help="The subscription has no dead-letter topic.",
+        help="Do not use a dead-letter topic.",
     ),
 )
 _LOCATION = click.option(
@@ -186,7 +198,7 @@ def tables(command: Command) -> Command:
 def monitored(command: Command) -> Command:
     """Options that name jobs; the command gets them as `request`, a MonitoringRequest."""
     command = _gathered(command, MonitoringRequest, "request")
-    return _with(command, _PROJECT, _NAME_OPTION)
+    return _with(command, _PROJECT, _PREFIX_OPTION)
 
 
 def workers(command: Command) -> Command:

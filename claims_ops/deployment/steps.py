@@ -31,7 +31,7 @@ class Step(Protocol):
         """The commands of a first run: `?` reads, `+` changes something."""
 
     def take(self) -> str:
-        """Check, and change what is needed. Returns what was done: `exists`, `created`, ...
+        """Check, and change what is needed. Returns what was done: `created`, ..., or `UNCHANGED`.
 
         Raises:
             GcloudError: a command failed.
@@ -39,6 +39,9 @@ class Step(Protocol):
 
 
 EXISTS, MISSING = "exists", "does not exist"
+ENABLED, GRANTED = "already enabled", "already granted"
+UNCHANGED = (EXISTS, ENABLED, GRANTED)
+"""How the outcome of a step begins that changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class Resource:
         if found is None:
             return Look(MISSING, self.gcloud.shown(self.create))
         other = [
-            f"{path} is {at(found, path) or 'not set'}, not {value}"
+            f"{path} is {at(found, path) or 'not set'}; expected {value}"
             for path, value in self.expected.items()
             if at(found, path) != value
         ]
@@ -99,7 +102,7 @@ class Apis:
     def take(self) -> str:
         missing = self._missing()
         if not missing:
-            return EXISTS
+            return ENABLED
         self.gcloud.change(self._enable(missing))
         return f"enabled {', '.join(missing)}"
 
@@ -156,7 +159,7 @@ class Grant:
 
     @property
     def title(self) -> str:
-        return f"{self.role} on {self.target.title}: {self.why}"
+        return f"{self.role} on {self.target.title} (to {self.why})"
 
     @property
     def asks(self) -> str:
@@ -168,7 +171,7 @@ class Grant:
 
     def take(self) -> str:
         if self.policies.has(self.target, self.member(), self.role):
-            return EXISTS
+            return GRANTED
         self.policies.gcloud.change(self.target.add(self.member(), self.role))
         return "granted"
 

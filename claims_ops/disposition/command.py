@@ -9,7 +9,7 @@ import click
 
 from claims_ops.disposition.decision import Decision, Fault, FileFaults, decision, read
 from claims_ops.disposition.ledger import Ledger
-from claims_ops.shared import csv_options, table_options
+from claims_ops.shared import file_options, table_options
 from claims_ops.shared.counted import counted
 from claims_ops.shared.dispositions import OUTCOMES
 from claims_ops.shared.queries import connect
@@ -23,8 +23,8 @@ def disposition() -> None:
     """Record reviewers' decisions about claims.
 
     Decisions are appended to a table in the same dataset as the claims table, and the newest
-    decision on a claim counts. Rule precision, the backtest and the report use it together with
-    labels.
+    decision on a claim counts. Rule precision, the backtest and the report combine these decisions
+    with labels.
 
     \b
     Examples:
@@ -67,8 +67,8 @@ def add(output_table: TableName, project: str | None, **texts: str | None) -> No
 @disposition.command("import")
 @table_options.output_table
 @click.argument("file", type=click.File("rb"))
-@csv_options.delimiter
-@csv_options.encoding
+@file_options.delimiter
+@file_options.encoding
 @click.option("--reviewer", metavar="NAME", help="Reviewer for lines that do not name one.")
 @table_options.payer
 def import_(

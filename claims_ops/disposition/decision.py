@@ -59,7 +59,7 @@ def decision(values: Mapping[str, str], reviewed_at: datetime, reviewer: str | N
     if given["outcome"] not in OUTCOMES:
         raise Fault(f"outcome: must be one of {', '.join(OUTCOMES)}")
     if "@" in given.get("reviewer", ""):
-        raise Fault("reviewer: use a pseudonym or team, not an email")
+        raise Fault("reviewer: use a pseudonym or a team name, not an email address")
     try:
         at = instant(given["reviewed_at"]) if "reviewed_at" in given else reviewed_at
     except (ValueError, OverflowError):
@@ -128,4 +128,4 @@ def _rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]
             if row:
                 yield table.line_num, header, row
     except csv.Error:
-        raise FileFaults([f"line {table.line_num}: not CSV"]) from None
+        raise FileFaults([f"line {table.line_num}: not valid CSV"]) from None

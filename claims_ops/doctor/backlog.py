@@ -79,7 +79,7 @@ def latest(series: Any, metric: str) -> int:
     for one in series:
         for point in one.points:  # the newest first
             return int(point.value.int64_value)
-    raise Unknown(f"Cloud Monitoring has no recent {metric}")
+    raise Unknown(f"Cloud Monitoring has no recent data for {metric}")
 
 
 def _more_workers(setup: Setup, job_id: str) -> str:

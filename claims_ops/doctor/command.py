@@ -62,10 +62,11 @@ def doctor(
 ) -> None:
     """Check a project and a job for problems.
 
-    Runs all checks in parallel, changes nothing, and accepts the options of claims deploy. A check
-    passes, fails, or is unknown if the service does not answer or you lack a permission. For each
-    check that does not pass, it prints a command that fixes the problem or shows more about it. On
-    emulators, checks that they do not support, such as roles, are skipped.
+    Runs all checks in parallel and changes nothing. Accepts the options of `claims deploy` that
+    describe the deployment, but not those that say what to do with it, such as --update. A check
+    passes or fails; it is unknown if the service does not respond or you lack a permission. For
+    each check that does not pass, it prints a command that fixes the problem or shows more about
+    it. Checks that emulators do not support, such as roles, are skipped there.
 
     Exits with 1 if a check fails. A table that the launch will create or extend passes.
 
@@ -133,7 +134,7 @@ def _summary(findings: Sequence[Finding], left_out: Sequence[str], not_run: int)
     text = ", ".join(f"{count} {status}" for status, count in _counts(findings).items())
     causes = [common_cause(each) for each in findings]
     if again := len([cause for cause in causes if cause]) - len({*causes} - {None}):
-        text += f" ({again} for a cause shown above)"
+        text += f" ({again} with a cause already shown above)"
     if not_run:
         text += f"; {not_run} checks were not run, because they need a login"
     return f"{text}; skipped on emulators: {', '.join(left_out)}" if left_out else text

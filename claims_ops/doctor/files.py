@@ -19,6 +19,6 @@ def check(setup: Setup, pattern: str) -> Check:
             folder = pattern.rpartition("/")[0]
             copy = setup.shown("storage", ("storage", "cp", "FILES", f"{folder}/"))
             return failed(str(error), copy)
-        return passed("files match")
+        return passed("matches at least one file")
 
     return Check("files", pattern, ask, show)

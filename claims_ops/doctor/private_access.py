@@ -49,20 +49,28 @@ def judged(
         route = ("compute", "routes", "create", "google", f"--network={network}")
         target = (f"--destination-range={_EVERYWHERE}", f"--next-hop-gateway={_GATEWAY}")
         shown = setup.gcloud.shown((*route, *target))
-        return failed(f"has no route to the {_GATEWAY}, which Private Google Access needs", shown)
+        lost = "has no route to the default internet gateway, which Private Google Access needs"
+        return failed(f"network {network} {lost}", shown)
     lacking = [name for name in (_APIS, *_REGISTRIES) if name not in zones]
     if to_all and _APIS in lacking:
-        return passed("has a default route and public DNS")
+        return passed(f"network {network} has a default route and uses public DNS")
     if not lacking:
-        return passed("has private zones for googleapis.com, gcr.io and pkg.dev")
+        return passed(
+            f"network {network} has private DNS zones for googleapis.com, gcr.io and pkg.dev"
+        )
     name = lacking[0].rstrip(".")
     zone = ("dns", "managed-zones", "create", name.replace(".", "-"), f"--dns-name={lacking[0]}")
     seen_by = ("--visibility=private", f"--networks={network}", f"--description={ranges[0]}")
-    message = f"has no private DNS zone for {' and '.join(each.rstrip('.') for each in lacking)}"
+    names = " and ".join(each.rstrip(".") for each in lacking)
+    message = f"network {network} has no private DNS zone for {names}"
     if to_all:
-        message += ", although googleapis.com has one; the launcher pulls its image from there"
+        message = (
+            f"network {network} has a private DNS zone for googleapis.com but none for {names};"
+            " the launcher pulls its image from there"
+        )
+    records = f"A records for {name} and *.{name} that point to {_RANGES[ranges[0]]}"
     return failed(
-        f"{message}; give it records *.{name} and {name} for {_RANGES[ranges[0]]}",
+        f"{message}; create the zone, then add {records}",
         setup.gcloud.shown((*zone, *seen_by)),
     )
 

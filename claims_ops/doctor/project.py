@@ -20,10 +20,14 @@ def credentials(setup: Setup) -> Check:
         except NoCredentials as none:
             return failed(str(none), LOGIN)
         if whose == "gcloud":
-            return passed(f"gcloud is logged in; claims replay and reconcile also need `{LOGIN}`")
+            return passed(
+                f"logged in to gcloud; for claims replay and reconcile, also run `{LOGIN}`"
+            )
         return passed(whose)
 
-    return Check("credentials", "yours", ask, "gcloud auth application-default print-access-token")
+    return Check(
+        "credentials", "your login", ask, "gcloud auth application-default print-access-token"
+    )
 
 
 def checks(setup: Setup) -> Iterator[Check]:

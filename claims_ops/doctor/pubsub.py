@@ -84,7 +84,7 @@ class _Subscription:
         if fixes:
             return failed("; ".join(problems), " && ".join(fixes))
         attempts = found["deadLetterPolicy"].get("maxDeliveryAttempts", 5)
-        return passed(f"after {attempts} delivery attempts, to {topic}")
+        return passed(f"moves messages to {topic} after {attempts} delivery attempts")
 
     def _retention(self) -> Verdict:
         found = self._there()
@@ -96,7 +96,7 @@ class _Subscription:
             flags.append(f"--message-retention-duration={plan.RETENTION}")
         if expires:
             idle = float(expires.removesuffix("s")) / _DAY_SECONDS
-            problems.append(f"is deleted after {idle:.3g} days without a reader")
+            problems.append(f"expires after {idle:.3g} days of inactivity")
             flags.append("--expiration-period=never")
         if problems:
             return failed("; ".join(problems), self._update("update", *flags))
@@ -105,7 +105,8 @@ class _Subscription:
     def _there(self) -> Mapping[str, Any]:
         found = self._found()
         if found is None or _is_cut_off(found):
-            raise Unknown("the topic has no subscription, so its messages are lost")
+            state = "does not exist" if found is None else "has no topic or is detached"
+            raise Unknown(f"cannot be checked, because the subscription {state}")
         return found
 
     def _create(self) -> str:

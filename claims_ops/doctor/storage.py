@@ -52,7 +52,7 @@ def _template(setup: Setup, spec: "Once[Mapping[str, Any] | None]") -> Verdict:
 def _image(setup: Setup, spec: "Once[Mapping[str, Any] | None]") -> Verdict:
     found = spec()
     if not found or not found.get("image"):
-        raise Unknown("no template names the image", _build(setup))
+        raise Unknown("the template does not exist or names no image", _build(setup))
     return image_verdict(setup, str(found["image"]), _build(setup))
 
 

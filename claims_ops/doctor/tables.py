@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from claims_ops.doctor.finding import Check, Once, Unknown, Verdict, failed, passed
 from claims_ops.doctor.setup import Setup
 from pipeline import clients
-from pipeline.claims.tables import Table, TableName
+from pipeline.claims.tables import Table, TableName, column_list
 from pipeline.launch import prepare
 from pipeline.launch.options import ParameterError
 from pipeline.sinks.bigquery.table_fit import DAY_MS, Fit, TableError
@@ -91,21 +91,23 @@ class _Table:
         if not fit.is_partitioned:
             return failed(f"is not partitioned by {table.partition_column}", self._copy(table))
         if fit.lacks:
-            lacks = f"lacks {', '.join(fit.lacks)}"
-            return self._fixed(lacks, "will add this", self._setup.tables())
-        days = (fit.table.time_partitioning.expiration_ms or 0) / DAY_MS
-        kept = f"kept for {days:g} days" if days else "kept forever"
+            how = "will add them" if len(fit.lacks) > 1 else "will add it"
+            missing = f"is missing {column_list(fit.lacks)}"
+            return self._fixed(missing, how, self._setup.tables())
+        kept = _period((fit.table.time_partitioning.expiration_ms or 0) / DAY_MS)
         is_error_table = self._parameter == "error_table"
         retention_days = self._setup.launch.error_retention_days if is_error_table else None
-        if not fit.keeps(retention_days):
-            message = f"{kept}, although error_retention_days is {retention_days}"
+        if retention_days is not None and not fit.keeps(retention_days):
+            wanted = f"{_period(retention_days)} (error_retention_days={retention_days})"
+            message = f"partitions are kept {kept}, not {wanted}"
             return self._fixed(message, "will change this", self._setup.tables())
-        return passed(f"fits, partitioned by day of {table.partition_column}, {kept}")
+        layout = f"is partitioned daily on {table.partition_column}"
+        return passed(f"has the right columns, {layout}, and keeps partitions {kept}")
 
     def _fixed(self, message: str, how: str, make: str) -> Verdict:
         """A failure, unless a launch is to come that fixes it."""
         if self._setup.launch.create_tables and self._launches():
-            return passed(f"{message}, but the launch {how}")
+            return passed(f"{message}; the launch {how}")
         return failed(message, make)
 
     def _copy(self, table: Table) -> str:
@@ -115,3 +117,7 @@ class _Table:
             f" CLUSTER BY {', '.join(table.clustering)}"
         )
         return f"{query} '{by_day} AS SELECT * FROM `{self._name}`'"  # noqa: S608 - shown, not run
+
+
+def _period(days: float) -> str:
+    return f"for {days:g} days" if days else "forever"

@@ -107,7 +107,7 @@ def profiles(
 
 
 def current_claims(claims: TableName) -> TableName:
-    """The view of claims as they stand now."""
+    """The view of current claims."""
     return claims._replace(table=f"{claims.table}_current")
 
 

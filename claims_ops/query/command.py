@@ -124,7 +124,10 @@ def _found(word: str) -> Statement:
     except UnicodeDecodeError:
         raise click.UsageError(f"{word} is not UTF-8 text") from None
     except FileNotFoundError:
-        hint = meant(word, [each.name for each in listed()]) or "; claims query lists them"
+        hint = (
+            meant(word, [each.name for each in listed()])
+            or "; run `claims query` to list the queries"
+        )
         raise click.UsageError(f"{word!r} is neither a query nor a file{hint}") from None
 
 

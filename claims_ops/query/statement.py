@@ -1,7 +1,8 @@
 """A query as a file has it: its title, its parameters, its placeholders.
 
 Comments at the beginning say what it answers, in a first line, and declare parameters:
-`-- @capacity INT64 = 50: How many claims there is time for.` One without a default must be given.
+`-- @capacity INT64 = 50: Number of claims you have time to review.` One without a default is
+required.
 """
 
 import re
@@ -44,7 +45,7 @@ class Parameter(NamedTuple):
         try:
             return _value(text, self.type)
         except (ValueError, ArithmeticError, KeyError):
-            raise ValueError(f"{self.name}: must be {self.type}") from None
+            raise ValueError(f"{self.name}: must be of type {self.type}") from None
 
 
 class Statement(NamedTuple):
@@ -80,7 +81,8 @@ class Statement(NamedTuple):
         for name, parameter in known.items():
             text = given.get(name, parameter.default)
             if text is None:
-                raise ValueError(f"{name} is missing; {parameter.description or 'pass a value'}")
+                meaning = f": {parameter.description}" if parameter.description else ""
+                raise ValueError(f"{name} is required{meaning}")
             values[name] = parameter.value(text)
         return values
 

@@ -15,7 +15,7 @@ def placeholders(
 ) -> Mapping[str, str]:
     """The placeholders by name.
 
-    Without the view of claims as they stand, the table takes its place.
+    Without the view of current claims, the table takes its place.
 
     Args:
         queries: where the tables are.

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from claims_ops.reconcile.reconciliation import Books, Reconciliation
-from claims_ops.shared import csv_options, table_options
+from claims_ops.shared import file_options, table_options
 from claims_ops.shared.counted import counted
 from claims_ops.shared.option_types import MAX_COUNT
 from claims_ops.shared.progress import ProgressLine
@@ -50,8 +50,8 @@ _SOURCES = "--published, --message-ids or --input-files"
     show_default=True,
     help="Format of these files, as passed at launch.",
 )
-@csv_options.delimiter
-@csv_options.encoding
+@file_options.delimiter
+@file_options.encoding
 @table_options.since
 @table_options.until
 @table_options.payer
@@ -77,7 +77,8 @@ def reconcile(
     Counts messages by ID: each message that arrived must have a row in the claims table or the
     error table. A replayed message counts once, as a claim if a replay was accepted. A message with
     several claims counts once, as a claim if all of them were accepted. The time range must cover
-    every row of these messages.
+    every row of these messages. A document that the claim map skipped (it returned []) has no row
+    and is reported as missing; the job's metric `skipped` counts these documents.
 
     Exits with 1 if the numbers do not match. Duplicate rows are normal, because the pipeline writes
     each message at least once; sql/claims_deduplicated.sql removes them.
@@ -154,18 +155,21 @@ def told(outcome: Reconciliation) -> str:
         if outcome.missing and missing > len(outcome.missing):
             lines.append("  ...")
     elif missing < 0:
-        lines.append(f"unexpected: {counted(-missing, 'message')} beyond those published")
+        lines.append(f"unexpected: {counted(-missing, 'more message')} than were published")
     if figures.split:
         lines.append(
-            f"split: several claims in {counted(figures.split, 'message')}:"
-            f" {figures.split_claims:,} claims + {figures.split_errors:,} errors"
+            f"messages with several claims: {figures.split:,}"
+            f" ({counted(figures.split_claims, 'claim')},"
+            f" {counted(figures.split_errors, 'error')})"
         )
     if figures.replays or figures.replays_unrecorded:
         arrived = figures.replays - figures.replays_missing
-        unrecorded = f", plus {figures.replays_unrecorded:,} that were not recorded"
+        extra = figures.replays_unrecorded
+        have, were = ("has", "was") if extra == 1 else ("have", "were")
+        unrecorded = f"; {extra:,} more {have} a row but {were} not recorded"
         lines.append(
-            f"replays: {arrived:,} of {figures.replays:,} have a row"
-            f"{unrecorded if figures.replays_unrecorded else ''}"
+            f"replays: {arrived:,} of {figures.replays:,} recorded replays have a row"
+            f"{unrecorded if extra else ''}"
         )
     lines.append(
         f"duplicates: {counted(figures.twice_in_claims, 'row')} in claims,"
@@ -195,7 +199,7 @@ def line_ids(
         for lines in (lines for file in files for lines in split(file, input_format)):
             place = f"{lines.path} from byte {lines.start}"
             for message in read_lines(lines, input_format, csv_dialect or Dialect()):
-                place = f"after {message.message_id}"
+                place = f"error after message {message.message_id}"
                 yield str(message.message_id)
     except Exception as error:  # each file system and each packer has its own
         reason = str(error).partition("\n")[0] or type(error).__name__

@@ -27,6 +27,12 @@ from pipeline.launch.nearest import nearest
 if TYPE_CHECKING:
     from rich.table import Table
 
+_CAUSES = {
+    "--stage": "was rejected at stage {}",
+    "--error-code": "has the error code {}",
+}
+"""What an option selects messages by."""
+
 
 @click.command()
 @table_options.error_table
@@ -93,7 +99,7 @@ if TYPE_CHECKING:
     "--dry-run", is_flag=True, help="Count the messages by cause without publishing them."
 )
 @click.option("--yes", is_flag=True, help="Publish without asking for confirmation.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, at the end.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("--quiet", is_flag=True, help="Print only the outcome.")
 @click.option(
     "--project",
@@ -120,9 +126,15 @@ def replay(
 ) -> None:
     """Republish rejected messages.
 
-    Publishes each original message, byte for byte, with its attributes, and records it in a table
-    in the same dataset as the error table, so that no message is replayed twice by accident. Repeat
-    --stage, --error-code or --message-id to match any of several values.
+    Publishes each original message, byte for byte, with its attributes. From a message with several
+    claims, publishes only the rejected claim, as JSON. Messages that the error table does not hold
+    in full (truncated or redacted) are left out.
+
+    Records each published message in a table in the same dataset as the error table, so that a
+    later run does not publish it again. If a message is published but cannot be recorded, the
+    command says so and exits with 1.
+
+    Repeat --stage, --error-code or --message-id to match any of several values.
 
     \b
     Examples:
@@ -186,7 +198,7 @@ def replay(
 
 
 def _check_words(option: str, given: Iterable[str], known: Collection[str]) -> None:
-    """Refuse a word that no row has, but one that resembles it.
+    """Refuse a word that no row has, but that resembles one that some have.
 
     Raises:
         click.UsageError: names both.
@@ -194,7 +206,8 @@ def _check_words(option: str, given: Iterable[str], known: Collection[str]) -> N
     for word in given:
         meant = nearest(word, sorted(known))
         if word not in known and meant:
-            raise click.UsageError(f"{option}: no message has {word!r}; did you mean {meant}?")
+            cause = _CAUSES[option].format(repr(word))
+            raise click.UsageError(f"{option}: no message {cause}; did you mean {meant}?")
 
 
 def _say_nothing_matches(error_table: TableName, selection: Selection) -> None:

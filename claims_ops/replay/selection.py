@@ -9,13 +9,13 @@ import click
 
 from claims_ops.replay.message import COLUMNS, MAX_REQUEST_BYTES
 from claims_ops.shared.queries import EARLIEST, Queries, Value
-from pipeline.claims.tables import TableName
+from pipeline.claims.tables import TableName, column_list
 
 READY = "ready"
 OUTCOMES = {
     READY: "to replay",
-    "replayed": "replayed before",
-    "exhausted": "replayed too often",
+    "replayed": "already replayed",
+    "exhausted": "replay limit reached",
     "truncated": "truncated",
     "redacted": "redacted",
     "too_large": "too large",
@@ -105,9 +105,9 @@ class ErrorTable:
         if not self._columns:
             raise click.ClickException(f"table {errors} does not exist")
         if missing := {"stage", "error_code", "error_timestamp"} - self._columns:
-            lacks = ", ".join(sorted(missing))
             raise click.UsageError(
-                f"--error-table: {errors} is not an error table, because it lacks {lacks}"
+                f"--error-table: {errors} is not an error table: it has no"
+                f" {column_list(sorted(missing))}"
             )
         lacking = [name for name in _JUDGED_BY if name not in self._columns]
         nulls = "".join(f", CAST(NULL AS {_JUDGED_BY[name]}) AS {name}" for name in lacking)

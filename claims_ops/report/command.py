@@ -34,7 +34,7 @@ PAGES = "provider-*.html"
 @click.option(
     "--provider",
     metavar="ID",
-    help="Write the page of this provider, even if it does not stand out.",
+    help="Write the page for this provider, even if it does not stand out.",
 )
 @click.option(
     "--output",
@@ -73,10 +73,10 @@ def report(
 ) -> None:
     """Write an HTML report on the claims in a time range.
 
-    Shows what stands out, which providers differ from their peers and why, what each threshold
-    would flag and how often it would be right, volumes, amounts, rejections and latency, in HTML
-    without scripts or external resources. Only aggregates leave BigQuery unless you pass
-    --include-claims. docs/operate/report.md explains each part.
+    Shows what stands out, which providers differ from their peers and why, and what each threshold
+    would flag and how often it would be right. Also shows volumes, amounts, rejections and latency.
+    The HTML has no scripts and loads no external resources. Only aggregates leave BigQuery unless
+    you pass --include-claims. docs/operate/report.md explains each part.
 
     \b
     Examples:

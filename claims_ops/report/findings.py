@@ -1,5 +1,7 @@
 """What stands out: what is far from typical, in a sentence each. A maximum alone is no finding."""
 
+from collections.abc import Sequence
+
 from claims_ops.report.meanings import meaning
 from claims_ops.report.measures import Measures
 from claims_ops.report.sections_providers import verdicts
@@ -11,7 +13,7 @@ from claims_ops.shared.claim_times import PROCESSING
 DISTANCE = 1.0
 """From peers (`sql/report/providers.sql`), beyond which a provider is named here."""
 REASONS, NAMED = 5, 3
-"""At most: reasons, and providers of each."""
+"""At most: reasons, and providers for each."""
 JUMP, FEW = 2.0, 10
 """How many times as often as before, and how many at least, make a jump."""
 
@@ -37,14 +39,29 @@ def _providers(measures: Measures) -> list[str]:
             f"{row['provider_id']} ({row['reason_claims']:,} of {row['claims']:,} claims)"
             for row in rows[:NAMED]
         ]
-        more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+        if len(rows) > NAMED:
+            names.append(f"{len(rows) - NAMED} more")
         judged = verdicts(rows[0])
-        peers = share(max(row["peer_rate"] for row in rows), 1)
+        peers = _at_most(max(row["peer_rate"] for row in rows))
         found.append(
-            f"{reason} sets apart {', '.join(names)}{more}; on their peers' claims it fires on"
-            f" {peers} at most{judged and f', and {judged}'}. {meaning(reason)}"
+            f"{reason} sets {_listed(names)} apart; it fires on {peers} of their peers'"
+            f" claims{judged and f', and {judged}'}. {meaning(reason)}"
         )
     return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`A`, `A and B`, `A, B and C`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _at_most(rate: float) -> str:
+    """`at most 2.0%`, `less than 0.1%`, `none`."""
+    text = share(rate, 1)
+    if not rate:
+        return "none"
+    return f"less than {text[1:]}" if text.startswith("<") else f"at most {text}"
 
 
 def _thresholds(measures: Measures) -> list[str]:
@@ -54,14 +71,15 @@ def _thresholds(measures: Measures) -> list[str]:
         improper = used["improper_at_threshold"]
         of_these = f"; {improper:,} of them were improper" if improper else ""
         found.append(
-            f"{used['claims_at_threshold']:,} claims score exactly {used['threshold']:g}, the"
-            f" threshold, and so are not flagged{of_these}."
+            f"{used['claims_at_threshold']:,} claims score exactly the threshold,"
+            f" {used['threshold']:g}, so they are not flagged{of_these}."
         )
     if used and better and better is not used:
         found.append(
-            f"A threshold of {better['threshold']:g} would balance best: it flags"
-            f" {better['claims']:,} claims with {precision_and_recall(better)}. Today's,"
-            f" {used['threshold']:g}, flags {used['claims']:,} with {precision_and_recall(used)}."
+            f"A threshold of {better['threshold']:g} gives the best balance of precision and"
+            f" recall: it flags {better['claims']:,} claims with {precision_and_recall(better)}."
+            f" Today's threshold, {used['threshold']:g}, flags {used['claims']:,} with"
+            f" {precision_and_recall(used)}."
         )
     return found
 
@@ -81,8 +99,8 @@ def _rejections(measures: Measures) -> list[str]:
         first = row["messages"] - second
         if second >= FEW and second / later > JUMP * first / earlier:
             found.append(
-                f"Rejections by {row['error_code']} jumped: {second:,} ({share(second, later)} of"
-                f" messages) in the second half of the time, {first:,} ({share(first, earlier)})"
+                f"Rejections with {row['error_code']} jumped: {second:,} ({share(second, later)} of"
+                f" messages) in the second half of the range, {first:,} ({share(first, earlier)})"
                 " in the first."
             )
     return found
@@ -90,12 +108,12 @@ def _rejections(measures: Measures) -> list[str]:
 
 def _regions(measures: Measures) -> list[str]:
     """The regions with the highest shares, where one has enough claims to mean something."""
-    flagged = measures.claims_totals["high_risk_standing"]
+    flagged = measures.claims_totals["high_risk_claims"]
     rows = [
         row
         for row in measures.answers["regions"]
         if row["claims"] >= SAYS_LITTLE
-        and row["high_risk_claims"] / row["claims"] > JUMP * flagged / measures.standing
+        and row["high_risk_claims"] / row["claims"] > JUMP * flagged / measures.current
     ][:NAMED]
     if not any(row["high_risk_claims"] >= FEW for row in rows):
         return []
@@ -106,19 +124,22 @@ def _regions(measures: Measures) -> list[str]:
         for row in rows
     ]
     return [
-        f"High-risk claims are most frequent in region {', '.join(names)}; overall"
-        f" {share(flagged, measures.standing)}."
+        f"High-risk claims are most frequent in {_listed(names)}; the overall share is"
+        f" {share(flagged, measures.current)}."
     ]
 
 
 def _change(measures: Measures) -> list[str]:
     before = measures.previous
-    if not before or not before["high_risk_standing"]:
+    if not before or not before["high_risk_claims"]:
         return []
     rates = [
-        row["high_risk_standing"] / row["standing_claims"] if row["standing_claims"] else 0
+        row["high_risk_claims"] / row["current_claims"] if row["current_claims"] else 0
         for row in (before, measures.claims_totals)
     ]
-    if measures.claims_totals["high_risk_standing"] < FEW or rates[1] <= 1.5 * rates[0]:
+    if measures.claims_totals["high_risk_claims"] < FEW or rates[1] <= 1.5 * rates[0]:
         return []
-    return [f"{share(rates[1], 1)} of claims are of high risk, {share(rates[0], 1)} before."]
+    return [
+        f"{share(rates[1], 1)} of claims are high-risk, up from {share(rates[0], 1)} in the"
+        " previous period."
+    ]

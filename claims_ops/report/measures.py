@@ -66,7 +66,7 @@ class Provider:
     steps: Sequence[Row]
     """Its claims over time; steps without a claim are missing."""
     claims: Sequence[Row] | None
-    """Its riskiest claims; None where they are not asked for."""
+    """Its riskiest claims; None where they were not requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,9 @@ class Measures:
         return int(self.claims_totals["claims"])
 
     @property
-    def standing(self) -> int:
-        """Claims as they stand."""
-        return int(self.claims_totals["standing_claims"])
+    def current(self) -> int:
+        """Current claims."""
+        return int(self.claims_totals["current_claims"])
 
     @property
     def rejected(self) -> int:
@@ -206,11 +206,11 @@ class _Asking:
 
     def totals(self, given: Mapping[str, Value]) -> tuple[Row, Row]:
         """Of claims, and of rejected messages."""
-        (claims,), (standing,) = (
-            self.ask(name, **given) for name in ("claims_totals", "standing_totals")
+        (claims,), (current,) = (
+            self.ask(name, **given) for name in ("claims_totals", "current_totals")
         )
         [errors] = self.ask("error_totals", **given) if self._scope.has_errors else [_NO_ERRORS]
-        return {**claims, **standing, "is_current": self.has_view}, errors
+        return {**claims, **current, "is_current": self.has_view}, errors
 
     def previous(self, since: datetime | None, until: datetime | None) -> Row | None:
         """The totals of the period before, of the same length; None where there is none."""
@@ -249,19 +249,23 @@ def step_for(first: datetime | None, last: datetime | None, most: int = MAX_STEP
     """Seconds of a step, so that no more than `most` lead from the first row to the last."""
     if first is None or last is None:
         return STEPS_SECONDS[0]
-    begin, end = int(first.timestamp()), int(last.timestamp())
+    begin, end = _seconds(first), _seconds(last)
     fitting = (each for each in STEPS_SECONDS if end // each - begin // each < most)
     return next(fitting, (end - begin) // (most - 1) + 1)
 
 
 def steps(first: datetime, last: datetime, step_seconds: int) -> Iterable[datetime]:
     """The beginnings of the steps from the first row to the last, those without rows too."""
-    begin = int(first.timestamp()) // step_seconds * step_seconds
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)  # fromtimestamp does not take every year everywhere
-    at = epoch + timedelta(seconds=begin)
+    begin = _seconds(first) // step_seconds * step_seconds
+    at = _EVER[0] + timedelta(seconds=begin)  # fromtimestamp does not take every year everywhere
     while at <= last:
         yield at
         at += timedelta(seconds=step_seconds)
+
+
+def _seconds(at: datetime) -> int:
+    """Whole seconds since 1970; `timestamp` is a float, which rounds up in far years."""
+    return (at - _EVER[0]) // timedelta(seconds=1)
 
 
 def every_step(

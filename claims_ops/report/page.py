@@ -1,4 +1,4 @@
-"""The pages: HTML files that ask for nothing else, without script."""
+"""The pages: HTML files without scripts that load nothing else."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -48,7 +48,7 @@ def render_provider(
 ) -> str:
     """The page of a provider; `home` is the page of all claims, where there is one."""
     row = provider.row
-    said = [f"It stands out by {sections_providers.sets_apart(row)}."] if row["reason"] else []
+    said = [f"It stands out for {sections_providers.sets_apart(row)}."] if row["reason"] else []
     return _fill(
         measures,
         scope,
@@ -84,26 +84,26 @@ def tiles(measures: Measures, scope: Scope) -> list[Tile]:
     """The figures at the top."""
     claims, messages = measures.claims_totals, measures.claims + measures.rejected
     before = measures.previous or {}
-    high_risk, amount = claims["high_risk_standing"], claims["total_amount"]
+    high_risk, amount = claims["high_risk_claims"], claims["total_amount"]
 
     def tile(label: str, name: str, value: str, note: str, kind: str, now: object) -> Tile:
         compared = change(now, before.get(name))  # type: ignore[arg-type]
-        return Tile(label, value, note, kind, compared and f"{compared} on the period before")
+        return Tile(label, value, note, kind, compared and f"{compared} from the previous period")
 
     found = [
         tile(
             "Claims scored",
             "claims",
             count(measures.claims),
-            f"{measures.standing:,} as they stand",
+            f"{measures.current:,} current",
             "claims",
             measures.claims,
         ),
         tile(
             "High risk",
-            "high_risk_standing",
+            "high_risk_claims",
             count(high_risk),
-            f"{share(high_risk, measures.standing)} of {measures.standing:,} as they stand",
+            f"{share(high_risk, measures.current)} of {measures.current:,} current claims",
             "risk",
             high_risk,
         ),
@@ -134,7 +134,7 @@ def tiles(measures: Measures, scope: Scope) -> list[Tile]:
     ]
     if claims["latency_p95_ms"] is None:
         return found
-    late = f"95 of 100 within {duration(claims['latency_p95_ms'])}"
+    late = f"95% within {duration(claims['latency_p95_ms'])}"
     return [*found, Tile("Latency, median", duration(claims["latency_p50_ms"]), late)]
 
 
@@ -167,16 +167,16 @@ def _fill(measures: Measures, scope: Scope, now: datetime, **parts: object) -> s
 
 def _base(measures: Measures) -> str:
     """What is counted, and when a claim is improper."""
-    standing = (
-        "Claims as they stand are those that no later claim replaced or voided. Messages, claims"
-        " scored, volumes and latency count all rows; everything else counts claims as they stand."
+    counted = (
+        "Current claims are those that no later claim has replaced or voided. Messages, claims"
+        " scored, volumes and latency count all rows; everything else counts current claims only."
         if measures.claims_totals["is_current"]
-        else "The view of claims as they stand is missing, so that replaced and voided claims count"
-        " everywhere."
+        else "The current-claims view is missing, so replaced and voided claims are counted"
+        " throughout."
     )
     return (
-        f"{standing} Improper are claims that a disposition, or else a label, says should not have"
-        " been paid as billed; judged are those with either."
+        f"{counted} A claim is improper if a disposition (or, without one, a label) says that it"
+        " should not have been paid as billed; judged claims have either."
     )
 
 
@@ -187,5 +187,5 @@ def _rows(scope: Scope) -> str:
     )
     given = " and ".join(f"{word} {instant(at)} UTC" for word, at in bounds if at)
     if scope.by == PROCESSING:
-        return f"rows made {given}" if given else "all rows"
+        return f"rows written {given}" if given else "all rows"
     return f"claims by {scope.by.replace('_', ' ')}{', ' if given else ''}{given}"

@@ -15,7 +15,7 @@ def amount_label(amount_from: int) -> str:
     """A bin of amounts: `250 – 500`, `500 – 1k`."""
     place = AMOUNTS_FROM.index(amount_from)
     if place == len(AMOUNTS_FROM) - 1:
-        return f"{_short(amount_from)} and more"
+        return f"{_short(amount_from)} or more"
     return f"{_short(amount_from)} – {_short(AMOUNTS_FROM[place + 1])}"
 
 
@@ -36,7 +36,7 @@ def heatmap(rows: Sequence[Mapping[str, Any]]) -> Specification:
             "flagged": row["high_risk_claims"] > 0,
             "tooltip": f"amount {amount_label(row['amount_from'])},"
             f" score {score_label(row['score_to'])}: {row['claims']:,} claims,"
-            f" {row['high_risk_claims']:,} of high risk",
+            f" {row['high_risk_claims']:,} high-risk",
         }
         for row in rows
     ]

@@ -1,4 +1,4 @@
-"""Providers that stand out against their peers, and the page of one of them."""
+"""Providers that stand out from their peers, and the page of one of them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -43,11 +43,11 @@ def providers(measures: Measures, pages: Mapping[int, str]) -> Section:
         id="providers",
         short="Providers",
         title="Providers that stand out",
-        lead="Those on whose claims a reason fires most unlike on those of their peers, the other"
-        " providers of their specialty: by its rate, not by their size. A usual provider has a mean"
-        f" score of {typical:.2f}. Where verdicts are known, reasons that were improper"
-        " less often than claims on average come last. Trend: claims over time, in front those"
-        " with a reason. Amounts are rounded to two digits.",
+        lead="Providers for whom a reason fires at a very different rate than for their peers"
+        " (other providers of the same specialty). Their size does not matter. A typical provider"
+        f" has a mean score of {typical:.2f}. Where verdicts are known, reasons that were improper"
+        " less often than claims on average come last. Trend: claims over time, with those that"
+        " have a reason in front. Amounts are rounded to two significant digits.",
         query="providers",
         empty="No provider stands out.",
         tables=[
@@ -55,10 +55,10 @@ def providers(measures: Measures, pages: Mapping[int, str]) -> Section:
                 "Providers that stand out",
                 (
                     "provider ",
-                    "stands out by ",
-                    "reasons, claims with each ",
+                    "stands out for ",
+                    "reasons (claims with each) ",
                     "claims",
-                    "high risk",
+                    "high-risk",
                     "amount ($)",
                     "mean score",
                     "trend ",
@@ -94,13 +94,16 @@ def tiles(provider: Provider) -> list[Tile]:
     row = provider.row
     risky = share(row["high_risk_claims"], row["claims"])
     return [
-        Tile("Claims", count(row["claims"]), "as they stand", "claims"),
+        Tile("Claims", count(row["claims"]), "current", "claims"),
         Tile("Patients", count(row["patients"]), "with a claim"),
         Tile("High risk", count(row["high_risk_claims"]), f"{risky} of claims", "risk"),
         Tile("Amount", dollars(row["total_amount"], 2), "of all claims"),
         Tile("High-risk amount", dollars(row["high_risk_amount"], 2), "of flagged claims", "risk"),
         Tile(
-            "Mean score", f"{row['mean_score']:.2f}", f"{row['typical_score']:.2f} is usual", "risk"
+            "Mean score",
+            f"{row['mean_score']:.2f}",
+            f"{row['typical_score']:.2f} is typical",
+            "risk",
         ),
     ]
 
@@ -118,15 +121,15 @@ def sections(provider: Provider, measures: Measures) -> list[Section]:
         )
         for row in provider.reasons
     ]
-    columns = ("reason ", "claims", "share", "high risk", "evidence seen most often ")
+    columns = ("reason ", "claims", "share", "high-risk", "most frequent evidence ")
     reasons = Section(
         id="reasons",
         short="Risk reasons",
         title="Why its claims are risky",
-        lead="Claims on which each risk rule fired, the most frequent first.",
+        lead="Claims on which each risk rule fired, most frequent first.",
         query="provider_reasons",
         empty="No risk rule fired on its claims.",
-        tables=[Table("Risk rules that fired", columns, rows, open=True)],
+        tables=[Table("Risk rules that fired", columns, rows, open=True, cards=True)],
         wide=True,
     )
     found = [reasons, _over_time(provider, measures)]
@@ -139,9 +142,10 @@ def sections(provider: Provider, measures: Measures) -> list[Section]:
             id="claims",
             short="Claims",
             title="Its riskiest claims",
-            lead="Health data: a row is a patient's. The highest scores first, then the amounts.",
+            lead="Health data: each row is about a patient. Highest score first, then highest"
+            " amount.",
             query=CLAIMS,
-            empty="No claim in this range.",
+            empty="No claims in this range.",
             tables=[table],
             wide=True,
         ),
@@ -164,12 +168,12 @@ def _over_time(provider: Provider, measures: Measures) -> Section:
         title="Over time",
         lead=f"Its claims by {measures.axis.replace('_', ' ')} (UTC), in steps of {step(seconds)}.",
         query="provider_steps",
-        empty="No claim has this date.",
+        empty="No claims have this date.",
         plot=draw(over_time(rows, _PANELS, seconds), "Claims over time") if rows else None,
         tables=[
             Table(
                 f"in steps of {step(seconds)}",
-                ("begin (UTC) ", "claims", "with a reason", "high risk"),
+                ("start (UTC) ", "claims", "with a reason", "high-risk"),
                 [
                     (instant(row["step"], seconds), *(count(row[name]) for name in _COUNTS))
                     for row in rows
@@ -187,10 +191,12 @@ def _steps(provider: Provider, measures: Measures) -> Sequence[Row]:
 def _trend(provider: Provider, measures: Measures) -> Markup:
     steps = _steps(provider, measures)
     numbers = ", ".join(f"{row['claims_with_reasons']} of {row['claims']}" for row in steps)
-    return sparkline(steps, f"claims with a reason, of all, over time: {numbers}")
+    return sparkline(steps, f"claims with a reason, out of all claims, over time: {numbers}")
 
 
 def _evidence(provider: Provider) -> str:
     of_reason = (row for row in provider.reasons if row["reason"] == provider.row["reason"])
     text = next((row["evidence"] for row in of_reason), None)
-    return "; ".join(each for each in (text and f"such as {text}", verdicts(provider.row)) if each)
+    return "; ".join(
+        each for each in (text and f"for example {text}", verdicts(provider.row)) if each
+    )

@@ -34,23 +34,23 @@ def rejections(measures: Measures) -> Section:
         id="rejections",
         short="Rejections",
         title="Why messages were rejected",
-        lead="Rejected messages by error code. The second table has the error line of each row.",
+        lead="Rejected messages by error code. The second table has their error texts.",
         query="rejections",
-        empty="No message was rejected.",
+        empty="No messages were rejected.",
         ranking=Ranking(bars, "rejected") if bars else None,
         tables=[
             Table(
-                "by code and step of the pipeline",
-                ("code ", "step ", "messages", "share", "first (UTC)", "last (UTC)"),
+                "by code and pipeline stage",
+                ("code ", "stage ", "messages", "share", "first (UTC)", "last (UTC)"),
                 causes,
             ),
-            Table("by error, the most frequent", ("error ", "code ", "messages"), errors),
+            Table("by error text, most frequent first", ("error ", "code ", "messages"), errors),
         ],
     )
 
 
 def violations(measures: Measures) -> Section:
-    """Which rules of the contract were broken."""
+    """Which rules of the contract were violated."""
     rows = measures.answers["violations"]
     bars = [
         Bar(f"{row['field']}: {row['rule']}", row["messages"], count(row["messages"]))
@@ -58,17 +58,17 @@ def violations(measures: Measures) -> Section:
     ]
     return Section(
         id="violations",
-        short="Broken rules",
-        title="What in the claim was wrong",
-        lead="Fields and the rules of the claim schema that they broke, in rejected messages. A"
-        " message that breaks several counts for each.",
+        short="Violated rules",
+        title="What was wrong with the claim",
+        lead="Fields of rejected messages, and the claim schema rules that they violated. A message"
+        " that violates several rules counts for each.",
         query="violations",
-        empty="No rejected message broke a rule of the claim schema.",
+        empty="No rejected messages violated the claim schema.",
         ranking=Ranking(bars, "rejected") if bars else None,
         tables=[
             Table(
-                "by field and rule, the most frequent",
-                ("field ", "rule ", "messages", "share of the rejected"),
+                "by field and rule, most frequent first",
+                ("field ", "rule ", "messages", "share of rejected"),
                 [
                     (
                         row["field"] or NONE,

@@ -1,4 +1,4 @@
-"""The sections about single scores: amount against score, and on demand claims."""
+"""The sections about individual scores: amount against score, and, on request, claims."""
 
 from collections.abc import Sequence
 
@@ -10,21 +10,21 @@ from claims_ops.report.text import NONE, count
 
 
 def amount_by_score(measures: Measures) -> Section:
-    """Whether the dear claims are the risky ones."""
+    """Whether the expensive claims are the risky ones."""
     rows = measures.answers["amount_by_score"]
     return Section(
         id="amounts",
         short="Amounts",
         title="Amount against risk",
-        lead="Claims by amount and fraud risk score: a number is that of the claims in a cell."
-        " A frame marks cells with claims that are flagged as high risk.",
+        lead="Claims by amount and fraud risk score: each cell shows its number of claims. A frame"
+        " marks cells with claims flagged as high risk.",
         query="amount_by_score",
-        empty="No claim in this range.",
+        empty="No claims in this range.",
         plot=draw(heatmap(rows), "Claims by amount and fraud risk score") if rows else None,
         tables=[
             Table(
-                "by amount and score; a score is above the first bound, up to the second",
-                ("amount ($) ", "score ", "claims", "of high risk"),
+                "by amount and score; a score range includes its upper bound but not its lower one",
+                ("amount ($) ", "score ", "claims", "high-risk"),
                 [
                     (
                         amount_label(row["amount_from"]),
@@ -46,9 +46,9 @@ def riskiest_claims(measures: Measures) -> Section:
         id="claims",
         short="Claims",
         title="The riskiest claims",
-        lead="Health data: a row is a patient's. The highest scores first, then the amounts.",
+        lead="Health data: each row is about a patient. Highest score first, then highest amount.",
         query=CLAIMS,
-        empty="No claim in this range.",
+        empty="No claims in this range.",
         tables=[claims_table(measures.answers[CLAIMS])],
         wide=True,
     )

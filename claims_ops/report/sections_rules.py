@@ -18,7 +18,7 @@ def reasons(measures: Measures) -> Section:
     rows = _fired(measures, "risk")
     table = Table(
         "risk rules that fired",
-        ("rule ", "claims", "share", "high risk", "judged", "of these improper", "improper ($)"),
+        ("rule ", "claims", "share", "high-risk", "judged", "of these improper", "improper ($)"),
         [
             (
                 *_firing(row, measures),
@@ -33,10 +33,9 @@ def reasons(measures: Measures) -> Section:
         id="reasons",
         short="Risk reasons",
         title="Why claims are risky",
-        lead="Claims on which each risk rule fired. The narrow bar inside: those of them that are"
-        " flagged as high risk. Where verdicts are known, the rules come first that were right most"
-        " often, of at least 10 judged claims, then those with the most improper money."
-        + _left_out(rows),
+        lead="Claims on which each risk rule fired. The inner bar shows those flagged as high risk."
+        " Where verdicts are known, rules that were right most often come first (with at least 10"
+        " judged claims), then those with the most improper money." + _left_out(rows),
         query="rules_fired",
         empty="No risk rule fired.",
         ranking=_fired_ranking(rows, measures),
@@ -51,16 +50,15 @@ def quality(measures: Measures) -> Section:
         id="quality",
         short="Gaps in the data",
         title="Gaps in the data",
-        lead="Claims with each quality issue: accepted, and not quite right. The narrow bar inside:"
-        " those of them that are flagged as high risk. Ordered as the risk rules are."
-        + _left_out(rows),
+        lead="Claims with each quality issue: accepted, but with problems. The inner bar shows"
+        " those flagged as high risk. Sorted in the same way as the risk rules." + _left_out(rows),
         query="rules_fired",
-        empty="No claim has a quality issue.",
+        empty="No claims have quality issues.",
         ranking=_fired_ranking(rows, measures),
         tables=[
             Table(
                 "quality rules that fired",
-                ("rule ", "claims", "share", "high risk"),
+                ("rule ", "claims", "share", "high-risk"),
                 [_firing(row, measures) for row in rows],
             )
         ],
@@ -83,15 +81,15 @@ def regions(measures: Measures) -> Section:
         id="regions",
         short="Regions",
         title="Regions",
-        lead="The share of claims that are of high risk, by the region of the provider. Regions"
-        f" with fewer than {SAYS_LITTLE} claims come last: their share says little.",
+        lead="The share of claims that are high-risk, by the provider's region. Regions with fewer"
+        f" than {SAYS_LITTLE} claims come last: their share says little.",
         query="regions",
-        empty="No claim in this range.",
+        empty="No claims in this range.",
         ranking=Ranking(bars, "risk") if bars else None,
         tables=[
             Table(
-                "by region, the highest shares first",
-                ("region ", "share", "high risk", "claims", "amount ($)"),
+                "by region, highest share first",
+                ("region ", "share", "high-risk", "claims", "amount ($)"),
                 [
                     (
                         row["provider_region"] or "(no region)",
@@ -113,14 +111,14 @@ def _fired(measures: Measures, kind: str) -> Sequence[Row]:
 
 def _left_out(rows: Sequence[Row]) -> str:
     more = rows[0]["rules"] - len(rows) if rows else 0
-    return f" {more:,} more rules fired and are left out." if more else ""
+    return f" {more:,} more rules fired but are not shown." if more else ""
 
 
 def _firing(row: Row, measures: Measures) -> tuple[str, ...]:
     return (
         with_note(row["rule"], meaning(row["rule"])),
         count(row["claims"]),
-        share(row["claims"], measures.standing),
+        share(row["claims"], measures.current),
         count(row["high_risk_claims"]),
     )
 
@@ -132,7 +130,7 @@ def _fired_ranking(rows: Sequence[Row], measures: Measures) -> Ranking | None:
             row["claims"],
             f"{row['claims']:,}, {share(row['improper_claims'], row['judged_claims'])} improper"
             if row["judged_claims"]
-            else part_of(row["claims"], measures.standing),
+            else part_of(row["claims"], measures.current),
             part=row["high_risk_claims"],
         )
         for row in rows

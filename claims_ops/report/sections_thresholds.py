@@ -13,24 +13,23 @@ def thresholds(measures: Measures) -> Section:
     rows = measures.answers["thresholds"]
     used, better = in_use(measures), best(measures)
     judged = any(row["all_improper"] for row in rows)
-    columns = ["score above ", "claims", "exactly at it", "amount ($)"]
+    columns = ["score above ", "claims", "exactly that score", "amount ($)"]
     if judged:
         columns[1:1] = ["precision", "recall", "improper ($)", "of all improper ($)"]
     return Section(
         id="thresholds",
         short="Thresholds",
         title="What a threshold would flag",
-        lead="Claims with a score above each value: those that would be flagged with it as"
+        lead="Claims with a score above each value, which would be flagged if it were the"
         " high_risk_threshold. A claim that scores exactly the threshold is not flagged. "
         + (
-            "Precision and recall are of claims that a disposition or else a label judges; best is"
-            " the balance of both (F1)."
+            "Precision and recall count judged claims only; the best balance of the two is the"
+            " highest F1 score."
             if judged
-            else "No disposition or label calls a claim improper, so that nothing is known of"
-            " precision."
+            else "No disposition or label calls a claim improper, so precision is unknown."
         ),
         query="thresholds",
-        empty="No claim in this range.",
+        empty="No claims in this range.",
         tables=[
             Table(
                 "claims above each score",
@@ -57,9 +56,9 @@ def best(measures: Measures) -> Row | None:
 
 
 def precision_and_recall(row: Row) -> str:
-    """`precision 48.2%, recall 24.5%`."""
+    """`48.2% precision and 24.5% recall`."""
     precision = share(row["improper"], row["judged"])
-    return f"precision {precision}, recall {share(row['improper'], row['all_improper'])}"
+    return f"{precision} precision and {share(row['improper'], row['all_improper'])} recall"
 
 
 def _f1(row: Row) -> float:

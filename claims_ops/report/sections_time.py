@@ -9,22 +9,22 @@ from claims_ops.shared.claim_times import PROCESSING
 
 _PANELS = (
     Panel("Claims scored", "claims", "var(--claims)"),
-    Panel("Of these, high risk", "high_risk_claims", "var(--risk)"),
+    Panel("Of these, high-risk", "high_risk_claims", "var(--risk)"),
     Panel("Messages rejected", "rejected", "var(--rejected)"),
 )
 _BY = {
-    PROCESSING: "Messages by the time at which they became a row",
-    "service_date": "Claims by the date of service, where they have one",
-    "submission_date": "Claims by the date of submission, where they have one",
+    PROCESSING: "Messages by when their rows were written",
+    "service_date": "Claims by date of service, if they have one",
+    "submission_date": "Claims by date of submission, if they have one",
 }
 _LINES = (
-    Line("95 of 100 claims took at most", "latency_p95_ms"),
-    Line("the median claim", "latency_p50_ms"),
+    Line("95% of claims within", "latency_p95_ms"),
+    Line("median claim", "latency_p50_ms"),
 )
 
 
 def volumes(measures: Measures) -> Section:
-    """How much came, when."""
+    """How much arrived, and when."""
     # Rejected messages have a time of processing only.
     panels = _PANELS if measures.axis == PROCESSING else _PANELS[:2]
     seconds = measures.step_seconds
@@ -34,13 +34,13 @@ def volumes(measures: Measures) -> Section:
         {
             **row,
             "tooltip": f"{instant(row['step'], seconds)}: {row['claims']:,} claims,"
-            f" {row['high_risk_claims']:,} of high risk, {row['rejected']:,} rejected",
+            f" {row['high_risk_claims']:,} high-risk, {row['rejected']:,} rejected",
         }
         for row in found
     ]
     table = Table(
         f"in steps of {step(seconds)}",
-        ("begin (UTC) ", "claims", "high risk", "share", "rejected")[: len(panels) + 2],
+        ("start (UTC) ", "claims", "high-risk", "share", "rejected")[: len(panels) + 2],
         [
             (
                 instant(row["step"], seconds),
@@ -56,10 +56,10 @@ def volumes(measures: Measures) -> Section:
         id="volumes",
         short="Volumes",
         title="Volumes over time",
-        lead=f"{_BY[measures.axis]} (UTC), in steps of {step(seconds)}. Each panel has a scale of"
-        " its own, and counts all rows, those of replaced and voided claims too.",
+        lead=f"{_BY[measures.axis]} (UTC), in steps of {step(seconds)}. Each panel has its own"
+        " scale and counts all rows, including replaced and voided claims.",
         query="volumes",
-        empty="No message in this range.",
+        empty="No messages in this range.",
         plot=draw(over_time(rows, panels, seconds), "Volumes over time") if rows else None,
         tables=[table],
         wide=True,
@@ -82,13 +82,13 @@ def latency(measures: Measures) -> Section:
     table = Table(
         f"in steps of {step(seconds)}",
         (
-            "begin (UTC) ",
+            "start (UTC) ",
             "claims",
             "median",
             "95%",
             "longest",
             "since ingest_ts: median",
-            "95%",
+            "since ingest_ts: 95%",
         ),
         [
             (
@@ -112,11 +112,11 @@ def latency(measures: Measures) -> Section:
         id="latency",
         short="Latency",
         title="Latency",
-        lead="From Pub/Sub taking a message to the score of its claim; claims of a backfill have"
-        " none. The table has the lag since ingest_ts, too, of claims whose ingest_ts is"
-        " not later than their score.",
+        lead="From when Pub/Sub received a message to when its claim was scored. Claims from a"
+        " backfill have no latency. The table also has the lag since ingest_ts, for claims whose"
+        " ingest_ts is not later than their score.",
         query="latency",
-        empty="No claim in this range.",
+        empty="No claims in this range.",
         plot=draw(lines(told, _LINES, seconds, "seconds"), "Latency over time")
         if plotted
         else None,

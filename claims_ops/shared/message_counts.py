@@ -33,7 +33,9 @@ class MessageCounts(NamedTuple):
 
     def __str__(self) -> str:
         sign = "=" if self.closes else "≠"
-        return f"published {self.published} {sign} {self.claims} claims + {self.errors} errors"
+        claims = f"{self.claims} claim{'s' * (self.claims != 1)}"
+        errors = f"{self.errors} error{'s' * (self.errors != 1)}"
+        return f"published {self.published} {sign} {claims} + {errors}"
 
 
 class RowCounter:

@@ -59,6 +59,12 @@ def _messages(
         if _is_json(data):
             yield Placed(path, Message(data, f"{path}:0"))
             return
+        if len(data) > _DOCUMENT_BYTES:
+            raise click.ClickException(
+                f"{path} begins with a JSON document that neither its first line nor its first"
+                " 10 MiB end, which is the most that a message may hold; write each claim on a"
+                " line of its own"
+            )
         raise click.ClickException(
             f"{path} contains neither a single JSON document nor one per line"
         )

@@ -13,10 +13,11 @@ from pipeline.claims.tables import TableName, dispositions_name, dispositions_ta
 def tables(request: requests.TablesRequest) -> None:
     """Create the tables and views, or add missing columns.
 
-    Prepares the tables exactly as a launch does, but starts no job. Use it to create the tables
-    before a launch, or to add columns while a job is running. It never removes a column; it
-    replaces the views (current claims, their service lines, Tuva's medical_claim). It also creates
-    the table of dispositions, which claims disposition fills.
+    Prepares the tables as a launch with create_tables=true and create_views=true does, whatever
+    these two parameters say, but starts no job. Use it to create the tables before a launch, or to
+    add columns while a job is running. It never removes a column; it replaces the views (current
+    claims, their service lines, Tuva's medical_claim), if the claim schema has the columns that
+    they need. It also creates the dispositions table, which `claims disposition` writes to.
 
     \b
     Examples:

@@ -118,7 +118,7 @@ def _check_fields(
         schema = fields.properties[column.name]
         _check_column_type(schema, column, place)
         if column.type == "RECORD" and column.name not in records:
-            raise DocumentError(place, "a record must be an item of one of the claim's own arrays")
+            raise DocumentError(place, "records are allowed only as items of a top-level array")
         _check_extensions(schema, place, is_required=column.name in required)
 
 
@@ -239,7 +239,7 @@ def _check_rule(rule: Rule, where: str, known: set[str], labels: set[str]) -> No
         raise _not_compiling(error, f"{where}.when") from None
     fields = fields_read(rule.when)
     if fields is None:
-        raise DocumentError(f"{where}.when", "must name the fields it reads under properties")
+        raise DocumentError(f"{where}.when", "must list, under properties, the fields it reads")
     for name in sorted(fields - known):
         raise DocumentError(f"{where}.when", f"{name} is neither a field nor a signal")
     for name in sorted(fields & labels):

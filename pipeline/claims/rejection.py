@@ -11,7 +11,7 @@ class Violation(NamedTuple):
     rule: str
     """The JSON Schema keyword, or the name of our own rule."""
     message: str
-    """What the rule asks, in words: `above the maximum 1000000`."""
+    """What the rule asks, in words: `above the maximum of 1000000`."""
 
 
 class Rejection(NamedTuple):

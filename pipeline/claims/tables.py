@@ -1,6 +1,7 @@
 """The tables: their names, columns, partitioning and clustering."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -190,8 +191,13 @@ def errors_table() -> Table:
         ERROR_COLUMNS,
         "error_timestamp",
         ("stage", "error_code"),
-        "Messages that did not become claims, stored in full for replay. Contains PHI.",
+        "Messages that did not become claims, stored for replay. Contains PHI.",
     )
+
+
+def column_list(names: Sequence[str]) -> str:
+    """`column a`, or `columns a, b`, for messages."""
+    return f"column{'s' * (len(names) != 1)} {', '.join(names)}"
 
 
 def replays_name(errors: TableName) -> TableName:

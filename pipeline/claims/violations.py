@@ -9,10 +9,10 @@ from pipeline.claims.rejection import Violation
 
 # Only what the schema itself says goes into a text, never what the claim holds.
 _TEXTS = {
-    "minimum": "below the minimum {limit}",
-    "maximum": "above the maximum {limit}",
-    "exclusiveMinimum": "not above {limit}",
-    "exclusiveMaximum": "not below {limit}",
+    "minimum": "below the minimum of {limit}",
+    "maximum": "above the maximum of {limit}",
+    "exclusiveMinimum": "must be greater than {limit}",
+    "exclusiveMaximum": "must be less than {limit}",
     "minLength": "length below the minimum of {limit}",
     "maxLength": "length above the maximum of {limit}",
     "minItems": "item count below the minimum of {limit}",
@@ -72,14 +72,15 @@ def describe(error: ValidationError, properties: Mapping[str, Any]) -> Violation
     if rule == "format":
         return Violation(field, rule, f"not a valid {schema.get('format', 'text')}")
     if rule == "type":
-        return Violation(field, rule, f"must be {' or '.join(_declared_types(details))}")
+        types = " or ".join(_declared_types(details))
+        return Violation(field, rule, f"must be {types}" if types else "has the wrong type")
     text = _TEXTS.get(rule, f"violates the schema keyword {rule}")
     return Violation(field, rule, text.format_map(_Limits(details)))
 
 
 def _declared_types(details: Mapping[str, Any]) -> list[str]:
     names = [str(name) for name in details.get("types", ())]
-    return sorted(names, key=lambda name: (name == "null", name)) or ["of another type"]
+    return sorted(names, key=lambda name: (name == "null", name))
 
 
 class _Limits(dict[str, Any]):

@@ -102,7 +102,7 @@ def _check_locations(options: PipelineOptions, cloud: GoogleCloudOptions) -> Non
         _answer(name, what, _check_bucket, client, bucket)
 
 
-def _check_bucket(client: Any, name: str) -> str | None:
+def _check_bucket(what: str, client: Any, name: str) -> str | None:
     # Beam too gets the bucket before it writes to it.
     bucket = client.get_bucket(name, timeout=_TIMEOUT_SECONDS, retry=_RETRY)
     try:
@@ -110,13 +110,14 @@ def _check_bucket(client: Any, name: str) -> str | None:
     except NotFound:  # the question, not the bucket: an emulator
         return None
     missing = [permission for permission in _NEEDED if permission not in granted]
-    return f"you lack {' and '.join(missing)}" if missing else None
+    return f"you lack {' and '.join(missing)} on {what}" if missing else None
 
 
 def _check_key(source: str | None) -> None:
     if source and not source.startswith(("projects/", "gs://")):
         raise ParameterError(
-            "pseudonym_key", "on Dataflow, must name a secret version or a gs:// file"
+            "pseudonym_key",
+            "must name a secret version or a gs:// file when running on Dataflow",
         )
 
 
@@ -128,7 +129,7 @@ def _check_running(options: PipelineOptions, cloud: GoogleCloudOptions) -> None:
     _answer("update", f"the job {cloud.job_name}", _find_running, options, cloud)
 
 
-def _find_running(options: PipelineOptions, cloud: GoogleCloudOptions) -> str | None:
+def _find_running(what: str, options: PipelineOptions, cloud: GoogleCloudOptions) -> str | None:
     found = auth.get_service_credentials(options)
     endpoint = (cloud.dataflow_endpoint or "").rstrip("/")
     local = "localhost" in endpoint  # as Beam has it
@@ -147,27 +148,27 @@ def _find_running(options: PipelineOptions, cloud: GoogleCloudOptions) -> str | 
     listed: Iterator[Any] = iter(jobs.list_jobs(request, timeout=_TIMEOUT_SECONDS))
     if any(job.name == cloud.job_name and job.current_state in _REPLACEABLE for job in listed):
         return None
-    return f"is not running in {cloud.region}; launch without --update"
+    return f"{what} is not running in {cloud.region}; launch without --update"
 
 
 def _answer(parameter: str, what: str, ask: Callable[..., str | None], *of: Any) -> None:
     """Call a service, and raise ParameterError for anything that prevents the launch."""
     try:
-        hindrance = ask(*of)
+        hindrance = ask(what, *of)
     except NotFound:
-        hindrance = "does not exist"
+        hindrance = f"{what} does not exist"
     except Forbidden as error:
-        hindrance = f"Google returned {error.code}: {error.message}. {AMBIGUOUS}"
+        hindrance = f"{what}: Google returned {error.code}: {error.message}. {AMBIGUOUS}"
         if ask is _check_bucket:
             hindrance += (
                 " The account needs roles/storage.legacyBucketReader (storage.buckets.get)."
             )
     except GoogleAPICallError as error:
-        hindrance = f"Google returned {error.code}: {error.message}"
+        hindrance = f"{what}: Google returned {error.code}: {error.message}"
     except _UNREACHABLE as error:
-        hindrance = f"cannot be reached: {error}"
+        hindrance = f"{what} cannot be reached: {error}"
     if hindrance:
-        raise ParameterError(parameter, f"{what}: {hindrance}")
+        raise ParameterError(parameter, hindrance)
 
 
 def _bound(workers: WorkerOptions) -> None:

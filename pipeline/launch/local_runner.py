@@ -34,6 +34,6 @@ def stay_in_process(options: PipelineOptions, streaming: bool) -> None:
     standard = options.view_as(StandardOptions)
     runner = (standard.runner or "").rpartition(".")[2].lower()
     if streaming and runner in _PRISM:
-        raise ParameterError("runner", "Prism reads files only; for Pub/Sub pass DirectRunner")
+        raise ParameterError("runner", "Prism can read only files; for Pub/Sub, pass DirectRunner")
     if runner in _SWITCHING:
         standard.runner = PUBSUB if streaming else FILES

@@ -53,7 +53,7 @@ class Launch:
     input_subscription: str | None = _parameter(
         "Pub/Sub input subscription",
         "Subscription to read claims from. Pass exactly one of input_subscription, input_topic"
-        " and input_files.",
+        " or input_files.",
         "Source",
         "PUBSUB_SUBSCRIPTION",
         example="projects/my-project/subscriptions/claims",
@@ -140,7 +140,8 @@ class Launch:
     error_table: str = _parameter(
         "Error table",
         "BigQuery table for rejected messages, as project:dataset.table or"
-        " project.dataset.table. It stores them in full for replay, so it holds health data.",
+        " project.dataset.table. By default, it stores them in full for replay, so it holds health"
+        " data.",
         "Output",
         example="my-project:claims.errors",
         required=True,
@@ -153,10 +154,10 @@ class Launch:
         "ENUM",
         default="FULL",
         choices=(
-            Choice("FULL", "The message", "the original message, which can be replayed"),
+            Choice("FULL", "Full message", "the original message, which can be replayed"),
             Choice(
                 "REDACTED",
-                "Its structure",
+                "Structure only",
                 "field names and types without values, which cannot be replayed",
             ),
         ),
@@ -166,8 +167,8 @@ class Launch:
         "Text fields of the claim schema, separated by commas, whose values are replaced with"
         " pseudonyms (keyed HMAC-SHA-256) in both tables. Jobs with the same key produce the same"
         " pseudonyms. Rules are evaluated on the original values, except for replayed messages,"
-        " which already hold pseudonyms. Values under keys that resemble a named field are replaced"
-        " in unknown fields too; others are not changed. Needs pseudonym_key.",
+        " which already hold pseudonyms. In fields outside the schema, only values whose key"
+        " resembles a listed field are replaced. Needs pseudonym_key.",
         "Output",
         is_quoted=False,
         example="patient_id,claim_id",
@@ -175,8 +176,8 @@ class Launch:
     )
     pseudonym_key: str | None = _parameter(
         "Pseudonym key",
-        "Where to read the key from (it must be at least 32 bytes long): a numbered version of a"
-        " secret in Secret Manager, or a gs:// file. Never pass the key itself.",
+        "Where to read the key: a numbered version of a secret in Secret Manager, or a gs:// file."
+        " The key must be at least 32 bytes long. Never pass the key itself.",
         "Output",
         or_local=True,
         is_reference=True,
@@ -253,7 +254,7 @@ class Launch:
         parent_value="true",
     )
     high_risk_threshold: float = _parameter(
-        "High risk threshold",
+        "High-risk threshold",
         "Claims that score above this value, 0 to 1, are flagged as high risk.",
         "Scoring",
         "NUMBER",
@@ -300,7 +301,7 @@ class Launch:
     )
     ptp_edits: str | None = _parameter(
         "Procedure-to-procedure edits",
-        "gs:// file or pattern that lists the procedures that may not be billed together, as"
+        "gs:// file or pattern that lists pairs of procedures that must not be billed together, as"
         " published by CMS (NCCI PTP, text). Workers reload the files when they change.",
         "Signals",
         "GCS_READ_FILE",
@@ -309,8 +310,8 @@ class Launch:
     )
     provider_profile: str | None = _parameter(
         "Provider profiles",
-        "gs:// file or pattern with a profile of each provider, as written by claims profiles or"
-        " its scheduled query. Workers reload the files when they change.",
+        "gs:// file or pattern with a profile of each provider, written by the `claims profiles`"
+        " command or by its scheduled query. Workers reload the files when they change.",
         "Signals",
         "GCS_READ_FILE",
         or_local=True,
@@ -318,8 +319,8 @@ class Launch:
     )
     claim_percentiles: str | None = _parameter(
         "Claim amount percentiles",
-        "gs:// file or pattern with the percentiles of claim amounts, as written by claims"
-        " profiles or its scheduled query. Workers reload the files when they change.",
+        "gs:// file or pattern with the percentiles of claim amounts, written by the `claims"
+        " profiles` command or by its scheduled query. Workers reload the files when they change.",
         "Signals",
         "GCS_READ_FILE",
         or_local=True,
@@ -459,7 +460,7 @@ def check(options: PipelineOptions) -> Launch:
     launch = Launch(**{each.name: _value(each, getattr(given, each.name)) for each in PARAMETERS})
     sources = [name for name in SOURCES if getattr(launch, name)]
     if len(sources) != 1:
-        names = ", ".join(SOURCES)
+        names = f"{', '.join(SOURCES[:-1])} or {SOURCES[-1]}"
         found = f"{' and '.join(sources)} were passed" if sources else "none was passed"
         raise ParameterError(
             sources[0] if sources else SOURCES[0], f"pass exactly one of {names}; {found}"

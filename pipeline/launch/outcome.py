@@ -64,10 +64,13 @@ class Outcome(NamedTuple):
         )
 
     def __str__(self) -> str:
-        found = f"{self.claims:,} claims ({self.high_risk:,} high risk) + {self.errors:,} errors"
+        claims = f"{self.claims:,} claim{'s' * (self.claims != 1)}"
+        errors = f"{self.errors:,} error{'s' * (self.errors != 1)}"
+        found = f"{claims} ({self.high_risk:,} high risk) + {errors}"
         sign = "=" if self.read == self.claims + self.errors else "≠"
         if self.without_claim:
-            found += f" + {self.without_claim:,} documents without a claim"
+            documents = f"document{'s' * (self.without_claim != 1)}"
+            found += f" + {self.without_claim:,} {documents} without a claim"
         if self.without_claim or (sign == "≠" and not self.missing):
             sign = "messages:"  # some of which hold several claims, or none
         return f"read {self.read:,} {sign} {found} in {self.seconds:.0f} s"
@@ -125,12 +128,11 @@ def on_dataflow(job_id: str, options: PipelineOptions, launch: Launch, *, as_jso
     if as_json:
         return json.dumps({"job_id": job_id, "url": url})
     claims, errors = TableName.parse(launch.output_table), TableName.parse(launch.error_table)
-    text = f"The job runs on Dataflow: {url}"
+    text = f"The job is running on Dataflow: {url}"
     if launch.streaming:
-        return (
-            f"{text}\nTo see whether it keeps up: claims doctor --project {cloud.project} --running"
-        )
+        doctor = f"claims doctor --project {cloud.project} --running"
+        return f"{text}\nTo see whether it is keeping up, run: {doctor}"
     return (
-        f"{text}\nOnce it has ended: claims reconcile --output-table {claims}"
+        f"{text}\nOnce it has ended, run: claims reconcile --output-table {claims}"
         f" --error-table {errors} --input-files '{launch.input_files}'"
     )

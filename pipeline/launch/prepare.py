@@ -166,7 +166,7 @@ def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[
                 done[str(name)] = setup.ensure(name, table, retention)
                 _log.info("%s %s: %s", parameter, name, done[str(name)])
                 if launch.create_views and parameter == "output_table":
-                    done |= dict.fromkeys(setup.make_views(name, table), "made")
+                    done |= dict.fromkeys(setup.make_views(name, table), "created or replaced")
         except TableError as error:
             raise ParameterError(parameter, str(error)) from None
         except GoogleAuthError as error:  # no client without credentials

@@ -125,7 +125,7 @@ def _bound(parameter: str, what: str, decide: Callable[..., Any], *arguments: An
 def _judge(parameter: str, what: str, milliseconds: float) -> None:
     text = f"{what}takes {milliseconds:.1f} ms of CPU per claim"
     if milliseconds > MAX_MILLISECONDS:
-        raise RehearsalFailed(parameter, text)
+        raise RehearsalFailed(parameter, f"{text}; the limit is {MAX_MILLISECONDS} ms")
     if milliseconds > WARN_MILLISECONDS:
         _log.warning("%s: %s", parameter, text)
 

@@ -104,5 +104,7 @@ def check(
         _known[key] = Pseudonyms(key_now)
     unfit = rules_into(rules, checked.names)
     if unfit:
-        _log.info("not applied to replays, because they hold pseudonyms: %s", ", ".join(unfit))
+        _log.info(
+            "rules not applied to replayed messages, which hold pseudonyms: %s", ", ".join(unfit)
+        )
     return checked

@@ -58,9 +58,9 @@ def look(pattern: str) -> tuple[Part, ...]:
     except Exception as error:  # Google's client has many; a path may hold anything
         raise FileUnusable(f"cannot be listed: {_line(error)}") from None
     if not parts:
-        raise FileUnusable("no such file")
+        raise FileUnusable("no matching file" if _WILDCARDS & set(pattern) else "no such file")
     if len(parts) > _MAX_PARTS:
-        raise FileUnusable(f"more than {_MAX_PARTS} files")
+        raise FileUnusable(f"matches more than {_MAX_PARTS:,} files")
     return tuple(sorted(parts))
 
 

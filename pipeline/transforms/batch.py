@@ -36,7 +36,8 @@ class Batch:
             ValueError: a message has no outcome; it must not be lost.
         """
         if subjects is not None and len(subjects) != len(messages):
-            raise ValueError(f"{len(messages)} messages came to {len(subjects)} outcomes")
+            counts = f"{len(messages)} messages, {len(subjects)} outcomes"
+            raise ValueError(f"expected one outcome per message: {counts}")
         self.messages = messages
         self.subjects = subjects
 

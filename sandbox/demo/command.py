@@ -115,8 +115,8 @@ def demo(
     Publishes synthetic claims to a Pub/Sub emulator, streams them through the pipeline into a
     BigQuery emulator until every message has become a row, runs the analyst queries, and writes a
     report. Halfway through, it computes provider profiles and scores the second half with them.
-    If neither Docker nor Java is available to run the Pub/Sub emulator, it reads the claims from
-    files. It needs no cloud account and leaves only the report behind.
+    The Pub/Sub emulator needs Docker, or Java and the Google Cloud SDK; without these, the demo
+    reads the claims from files. It needs no cloud account and leaves only the report behind.
 
     \b
     Examples:
@@ -185,7 +185,7 @@ def demo(
             _stay(feed, summary.addresses(environment, route, NAME))
         progress.say("Stopping the emulators and the pipeline ...")
     if not pubsub:
-        say("Pub/Sub and the streaming job were left out; two backfills of files replaced them.")
+        say("The demo ran two file backfills instead of Pub/Sub and a streaming job.")
     if not (keep or quiet):
         click.echo(summary.next_steps())
 

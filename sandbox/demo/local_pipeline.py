@@ -63,6 +63,6 @@ class LocalPipeline(LocalServer):
     def _fail(self, status: int) -> NoReturn:
         click.echo(f"Last lines of the pipeline's log:\n{self._tail()}", err=True)
         if status > 128:
-            raise click.ClickException(f"the pipeline was ended by signal {status - 128}")
-        said = self._tail(lines=1).strip() or "it wrote nothing"
+            raise click.ClickException(f"the pipeline was killed by signal {status - 128}")
+        said = self._tail(lines=1).strip() or "no output"
         raise click.ClickException(f"the pipeline ended with exit code {status}: {said}")

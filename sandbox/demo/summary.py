@@ -21,7 +21,7 @@ _NEXT = """
 Next steps:
   claims demo --keep        the same demo, kept running until Ctrl-C
   claims demo --rules FILE  the same demo with your own rules (docs/start/rules.md)
-  claims report --help      a report about your own tables
+  claims report --help      a report on your own tables
   claims generate --help    more claims, to a file or a topic
   make test                 the test suite
   README.md                 everything else"""
@@ -41,7 +41,7 @@ def summary(balance: MessageCounts, expected: Mapping[str, int], seconds: float)
         split = "as generated"
     else:
         split = (
-            f"but the generator made {expected['accepted']} good and {expected['rejected']}"
+            f"but the generator produced {expected['accepted']} good and {expected['rejected']}"
             " malformed messages"
         )
     return f"{balance}, {split}, in {seconds:.1f} s"

@@ -36,8 +36,8 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 @click.option(
     "--duration",
     type=Duration(),
-    metavar="TIME",
-    help="Stop after this time, such as 30s, 5m or 2h.",
+    metavar="DURATION",
+    help="Stop after this long, such as 30s, 5m or 2h.",
 )
 @click.option(
     "--bad-share",
@@ -96,7 +96,7 @@ def generate(
 
     The claims look like a US payer's, with related codes, realistic amounts, missing values,
     duplicates, late submissions, service lines, replacements and voids. About 5% are labelled as
-    fraud, some of it committed systematically by the same providers. No real patient's data is
+    fraud, some of it committed systematically by the same providers. No real patient data is
     used.
 
     \b

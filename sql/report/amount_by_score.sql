@@ -1,6 +1,6 @@
 -- Claims by bins of amount and of fraud risk score.
--- Of claims as they stand: replaced and voided ones do not count.
--- A bin of amounts begins at amount_from; one of scores ends at score_to, and 0 has one of its own.
+-- Counts current claims only, without those that were replaced or voided.
+-- A bin of amounts starts at amount_from; a bin of scores ends at score_to, and a score of 0 has its own.
 WITH binned AS (
   SELECT
     CASE

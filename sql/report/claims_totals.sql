@@ -1,6 +1,6 @@
--- Claims of a range of time in one row: how many, when, by which versions.
--- A row is repeated where another one has its message id and claim index: the pipeline writes at
--- least once.
+-- The claims of a time range in one row: how many, when, and by which versions.
+-- A row is a repeat if another row has the same message ID and claim index, because the pipeline writes
+-- at least once.
 SELECT
   COUNT(*) AS claims,
   COUNTIF(message_id IS NOT NULL) - COUNT(

@@ -1,6 +1,6 @@
--- Rejected messages of a range of time in one row: how many, and when.
--- A row is repeated where another one has its message id and claim index: the pipeline writes at
--- least once.
+-- The rejected messages of a time range in one row: how many, and when.
+-- A row is a repeat if another row has the same message ID and claim index, because the pipeline writes
+-- at least once.
 SELECT
   COUNT(*) AS messages,
   COUNTIF(message_id IS NOT NULL) - COUNT(

@@ -1,7 +1,7 @@
--- Latency over time, in milliseconds, to the score of a claim.
--- Since Pub/Sub took the message; and since the claim system emitted the claim, where it says so
--- (ingest_ts) and its clock is not ahead of ours.
--- UNIX_SECONDS truncates by itself, but rounds in the emulator.
+-- Latency from receipt to score over time, in milliseconds.
+-- From when Pub/Sub received the message; and from when the claim system emitted the claim, if the claim
+-- says so (ingest_ts) and that time is not later than the score.
+-- UNIX_SECONDS truncates on its own, but rounds on the emulator.
 WITH scored AS (
   SELECT
     TIMESTAMP_SECONDS(

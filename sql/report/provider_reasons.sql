@@ -1,6 +1,6 @@
--- Why some providers' claims are risky: on how many of them each reason fired, the most frequent
--- first, and the evidence of it that came most often.
--- Of claims as they stand: replaced and voided ones do not count.
+-- Why some providers' claims are risky: on how many of them each reason fired, most frequent first, and
+-- its most frequent evidence.
+-- Counts current claims only, without those that were replaced or voided.
 WITH fired AS (
   SELECT
     provider_id,

@@ -1,5 +1,5 @@
--- The claims of some providers over time, and those with a risk reason and of high risk.
--- Of claims as they stand: replaced and voided ones do not count.
+-- The claims of some providers over time, those with a risk reason, and the high-risk ones.
+-- Counts current claims only, without those that were replaced or voided.
 WITH seen AS (
   SELECT
     provider_id,

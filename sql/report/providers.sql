@@ -1,10 +1,11 @@
--- Providers that stand out against their peers, each by the one reason that sets it apart most.
--- Peers are the other providers of the same specialty; all others where fewer than 5 have it. How far
--- a provider stands out is by how much more often than on its peers' claims a reason fires on its own,
--- in standard deviations between providers, times what the reason adds to a score on average. Ten claims
--- like the peers' are added to each provider's, so that few claims prove little, and many no more
--- than the share they have. Reasons that turned out improper less often than claims do on average, of at
--- least 10 judged, come last. Of claims as they stand: replaced and voided ones do not count.
+-- Providers that stand out from their peers, each with the one reason that sets it apart most.
+-- Peers are the other providers of the same specialty, or all other providers if fewer than 5 share it.
+-- The distance is how much more often a reason fires on the provider's claims than on its peers', in
+-- standard deviations across providers, times what the reason adds to a score on average. Ten claims
+-- like the peers' are added to each provider's claims, so that a few claims prove little and, beyond
+-- that, only the share counts. Reasons with at least 10 judged claims that were improper less often
+-- than claims on average come last.
+-- Counts current claims only, without those that were replaced or voided.
 WITH scored AS (
   SELECT
     provider_id,
@@ -69,7 +70,7 @@ peers_fired AS (
   FROM fired INNER JOIN providers ON providers.provider_id = fired.provider_id
   GROUP BY providers.peers, fired.reason
 ),
--- Every reason for every provider: those on whose claims it never fires are peers, too.
+-- Every reason for every provider: those on whose claims it never fires are peers too.
 compared AS (
   SELECT
     providers.provider_id,

@@ -1,6 +1,6 @@
--- Claims by the region of the provider, by the share that is of high risk; those with fewer than 20
+-- Claims by the provider's region, highest share of high-risk claims first; regions with fewer than 20
 -- claims, whose share says little, come last.
--- Of claims as they stand: replaced and voided ones do not count.
+-- Counts current claims only, without those that were replaced or voided.
 WITH by_region AS (
   SELECT
     provider_region,

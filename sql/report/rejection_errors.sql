@@ -1,4 +1,4 @@
--- Rejected messages by the line that says why, the most frequent first.
+-- Rejected messages by error text, most frequent first.
 SELECT
   error,
   stage,

@@ -1,5 +1,5 @@
--- Rejected messages by stage and code, the most frequent first; and how many of them came in the
--- second half of the range.
+-- Rejected messages by stage and code, most frequent first, and how many of them arrived in the second
+-- half of the range.
 SELECT
   stage,
   error_code,

@@ -1,5 +1,5 @@
--- The riskiest claims, each with its reasons. Health data: a row is a patient's.
--- Of claims as they stand: replaced and voided ones do not count.
+-- The riskiest claims with their reasons. Health data: each row is about a patient.
+-- Counts current claims only, without those that were replaced or voided.
 SELECT
   claim_id,
   patient_id,

@@ -1,8 +1,8 @@
--- How often each risk and each quality rule fired, and how often on claims that were flagged.
--- Judged are the claims of which a disposition or a label tells whether they were improper. Rules that
--- were right most often come first, of at least 10 judged claims; then the most frequent.
--- The first 50 of each kind, with the number of all. Of claims as they stand: replaced and voided ones
--- do not count.
+-- How often each risk rule and each quality rule fired, and how often on flagged claims.
+-- Claims are judged if a disposition or a label says whether they were improper. Rules that were right
+-- most often come first if they have at least 10 judged claims, then those with the most improper money.
+-- Returns the first 50 of each kind, and how many there are.
+-- Counts current claims only, without those that were replaced or voided.
 WITH fired AS (
   SELECT
     kind,

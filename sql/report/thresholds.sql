@@ -1,7 +1,7 @@
--- What each threshold from 0 to 0.9 flags: claims with a score above it, their amount, how many score
--- exactly the threshold, and how many of those with a known outcome were improper. A threshold that
--- flags the same claims that were flagged has no differences.
--- Of claims as they stand: replaced and voided ones do not count.
+-- What each threshold from 0 to 0.9 would flag: the claims with a score above it, their amount, how many
+-- claims score exactly the threshold, and how many of those with a known outcome were improper. A
+-- threshold with no differences flags exactly the claims that were flagged.
+-- Counts current claims only, without those that were replaced or voided.
 WITH scores AS (
   SELECT
     CAST(ROUND(fraud_risk_score * 1000000) AS INT64) AS millionths,

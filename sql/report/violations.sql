@@ -1,4 +1,4 @@
--- Broken rules of the claim schema by field, the most frequent first.
+-- Violated rules of the claim schema by field, most frequent first.
 -- A message that breaks several rules counts for each.
 SELECT
   violation.field AS field,

@@ -1,6 +1,6 @@
--- Claims, those of high risk, and rejected messages over time. Rejected messages have a time of
--- processing only: by another time they are left out.
--- UNIX_SECONDS truncates by itself, but rounds in the emulator.
+-- Claims, high-risk claims and rejected messages over time. Rejected messages have only a processing
+-- time, so they are left out of any other time axis.
+-- UNIX_SECONDS truncates on its own, but rounds on the emulator.
 WITH outcomes AS (
   SELECT
     ${AXIS} AS seen,

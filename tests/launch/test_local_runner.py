@@ -34,5 +34,5 @@ def test_a_runner_chosen_by_name_stays(named: str):
     "named", ["PrismRunner", "prism", "apache_beam.runners.portability.prism_runner.PrismRunner"]
 )
 def test_prism_reads_no_pubsub(named: str):
-    with pytest.raises(ParameterError, match=r"^runner: Prism reads files only"):
+    with pytest.raises(ParameterError, match=r"^runner: Prism can read only files"):
         stay_in_process(PipelineOptions([f"--runner={named}"]), streaming=True)

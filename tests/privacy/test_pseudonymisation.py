@@ -157,7 +157,7 @@ def test_key_in_the_place_of_the_fields_is_not_shown(key: str, given: str, capsy
 
 def test_local_file_on_dataflow(file: Path):
     given = ["--runner=DataflowRunner", f"--pseudonym_key={file}"]
-    with pytest.raises(ParameterError, match="^pseudonym_key: on Dataflow, must name a secret"):
+    with pytest.raises(ParameterError, match="^pseudonym_key: must name a secret version or"):
         dataflow.prepare(PipelineOptions(given), "0")
 
 

@@ -314,11 +314,29 @@ def test_no_file_reads_a_secret():
         assert not re.search(r"^data |secret_version|secret_data", path.read_text(), re.MULTILINE)
 
 
-def test_the_example(tmp_path: Path):
+@pytest.mark.parametrize(
+    "given, region, bucket",
+    [
+        ({}, "us-central1", "my-project-claims"),
+        ({"region": "europe-west3", "bucket": "ours"}, "europe-west3", "ours"),
+    ],
+)
+def test_the_example(given: dict[str, str], region: str, bucket: str, tmp_path: Path):
     example = MODULE / "examples/basic"
-    module = Evaluated(example, {"project": "my-project"}, tmp_path)
+    module = Evaluated(example, {"project": "my-project", **given}, tmp_path)
+    assert all(each["description"] for each in module.variables.values())
     [call] = module.blocks["module"]
-    given = {name for name in call if name not in ("__tfmeta", "id", "source")}
+    assert (call["region"], call["bucket"]) == (region, bucket)
+    # tfparse knows no import blocks.
+    assert (
+        len(
+            re.findall(
+                r"^ +(?:id|bucket) += local\.bucket$", (example / "main.tf").read_text(), re.M
+            )
+        )
+        == 2
+    )
+    passed = {name for name in call if name not in ("__tfmeta", "id", "source")}
     assert (example / call["source"]).resolve() == MODULE
-    assert given <= set(Evaluated(MODULE, {"project": "my-project"}, tmp_path).variables)
+    assert passed <= set(Evaluated(MODULE, {"project": "my-project"}, tmp_path).variables)
     assert "google_dataflow_flex_template_job" in module.blocks

@@ -90,8 +90,10 @@ def test_what_contract_1_made_of_its_messages_stands(name: str, tables):
     """
     before = json.loads((CASES / "contract_1.json").read_text(encoding="utf-8"))[name]
     now = json.loads(json.dumps(tables[name], default=readable))
-    for violation in (each for row in (*before, *now) for each in row.get("violations", ())):
-        assert violation.pop("message")
+    for row in (row for row in (*before, *now) if row.get("violations")):
+        row["error"] = row["error"].partition(":")[0]
+        for violation in row["violations"]:
+            assert violation.pop("message")
     for old, row in zip(before, now, strict=False):
         changed = {column for column, value in old.items() if row[column] != value}
         assert changed <= {"contract_version", "rules_version", "message_id"}

@@ -128,7 +128,7 @@ def test_x12_of_three_kinds_from_files_pubsub_and_at_the_shell(
     assert sorted(row["claim_index"] for row in found) == sorted(len(FILES) * [*range(ALL)])
     assert count(bigquery_client, f"{dataset}.errors") == 0
     balance = reconcile(dataset, f"--published={len(FILES)}", capsys=capsys)
-    assert f"split: several claims in {len(FILES)} messages: 3,000 claims + 0 errors" in balance
+    assert f"messages with several claims: {len(FILES)} (3,000 claims, 0 errors)" in balance
 
 
 def arrived(client: bigquery.Client, dataset: str, claims: int) -> bool:
@@ -152,8 +152,8 @@ def test_one_invalid_claim_of_a_bundle_is_replayed_after_a_schema_fix(
     backfill(dataset, path, mapped, f"--claim_schema={tight}")
     files = f"--input-files={path}"
     assert reconcile(dataset, files, capsys=capsys).splitlines()[:2] == [
-        "published 1 = 0 claims + 1 errors",
-        "split: several claims in 1 message: 29 claims + 1 errors",
+        "published 1 = 0 claims + 1 error",
+        "messages with several claims: 1 (29 claims, 1 error)",
     ]
 
     # Launched again with a schema that lets it pass.
@@ -170,9 +170,9 @@ def test_one_invalid_claim_of_a_bundle_is_replayed_after_a_schema_fix(
     }
     assert count(bigquery_client, f"{dataset}.errors") == 1
     assert reconcile(dataset, files, capsys=capsys).splitlines() == [
-        "published 1 = 1 claims + 0 errors",
-        "split: several claims in 1 message: 30 claims + 0 errors",
-        "replays: 1 of 1 have a row",
+        "published 1 = 1 claim + 0 errors",
+        "messages with several claims: 1 (30 claims, 0 errors)",
+        "replays: 1 of 1 recorded replays have a row",
         "duplicates: none",
     ]
     # Nothing is left to be replayed.

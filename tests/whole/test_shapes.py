@@ -188,20 +188,20 @@ def test_damaged_files_do_not_end_the_backfill(tmp_path: Path):
     [
         (
             b'{"resourceType": "Claim", "id": "1"}',
-            "not a claim, but looks like FHIR R4 Claim; launch with claim_map=fhir_r4_claim",
+            "the message looks like a FHIR R4 Claim; launch with claim_map=fhir_r4_claim",
         ),
         (
             b'{"resourceType": "ExplanationOfBenefit"}',
-            "not a claim, but looks like FHIR R4 ExplanationOfBenefit; launch with"
-            " claim_map=fhir_r4_eob",
+            "the message looks like a FHIR R4 ExplanationOfBenefit;"
+            " launch with claim_map=fhir_r4_eob",
         ),
         (
             b'{"resourceType": "Bundle", "entry": []}',
-            "not a claim, but looks like FHIR R4 Bundle; launch with claim_map=fhir_r4_bundle",
+            "the message looks like a FHIR R4 Bundle; launch with claim_map=fhir_r4_bundle",
         ),
         (
             interchange("P", range(1)),
-            "not a claim, but looks like X12; launch with input_format=X12",
+            "the message looks like X12; launch with input_format=X12",
         ),
     ],
 )

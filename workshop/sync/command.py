@@ -64,7 +64,7 @@ def sync(check: bool, root: Path) -> None:
     \b
     Examples:
       claims sync
-      claims sync --check    # as in `make lint`
+      claims sync --check
     """
     found = {name: _text(root / name) for name in _GENERATED}
     wanted = {name: _wanted(name, found[name]) for name in _GENERATED}

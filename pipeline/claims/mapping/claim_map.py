@@ -13,7 +13,7 @@ from typing import Any, Self
 import jlens
 
 from pipeline.claims.document_text import DocumentError
-from pipeline.claims.mapping.functions import References, distinct, functions
+from pipeline.claims.mapping.functions import MisuseError, References, distinct, functions
 from pipeline.claims.mapping.resemblance import resemblance
 from pipeline.claims.rejection import Rejection
 
@@ -44,7 +44,7 @@ PACKAGED_MAPS = tuple(_PACKAGED)
 
 NO_CLAIM = Rejection(STAGE, "no_claim", "the map found no claim in this document")
 _NOT_CLAIMS = Rejection(
-    STAGE, "map_failed", "the map returns neither a claim nor an array of claims"
+    STAGE, "map_failed", "the map returned neither a claim nor an array of claims"
 )
 _FUNCTIONS = frozenset(functions(References()))
 
@@ -108,8 +108,8 @@ class ClaimMap:
     def claims(self, document: Any, size: int = 0) -> Sequence[dict[str, Any]] | Rejection:
         """The claims in a document, none where the map says that there is nothing to have.
 
-        `size` is that of its message in bytes. A rejection has JSONata's own error code and no
-        value of the document.
+        `size` is that of its message in bytes. A rejection has JSONata's own error code, or how a
+        function of ours is called, and no value of the document.
         """
         self._references.enter(document)
         expression = self._expression if size <= _SMALL_BYTES else self._expression_for_large
@@ -125,6 +125,8 @@ class ClaimMap:
             )
         except jlens.JlensError as error:
             return Rejection(STAGE, "map_failed", f"the map failed with JSONata error {error.code}")
+        except MisuseError as error:
+            return Rejection(STAGE, "map_failed", f"the map failed: {error}")
         if type(result) is dict:
             return (result,)
         if result is None:

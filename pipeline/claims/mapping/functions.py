@@ -15,6 +15,12 @@ _LONGEST = 64
 _CENT = Decimal("0.01")
 _LARGEST = 1e13
 """Below this a double tells all cents apart."""
+AMOUNTS = 'a number, a text that is only a number, such as "180.50", or an array of these'
+"""What `$money` takes, for people."""
+
+
+class MisuseError(Exception):
+    """A map calls one of our functions wrongly: how it is called, in one line without a value."""
 
 
 @lru_cache(_REMEMBERED)
@@ -25,13 +31,18 @@ def _day(text: str, form: str) -> str:
         return text
 
 
-def day(text: Any = None, form: str = "") -> Any:
+def day(text: Any = None, form: Any = "", *others: Any) -> Any:
     """`$date(text, format)`: a day as `2026-02-27`, read in the declared format.
 
     The format's elements are those of `strptime` and of BigQuery's `PARSE_DATE`: `%m/%d/%Y`.
     What is not such a day comes back unchanged, so that the contract names the field. A number is
     read as its digits: `20260227`.
+
+    Raises:
+        MisuseError: the format is no text, or there is a third argument.
     """
+    if type(form) is not str or others:
+        raise MisuseError("$date takes a text and its format, such as %m/%d/%Y")
     if type(text) is int:
         text = str(text)
     if type(text) is not str or not text:
@@ -48,11 +59,16 @@ def _years(birth: str, at: str) -> int | None:
     return then.year - born.year - ((then.month, then.day) < (born.month, born.day))
 
 
-def age(birth: Any = None, at: Any = None) -> int | None:
+def age(birth: Any = None, at: Any = None, *others: Any) -> int | None:
     """`$age(birth, at)`: completed years from one ISO day or date-time to another.
 
     Undefined where either is missing or no full date.
+
+    Raises:
+        MisuseError: there is a third argument.
     """
+    if others:
+        raise MisuseError("$age takes two ISO dates: of birth, and of the day to count to")
     if type(birth) is not str or type(at) is not str:
         return None
     return _years(birth[:_LONGEST], at[:_LONGEST])
@@ -80,12 +96,17 @@ def _cents(amount: float) -> int | None:
     return cents if cents / 100 == amount else None
 
 
-def money(amounts: Any = None) -> Any:
+def money(amounts: Any = None, *others: Any) -> Any:
     """`$money(amounts)`: one amount, or the sum of an array of them, exact and rounded to cents.
 
     Numbers and numeric text count, missing ones do not; undefined where there is none. What is no
     number comes back unchanged, so that the contract names the field.
+
+    Raises:
+        MisuseError: there is a second argument.
     """
+    if others:
+        raise MisuseError(f"$money takes one argument: {AMOUNTS}")
     if type(amounts) is float and _cents(amounts) is not None:
         return amounts  # as most are
     cents, rest = 0, None
@@ -140,8 +161,14 @@ class References:
         """Begin with another document."""
         self.document, self._found = document, None
 
-    def resolve(self, reference: Any = None, contained: Any = None) -> Any:
-        """The resource, or None."""
+    def resolve(self, reference: Any = None, contained: Any = None, *others: Any) -> Any:
+        """The resource, or None.
+
+        Raises:
+            MisuseError: there is a third argument.
+        """
+        if others:
+            raise MisuseError("$resolve takes a reference and, if needed, contained resources")
         if type(reference) is not str or not reference:
             return None
         if reference.startswith("#"):

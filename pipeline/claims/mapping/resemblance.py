@@ -19,7 +19,8 @@ def resemblance(document: Any, stage: str) -> Rejection | None:
     kind = document.get("resourceType") if type(document) is dict else None
     if type(kind) is not str or "claim_id" in document or kind not in _FHIR_MAPS:
         return None
-    return _no_claim(stage, f"FHIR R4 {kind}", f"claim_map={_FHIR_MAPS[kind]}")
+    shape = f"a FHIR R4 {kind}"
+    return _no_claim(stage, shape, f"claim_map={_FHIR_MAPS[kind]}")
 
 
 def x12_resemblance(data: bytes, stage: str) -> Rejection | None:
@@ -31,6 +32,5 @@ def x12_resemblance(data: bytes, stage: str) -> Rejection | None:
 
 
 def _no_claim(stage: str, shape: str, remedy: str) -> Rejection:
-    return Rejection(
-        stage, "no_claim", f"not a claim, but looks like {shape}; launch with {remedy}"
-    )
+    text = f"the message looks like {shape}; launch with {remedy}"
+    return Rejection(stage, "no_claim", text)

@@ -22,7 +22,7 @@ class ClaimPercentiles:
         """Read the table.
 
         Raises:
-            InvalidReference: a column is missing, or the percentiles are not ascending numbers.
+            InvalidReference: a column is missing, or the percentiles do not ascend.
         """
         self._groups: dict[_Group, tuple[float, ...]] = {}
         for number, cells in rows(lines, {name: name for name in ("percentiles", *COLUMNS[:3])}):
@@ -32,7 +32,8 @@ class ClaimPercentiles:
             except ValueError:
                 amounts = ()
             if len(amounts) < 2 or list(amounts) != sorted(amounts):
-                raise InvalidReference(f"row {number}: the percentiles are not ascending numbers")
+                fault = "the percentiles are not numbers in ascending order"
+                raise InvalidReference(f"row {number}: {fault}")
             self._groups[group[0], group[1], group[2]] = amounts
 
     @property

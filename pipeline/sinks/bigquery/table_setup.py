@@ -12,7 +12,7 @@ from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from pipeline import clients
 from pipeline.claims.contract import Column
-from pipeline.claims.tables import Table, TableName
+from pipeline.claims.tables import Table, TableName, column_list
 from pipeline.sinks.bigquery import views
 from pipeline.sinks.bigquery.table_fit import ALIASES, DAY_MS, Fit, TableError, field_of, fit_of
 
@@ -71,7 +71,7 @@ class TableSetup:
         """
         lacking = views.lacking(table.columns)
         if lacking:
-            raise TableError(f"{claims}: the views need the missing columns {', '.join(lacking)}")
+            raise TableError(f"{claims}: the views need the missing {column_list(lacking)}")
         statements = views.statements(claims)
         with _answers(claims):
             for statement in statements.values():
@@ -142,7 +142,8 @@ class TableSetup:
         found, changed = fit.table, []
         if fit.lacks:
             if not self._create:
-                raise TableError(f"{name} lacks {', '.join(fit.lacks)}, and create_tables is false")
+                missing = column_list(fit.lacks)
+                raise TableError(f"{name} is missing {missing}, and create_tables is false")
             found.schema = fit.schema
             changed.append("schema")
         if not fit.is_partitioned:
@@ -160,11 +161,10 @@ class TableSetup:
         self._client.update_table(found, changed, retry=_RETRY, timeout=self._timeout)
         if clients.is_emulated():
             self._add_to_emulator_storage(name, table, fit.lacks)
-        return (
-            f"added {', '.join(fit.lacks)}"
-            if fit.lacks
-            else f"set retention to {retention_days} days"
-        )
+        if fit.lacks:
+            return f"added {', '.join(fit.lacks)}"
+        days = f"set retention to {retention_days} days"
+        return days if retention_days else "set partitions to never expire"
 
     def _add_to_emulator_storage(self, name: TableName, table: Table, added: Sequence[str]) -> None:
         # bqemulator's update changes its catalogue only, its DDL the storage only.

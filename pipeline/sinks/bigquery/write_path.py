@@ -12,9 +12,8 @@ from typing import Final
 import grpc
 from google.auth.exceptions import GoogleAuthError
 
-from pipeline.claims.tables import Table, TableName
+from pipeline.claims.tables import Table, TableName, column_list
 from pipeline.sinks.bigquery.append.channel import endpoint_in_use, open_channel
-from pipeline.sinks.bigquery.append.limits import AppendLimits
 from pipeline.sinks.bigquery.append.schema_fit import SchemaFit, table_fields
 from pipeline.sinks.bigquery.append.shared_streams import default_stream
 
@@ -40,11 +39,12 @@ def wait_until_known(
     A warning says so, and the launch goes on: rows that cannot be written yet wait in the job.
     """
     try:
-        limit = AppendLimits().answer_timeout_seconds
-        with open_channel(endpoint_in_use(endpoint), limit) as channel:
+        with open_channel(endpoint_in_use(endpoint)) as channel:
             return _wait(channel, name, table, patience_seconds, sleep)
     except GoogleAuthError:
-        _log.warning("%s: no credentials to check whether the write path knows the table yet", name)
+        _log.warning(
+            "%s: no credentials to check whether the table is visible to the write path yet", name
+        )
         return False
 
 
@@ -61,7 +61,7 @@ def _wait(
         try:
             found = table_fields(channel, default_stream(name))
             lacks = SchemaFit(table.columns, found).left_out
-            what = f"it lacks {', '.join(lacks)}"
+            what = f"missing {column_list(lacks)}"
             if not lacks:
                 return True
         except grpc.RpcError as error:
@@ -72,8 +72,8 @@ def _wait(
                 return False
         if time.monotonic() >= until:
             _log.warning(
-                "%s: the write path does not know the table yet (%s); the job starts anyway, and"
-                " its rows wait for a few minutes",
+                "%s: the table is not visible to the write path yet (%s); the job will start anyway"
+                " and retry its rows for a few minutes",
                 name,
                 what,
             )
@@ -81,7 +81,7 @@ def _wait(
         if not is_told:
             is_told = True
             _log.info(
-                "%s: waiting up to %.0f s until the write path knows the table (%s)",
+                "%s: waiting up to %.0f s for the table to become visible to the write path (%s)",
                 name,
                 patience_seconds,
                 what,

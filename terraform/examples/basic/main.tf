@@ -1,5 +1,5 @@
-# The whole of it for one job: `./build_template.sh --project ID`, then `terraform init` and
-# `terraform apply -var project=ID` here.
+# Everything for one job: run ./build_template.sh, then `terraform init` and `terraform apply` here,
+# with the same project, region and bucket (docs/operate/terraform.md).
 
 terraform {
   required_version = ">= 1.6"
@@ -21,21 +21,39 @@ variable "project" {
   type        = string
 }
 
-# build_template.sh has made the bucket; Terraform takes it over.
+variable "region" {
+  description = "Region of the job, the bucket and the datasets: that of build_template.sh."
+  type        = string
+  default     = "us-central1"
+}
+
+variable "bucket" {
+  description = "Bucket that build_template.sh created. Default: PROJECT-claims."
+  type        = string
+  default     = null
+}
+
+locals {
+  bucket = coalesce(var.bucket, "${replace(replace(var.project, ":", "-"), ".", "-")}-claims")
+}
+
+# build_template.sh created the bucket; Terraform takes it over.
 import {
   to = module.claims.google_storage_bucket.claims[0]
-  id = "${var.project}-claims"
+  id = local.bucket
 }
 
 module "claims" {
   source = "../.." # elsewhere: git::https://HOST/OWNER/REPOSITORY.git//terraform?ref=TAG
 
   project              = var.project
+  region               = var.region
+  bucket               = local.bucket
   max_workers          = 3
   error_retention_days = 90
 }
 
 output "claims" {
-  description = "The job, and the names of what it reads and writes."
+  description = "The job, and the names of its inputs and outputs."
   value       = module.claims
 }

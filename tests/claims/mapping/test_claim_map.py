@@ -71,7 +71,7 @@ def test_claims(text: str, expected: Any) -> None:
         ({"id": 7}, "the map found no claim in this document"),
         (
             {"resourceType": "Claim"},
-            "not a claim, but looks like FHIR R4 Claim; launch with claim_map=fhir_r4_claim",
+            "the message looks like a FHIR R4 Claim; launch with claim_map=fhir_r4_claim",
         ),
         ([1], "the map found no claim in this document"),
     ],

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.mapping.functions import References, age, day, distinct, money
+from pipeline.claims.rejection import Rejection
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,24 @@ def test_money(amounts: Any, expected: Any) -> None:
 def test_money_of_cents_is_exact(cents: list[int]) -> None:
     total = money([cent / 100 for cent in cents])
     assert Decimal(repr(total)) * 100 == sum(cents)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ('$money(1, "USD")', "$money takes one argument: a number, a text that is only a number"),
+        ('$date("02/27/2026", 5)', "$date takes a text and its format"),
+        ('$date("02/27/2026", null)', "$date takes a text and its format"),
+        ('$date("02/27/2026", "%m/%d/%Y", 1)', "$date takes a text and its format"),
+        ('$age("1980-01-01", "2026-01-01", 1)', "$age takes two ISO dates"),
+        ('$resolve("#a", [], 1)', "$resolve takes a reference"),
+    ],
+)
+def test_a_function_called_wrongly_says_how_it_is_called(call: str, said: str) -> None:
+    outcome = ClaimMap('{"claim_id": ' + call + "}").claims({})
+    assert isinstance(outcome, Rejection)
+    assert outcome.error_code == "map_failed"
+    assert outcome.error.startswith(f"the map failed: {said}")
 
 
 PATIENT, OTHER, INNER = ({"resourceType": "Patient", "id": each} for each in ("1", "2", "in"))

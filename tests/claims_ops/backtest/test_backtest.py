@@ -159,7 +159,7 @@ def test_files_and_the_table_agree(found, tmp_path, capsys):
 
 @pytest.fixture
 def table(bigquery_client: bigquery.Client, dataset: str, emulated: None) -> TableName:
-    """Three final claims and one that is replaced; what reviewers decided about two."""
+    """Three current claims and one that is replaced; what reviewers decided about two."""
     name = TableName.parse(f"{dataset}.claims")
     setup = TableSetup(bigquery_client, create=True)
     setup.ensure(name, claims_table(Contract.default()))
@@ -200,7 +200,7 @@ def table(bigquery_client: bigquery.Client, dataset: str, emulated: None) -> Tab
     return name
 
 
-def test_final_claims_and_dispositions_count(table: TableName, tmp_path, capsys):
+def test_current_claims_and_dispositions_count(table: TableName, tmp_path, capsys):
     rules = changed_rules(tmp_path, high_amount=0.6)
     words = ["backtest", f"--output-table={table}", f"--rules={rules}", "--json", "--quiet"]
     assert main([*words, "--by=processing_time"]) == 0
@@ -247,7 +247,7 @@ def test_wrong_words_are_one_line(words: list[str], told: str, capsys):
 def test_an_empty_file_is_no_error(tmp_path, capsys):
     (tmp_path / "none.ndjson").touch()
     assert main(["backtest", str(tmp_path / "none.ndjson")]) == 0
-    assert "0 claims of files" in capsys.readouterr().out
+    assert "0 claims from files" in capsys.readouterr().out
 
 
 def test_no_claim_comes_out_but_provider_ids(tmp_path, capsys):

@@ -109,6 +109,58 @@ def test_formats_are_told_by_what_is_in_the_files(tmp_path: Path, capsys):
     assert "neither a single JSON document nor one per line" in capsys.readouterr().err
 
 
+MONEY = '{"claim_id": no, "claim_amount": $money(amount)}'
+FHIR = {"resourceType": "Claim", "id": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("text", "its_map", "hints"),
+    [
+        (json.dumps([CLEAN]), None, ["is no claim. Write each claim on a line of its own"]),
+        (
+            json.dumps([CLEAN], indent=1),
+            None,
+            ["is no claim. Write each claim on a line of its own"],
+        ),
+        (json.dumps([{"no": "secret"}]), '{"claim_id": id}', ["Begin the map with `$.{`"]),
+        (json.dumps({"no": "secret"}), None, ["in another shape"]),
+        (
+            json.dumps({"claims": [CLEAN]}, indent=1),
+            None,
+            ["A backfill reads each", "another shape"],
+        ),
+        (json.dumps(CLEAN, indent=1), None, ["A backfill reads each line as a message"]),
+        (json.dumps(FHIR), None, ["FHIR R4 Claim: pass --map fhir_r4_claim."]),
+        ('{"no": "secret", "amount": "6 secret"}', MONEY, ["$money takes a number, a text"]),
+        (json.dumps({**CLEAN, "claim_amount": -1}), None, []),
+        (json.dumps([CLEAN, CLEAN]), "$", []),
+    ],
+)
+def test_what_to_do_is_said_once(
+    text: str, its_map: str | None, hints: list[str], tmp_path: Path, capsys
+):
+    path, own = tmp_path / "claims.json", tmp_path / "own.jsonata"
+    path.write_text(text)
+    own.write_text(its_map or "")
+    arguments = ["--map", str(own), str(path)] if its_map else [str(path)]
+    _, found = figures(capsys, *arguments)
+    told = found.get("hints", [])
+    assert len(told) == len(hints)
+    assert all(map(str.__contains__, told, hints))
+    cli.main(["check", *arguments])
+    shown = capsys.readouterr().out
+    assert shown.count("\nhint: ") == len(hints)
+    assert "secret" not in shown
+
+
+def test_an_array_larger_than_a_message_is_told(tmp_path: Path, capsys, monkeypatch):
+    monkeypatch.setattr(message_files, "_DOCUMENT_BYTES", 100)
+    path = tmp_path / "claims.json"
+    path.write_text(json.dumps([CLEAN], indent=1))
+    assert cli.main(["check", str(path)]) == 1
+    assert "write each claim on a line of its own" in capsys.readouterr().err
+
+
 def test_a_map_and_what_it_makes(tmp_path: Path, capsys):
     path, own = tmp_path / "claims.ndjson", tmp_path / "own.jsonata"
     path.write_text('{"no": "C-1", "secret": "S-1"}\n')
@@ -159,7 +211,7 @@ def test_fifty_thousand_claims_from_stdin_in_five_seconds():
 
 
 def test_large_messages_are_judged_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch):
-    """A hundred lines of 10 MB took 12 GB."""
+    """Twenty lines of 2 MB took 0.5 GB, and would have gone on to a hundred lines."""
     monkeypatch.setattr(message_files, "BATCH_BYTES", 100)
     sizes = [10, 60, 30, 1, 500, 99, 1, 1, *[20] * 7]
     placed = [Placed(str(place), Message(bytes(size))) for place, size in enumerate(sizes)]

@@ -25,7 +25,8 @@ WRONG = {
     "CANARY5,proper,-1,,,": "amount_recovered: must be 0 or more and fit NUMERIC",
     "CANARY6,proper,NaN,,,": "amount_recovered: must be 0 or more and fit NUMERIC",
     "CANARY7,proper,1.0000000001,,,": "amount_recovered: must be 0 or more and fit NUMERIC",
-    "CANARY8,proper,,a@CANARY.example,,": "reviewer: use a pseudonym or team, not an email",
+    "CANARY8,proper,,a@CANARY.example,,": "reviewer: use a pseudonym or a team name, not an email"
+    " address",
     "CANARY9,proper,,,CANARY,": "reviewed_at: not a valid time. Example: 2026-11-23T08:00:00Z",
     f"{'CANARY' * 22},proper,,,,": "claim_id: longer than 128 characters",
     f"CANARY10,proper,,,,{'x' * 1001}": "note: longer than 1000 characters",

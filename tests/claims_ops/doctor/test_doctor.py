@@ -51,7 +51,7 @@ def test_nobody_is_logged_in(alone: None, capsys: pytest.CaptureFixture[str]):
     code = main(["doctor", "--project=my-project"])
     failure, fix, end = capsys.readouterr().out.splitlines()
     assert code == 1
-    assert failure.split(maxsplit=2) == ["fail", "credentials", "yours: not logged in"]
+    assert failure.split(maxsplit=2) == ["fail", "credentials", "your login: not logged in"]
     assert fix.strip() == "$ gcloud auth application-default login"
     assert re.fullmatch(
         r"0 pass, 1 fail, 0 unknown; \d\d checks were not run, .* need a login", end
@@ -67,7 +67,7 @@ def test_one_cause_of_many_unknowns_is_shown_once(alone: None, capsys):
         ["unknown", "bucket"],  # not logged in
         ["unknown", "account"],  # gcloud is missing
     ]
-    assert lines[-1] == "0 pass, 0 fail, 6 unknown (4 for a cause shown above)"
+    assert lines[-1] == "0 pass, 0 fail, 6 unknown (4 with a cause already shown above)"
     code, checks = doctor(capsys, *wanted)
     assert (code, {each["status"] for each in checks.values()}) == (0, {"unknown"})
     assert len(checks) == len(wanted)
@@ -114,7 +114,7 @@ def series(value: int) -> list[monitoring_v3.TimeSeries]:
 
 def test_backlog_is_the_newest_point():
     assert backlog.latest(series(7), "num_undelivered_messages") == 7
-    with pytest.raises(Unknown, match="no recent num_undelivered_messages"):
+    with pytest.raises(Unknown, match="no recent data for num_undelivered_messages"):
         backlog.latest([], "num_undelivered_messages")
 
 

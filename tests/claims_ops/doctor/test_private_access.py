@@ -31,9 +31,9 @@ def zone(name: str, network: str = "private", visibility: str = "private") -> di
 ALL = [zone("googleapis.com."), zone("gcr.io."), zone("pkg.dev.")]
 CASES = {
     "defaults": ([DEFAULT], [], None, "default route"),
-    "zones and default route": ([DEFAULT], ALL, None, "private zones"),
-    "zones and their range": ([PRIVATE], ALL, None, "private zones"),
-    "restricted": ([VPN, RESTRICTED], ALL, None, "private zones"),
+    "zones and default route": ([DEFAULT], ALL, None, "has private DNS zones"),
+    "zones and their range": ([PRIVATE], ALL, None, "has private DNS zones"),
+    "restricted": ([VPN, RESTRICTED], ALL, None, "has private DNS zones"),
     "no route": ([], ALL, "routes create google --network=private", "no route"),
     "route elsewhere": ([VPN], [], "routes create google", "no route"),
     "IPv6 only": ([DEFAULT_V6], [], "routes create google", "no route"),
@@ -42,13 +42,13 @@ CASES = {
         [PRIVATE],
         ALL[:1],
         "create gcr-io --dns-name=gcr.io. --visibility=private --networks=private",
-        "no private DNS zone for gcr.io and pkg.dev; give it records *.gcr.io and gcr.io for 199",
+        "create the zone, then add A records for gcr.io and *.gcr.io that point to 199",
     ),
     "no pkg.dev beside a default route": (
         [DEFAULT],
         ALL[:2],
         "create pkg-dev",
-        "although googleapis.com has one",
+        "has a private DNS zone for googleapis.com but none for pkg.dev; the launcher",
     ),
     "zone of another network": (
         [PRIVATE],

@@ -89,10 +89,10 @@ def test_what_was_changed_by_hand_is_as_it_should_be_again(project: Project, cap
     changed["severity"] = "WARNING"
     capsys.readouterr()
     assert monitoring("--dry-run") == 0
-    assert "would update    Claims: a dead letter waits\n" in capsys.readouterr().out
+    assert "would update    Claims: dead letters are waiting\n" in capsys.readouterr().out
     assert changed["severity"] == "WARNING"
     assert monitoring() == 0
-    assert "updated         Claims: a dead letter waits\n" in capsys.readouterr().out
+    assert "updated         Claims: dead letters are waiting\n" in capsys.readouterr().out
     assert changed["severity"] == "ERROR"
     assert changed["notificationChannels"] == [CHANNEL]  # which this run did not name
     assert monitoring("--channel=projects/my-project/notificationChannels/2") == 0
@@ -102,7 +102,7 @@ def test_what_was_changed_by_hand_is_as_it_should_be_again(project: Project, cap
 def test_without_and_another_name(project: Project, capsys):
     assert monitoring("--without=dead_letters", "--name=eu-claims") == 0
     written = json.dumps(list(project.kept.values()))
-    assert "a dead letter waits" not in written
+    assert "dead letters are waiting" not in written
     assert "eu-claims.*" in written
     assert '\\"claims.*' not in written
     assert monitoring() == 0  # those of the other name are others

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from google.cloud import bigquery
 
-from claims_ops.profiles.command import profiles
+from claims_ops.main import claims as claims_command
 from pipeline.claims.contract import Contract
 from pipeline.claims.signals.amounts import ClaimPercentiles
 from pipeline.claims.signals.provider_profile import MEASURES, NAMES, ProviderProfiles
@@ -155,7 +155,8 @@ def filled(bigquery_client: bigquery.Client, dataset: str) -> tuple[TableName, l
 
 
 def run(*arguments: str) -> Any:
-    return CliRunner().invoke(profiles, arguments, catch_exceptions=False)
+    # By way of the group: a command that is called alone keeps its help without -h.
+    return CliRunner().invoke(claims_command, ["profiles", *arguments], catch_exceptions=False)
 
 
 def test_command_writes_files_that_workers_read(
@@ -179,7 +180,7 @@ def test_command_writes_files_that_workers_read(
         assert_equal(ProviderProfiles(lines), reference(claims))
     with (tmp_path / "claim_percentiles.csv").open() as lines:
         assert ClaimPercentiles(lines).amounts("", "", "") is not None
-    # Where there is the view of claims as they stand, it is what counts.
+    # If the view of current claims exists, it is what counts.
     bigquery_client.query_and_wait(
         f"CREATE VIEW `{name}_current` AS SELECT * FROM `{name}` WHERE provider_id != 'PRV-1'"
     )

@@ -73,7 +73,7 @@ def test_every_query_is_listed_with_its_title_and_parameters(capsys):
     assert main(["query"]) == 0
     listing = capsys.readouterr().out
     assert all(f"{each.name}\n  {each.title}\n" in listing for each in listed())
-    assert "--param capacity=INT64 [50]: How many claims there is time for." in listing
+    assert "--param capacity=INT64 [50]: Number of claims you have time to review." in listing
     assert {*QUERIES} <= {each.name for each in listed()}
 
 
@@ -91,10 +91,10 @@ def test_a_typo_is_bigquerys_to_tell(ask, tmp_path):
     "words, told",
     [
         (["thresholdz"], "'thresholdz' is neither a query nor a file; did you mean thresholds?"),
-        (["why_flagged"], "--param claim_id is missing; The claim."),
+        (["why_flagged"], "--param claim_id is required: ID of the claim."),
         (["why_flagged", "--param=x=1"], "--param x: no such parameter; this query takes claim_id"),
         (["why_flagged", "--param=claim_id"], "--param must have the form NAME=VALUE"),
-        (["review_queue", "--param=capacity=CANARY"], "--param capacity: must be INT64"),
+        (["review_queue", "--param=capacity=CANARY"], "--param capacity: must be of type INT64"),
         (["thresholds", "--csv", "--json"], "--csv or --json, not both"),
         (["errors_today"], "needs --error-table"),
         (["thresholds", "--rules=nowhere"], "nowhere: No such file"),

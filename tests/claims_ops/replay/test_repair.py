@@ -73,7 +73,7 @@ def test_what_was_rejected_wrongly_becomes_claims(
                 out = capsys.readouterr().out
                 assert out.splitlines()[-3:] == [
                     f"published {CLAIMS} = {CLAIMS - MALFORMED} claims + {MALFORMED} errors",
-                    f"replays: {errors} of {errors} have a row",
+                    f"replays: {errors} of {errors} recorded replays have a row",
                     "duplicates: none",
                 ]
 

@@ -387,10 +387,8 @@ def test_a_table_of_claims_is_no_error_table(
     bigquery_client.create_table(bigquery.Table(f"{dataset}.claims", columns))
     assert cli.main(["replay", "--error-table", f"{dataset}.claims", "--dry-run"]) == 2
     lacks = "error_code, error_timestamp, stage"
-    said = (
-        f"claims: --error-table: {dataset}.claims is not an error table, because it lacks {lacks}\n"
-    )
-    assert capsys.readouterr().err == said
+    said = f"{dataset}.claims is not an error table: it has no columns {lacks}"
+    assert capsys.readouterr().err == f"claims: --error-table: {said}\n"
 
 
 def test_of_two_replays_at_once_the_second_finds_nothing(errors: Errors, capsys, monkeypatch):

@@ -44,6 +44,7 @@ UNTOLD = """() => [...document.querySelectorAll(".scroll")].filter(each =>
     each.checkVisibility()
     && (each.scrollWidth > each.clientWidth) != each.querySelector(".hint").checkVisibility()
 ).map(each => each.ariaLabel)"""
+DISPLAYS = "notes => notes.map(each => getComputedStyle(each).display)"
 TOWERS = """() => [...document.querySelectorAll("td, th, dd, dt, span, li")].filter(each => {
     const text = document.createRange();
     text.selectNodeContents(each);
@@ -78,6 +79,7 @@ def test_chromium_shows_it(scheme: str, browser: Browser, tables: Tables, tmp_pa
             assert shown_in_full(view) == []
             assert (view.requests, view.complaints) == ([path.as_uri()], [])
             assert view.page.locator("svg").count() == drawings
+            assert set(view.page.locator("table .note").evaluate_all(DISPLAYS)) == {"block"}
             view.page.locator("details").evaluate_all(
                 "all => all.forEach(each => each.open = true)"
             )
@@ -205,6 +207,6 @@ def test_no_rows(browser: Browser, tables: Tables, tmp_path: Path):
     with opened(browser, path) as view:
         sections = view.page.locator("main .sections > section")
         assert sections.count() == 11 == sections.locator(".empty").count()
-        assert "Nothing is far from typical." in view.page.locator(".findings").inner_text()
+        assert "Nothing stands out." in view.page.locator(".findings").inner_text()
         assert view.barriers() == []
         assert (view.requests, view.complaints) == ([path.as_uri()], [])

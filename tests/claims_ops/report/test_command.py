@@ -37,7 +37,7 @@ def test_the_sums_are_those_of_the_tables(tables: Tables, tmp_path: Path, capsys
     assert shown["Rejected"] == "5"
     assert shown["High risk"] == "3"
     assert shown["High-risk amount"] == "$18.1 k"
-    assert "are repeated" not in page
+    assert "are repeats" not in page
 
 
 def test_a_range_of_time(tables: Tables, tmp_path: Path):
@@ -46,14 +46,16 @@ def test_a_range_of_time(tables: Tables, tmp_path: Path):
     assert tables.report(path, "--since", f"{DAY}T10:10", "--until", f"{DAY}T11:20") == 0
     shown = tiles(path.read_text())
     assert (shown["Claims scored"], shown["Rejected"]) == ("20", "20")
-    assert f"rows made since {DAY} 10:10:00 UTC and before {DAY} 11:20:00 UTC" in path.read_text()
+    assert (
+        f"rows written since {DAY} 10:10:00 UTC and before {DAY} 11:20:00 UTC" in path.read_text()
+    )
 
 
 def test_repeated_rows_are_told(tables: Tables, tmp_path: Path):
     tables.add([tables.claim(1), tables.claim(1), tables.claim(2)], [tables.error(1)] * 2)
     path = tmp_path / "report.html"
     assert tables.report(path) == 0
-    assert "<strong>2 rows are repeated.</strong>" in path.read_text()
+    assert "<strong>2 rows are repeats.</strong>" in path.read_text()
 
 
 def test_no_claim_leaves_unless_asked_for(tables: Tables, tmp_path: Path):
@@ -108,7 +110,7 @@ def test_by_a_date_of_the_claim(tables: Tables, tmp_path: Path):
     assert "Rejected" not in shown and "Latency, median" not in shown
     assert {"rejections", "violations", "latency"}.isdisjoint(sections(page))
     assert "2026-03-15 to 2026-04-15" in re.sub("<[^>]+>", "", page)
-    assert "0% on the period before" in page  # as many in the 47 days before
+    assert "0% from the previous period" in page  # as many in the 47 days before
 
 
 def test_a_backfill_has_no_panels_of_processing_time(tables: Tables, tmp_path: Path):
@@ -121,7 +123,7 @@ def test_a_backfill_has_no_panels_of_processing_time(tables: Tables, tmp_path: P
     page = path.read_text()
     assert "latency" not in sections(page) and "Latency, median" not in tiles(page)
     assert tiles(page)["Rejected"] == "1"
-    assert "Claims by the date of service" in page
+    assert "Claims by date of service" in page
     assert page.count("2026-09") > 0
     tables.add([tables.claim(50)], [])
     assert tables.report(path) == 0
@@ -135,9 +137,11 @@ def test_change_against_the_period_before(tables: Tables, tmp_path: Path):
     tables.add(claims, [])
     path = tmp_path / "report.html"
     assert tables.report(path, "--since=2026-11-23", "--until=2026-11-24") == 0
-    assert path.read_text().count("+50% on the period before") == 3  # claims, high risk, its amount
+    assert (
+        path.read_text().count("+50% from the previous period") == 3
+    )  # claims, high risk, its amount
     assert tables.report(path) == 0
-    assert "on the period before" not in path.read_text()
+    assert "from the previous period" not in path.read_text()
 
 
 def test_what_stands_out_is_no_maximum(tables: Tables, tmp_path: Path):
@@ -164,11 +168,14 @@ def test_what_stands_out_is_no_maximum(tables: Tables, tmp_path: Path):
     assert tables.report(path, "--json") == 0
     figures = json.loads(path.read_text())
     first, second, third, fourth = figures["findings"]
-    assert first.startswith("duplicate_line sets apart RINGS (30 of 30 claims)")
-    assert "fires on 0% at most, and 100.0% of its 30 judged claims were improper" in first
-    assert second.startswith("30 claims score exactly 0.5")
-    assert third.startswith("A threshold of 0.4 would balance best")
-    assert fourth.startswith("Rejections by late jumped: 20 (")
+    assert first.startswith("duplicate_line sets RINGS (30 of 30 claims) apart")
+    assert (
+        "fires on none of their peers' claims, and 100.0% of its 30 judged claims were improper"
+        in first
+    )
+    assert second.startswith("30 claims score exactly the threshold, 0.5")
+    assert third.startswith("A threshold of 0.4 gives the best balance")
+    assert fourth.startswith("Rejections with late jumped: 20 (")
     at = {row["threshold"]: row for row in figures["thresholds"]}
     assert (at[0.5]["claims"], at[0.5]["claims_at_threshold"], at[0.5]["improper"]) == (60, 30, 0)
     assert (at[0.4]["claims"], at[0.4]["improper"], at[0.4]["all_improper"]) == (90, 30, 30)
@@ -242,7 +249,7 @@ def test_a_large_table_is_read_as_aggregates(
     assert tables.report(path, "--include-claims") == 0
     shown = tiles(path.read_text())
     assert (shown["Claims scored"], shown["Rejected"]) == ("200,000", "20,000")
-    totals = ("claims", "errors", "standing")
+    totals = ("claims", "errors", "current")
     asked = (*OF_CLAIMS, *OF_PROCESSING, *OF_PROVIDERS, CLAIMS, *totals)
     assert len(answered) == len(asked)
     assert max(answered) <= PROVIDERS * MAX_TREND_STEPS

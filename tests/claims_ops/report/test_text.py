@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claims_ops.report import text
@@ -16,6 +16,8 @@ from claims_ops.report.plot_heatmap import AMOUNTS_FROM, amount_label, score_lab
 INSTANTS = st.datetimes(
     min_value=datetime(1970, 1, 1), max_value=datetime(9000, 1, 1), timezones=st.just(UTC)
 )
+FAR = datetime(6326, 1, 1, 0, 0, 0, 999985, tzinfo=UTC)
+"""Whose `timestamp` rounds up to the next second."""
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ INSTANTS = st.datetimes(
         (text.change(5, None), ""),
         (amount_label(0), "0 – 50"),
         (amount_label(2500), "2.5k – 5k"),
-        (amount_label(AMOUNTS_FROM[-1]), "100k and more"),
+        (amount_label(AMOUNTS_FROM[-1]), "100k or more"),
         (score_label(0), "0"),
         (score_label(0.3), "0.2 – 0.3"),
     ],
@@ -73,6 +75,7 @@ def test_nothing_unseen_is_left(given_text: str):
 
 
 @given(INSTANTS, INSTANTS)
+@example(FAR, FAR)
 def test_steps_reach_from_the_first_to_the_last(one: datetime, other: datetime):
     first, last = sorted((one, other))
     seconds = step_for(first, last)

@@ -11,6 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,9 +23,12 @@ from claims_ops.main import claims
 from claims_ops.shared import analyst_queries
 from claims_ops.shared.message_counts import MessageCounts
 from claims_ops.shared.terminal import console
+from pipeline.claims.rules import Rules
 from sandbox.demo import command as demo_module
 from sandbox.demo import progress as demo_progress
 from sandbox.demo import summary
+from sandbox.synthetic.samples import messages
+from tests.support.docs.pages import ROOT, Page
 from tests.support.report_rows import tiles
 
 needs_pubsub = pytest.mark.usefixtures("pubsub_server")  # skipped where it is not installed
@@ -88,6 +92,13 @@ def run(*arguments: str, temporary: Path, **environment: str) -> Iterator[Demo]:
         started.process.communicate()
 
 
+def excerpt() -> str:
+    """README's abridged output of `make demo`."""
+    blocks = Page(ROOT, ROOT / "README.md").blocks()
+    [text] = (block.text for block in blocks if block.language == "text")
+    return text
+
+
 @needs_pubsub
 def test_every_message_becomes_a_row(tmp_path: Path):
     report = tmp_path / "made" / "report.html"
@@ -99,12 +110,33 @@ def test_every_message_becomes_a_row(tmp_path: Path):
     shown = tiles(report.read_text())
     assert (shown["Messages"], shown["Claims scored"], shown["Rejected"]) == ("60", "54", "6")
     assert "\npublished 60 = 54 claims + 6 errors, as generated, in " in out
+    titles = [line for line in excerpt().splitlines() if ".sql)" in line]
+    assert titles and all(f"\n{title}\n" in out for title in titles)
     assert all(f"(sql/{name}.sql)" in out for name in analyst_queries.NAMES)
     assert "5 of 54 rows" in out
     [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)
     assert int(providers) > 0
     assert "make test" in out and "claims demo --keep" in out
     assert started.left() == []
+
+
+def test_the_readme_shows_messages_of_the_demo():
+    """Of its 2,000; the whole run takes too long for a test."""
+    shown = excerpt()
+    made = list(messages(2000, 0.05, 1, datetime.now(UTC)))
+    [found] = re.findall(r"^(\S+)  (PAT-\d+)  (PRV\d+)  +\$([0-9,.]+) ", shown, re.M)
+    claim_id, patient_id, provider_id, amount = found
+    [claim] = [json.loads(each.data) for each in made if f'"{claim_id}"'.encode() in each.data]
+    assert (claim["patient_id"], claim["provider_id"]) == (patient_id, provider_id)
+    assert claim["claim_amount"] == float(amount.replace(",", ""))
+    rules = {rule.id for rule in Rules.default().risk}
+    reasons = re.findall(
+        r"\b[a-z]+(?:_[a-z]+)+\b", shown.partition("risk reasons:")[2].partition("...")[0]
+    )
+    assert reasons and {*reasons} <= rules
+    counts = Counter(each.expected for each in made)
+    balance = MessageCounts(2000, counts["accepted"], counts["rejected"])
+    assert f"\n{balance}, as generated, in " in shown
 
 
 @pytest.mark.timeout(200)
@@ -125,7 +157,7 @@ def test_with_python_only(tmp_path: Path):
     assert "\nread 60 = 54 claims + 6 errors, as generated, in " in out
     [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)
     assert int(providers) > 0
-    assert "\nPub/Sub and the streaming job were left out;" in out
+    assert "\nThe demo ran two file backfills instead of Pub/Sub and a streaming job." in out
     assert tiles(report.read_text())["Messages"] == "60"
     assert started.left() == []
 
@@ -220,12 +252,12 @@ def test_outside_a_checkout_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_a_balance_that_is_none_is_not_written_as_one():
     assert str(MessageCounts(10, 8, 2, 1)) == "published 10 = 8 claims + 2 errors"
-    assert str(MessageCounts(10, 8, 1, 1)) == "published 10 ≠ 8 claims + 1 errors"
+    assert str(MessageCounts(10, 8, 1, 1)) == "published 10 ≠ 8 claims + 1 error"
 
 
 def test_a_split_other_than_generated_is_told():
     told = summary.summary(MessageCounts(10, 8, 2, 1), {"accepted": 9, "rejected": 1}, 1.0)
-    assert "but the generator made 9 good and 1 malformed" in told
+    assert "but the generator produced 9 good and 1 malformed" in told
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The claims as they stand: the view on the emulator against a reference in plain Python."""
+"""The current claims: the view on the emulator against a reference in plain Python."""
 
 import itertools
 import json

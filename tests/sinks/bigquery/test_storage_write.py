@@ -133,7 +133,7 @@ def test_a_row_that_cannot_be_encoded_is_rejected_alone(server: FaultServer) -> 
     assert rejection == Rejection(
         "write",
         "bad_date",
-        "service_date: not a YYYY-MM-DD date between the years 1 and 9999",
+        "service_date: must be a YYYY-MM-DD date between the years 1 and 9999",
         rejection.violations,
         "claim-1",
     )

@@ -373,6 +373,6 @@ def test_nothing_is_created_when_told_so(client, name):
 def test_nothing_is_added_when_told_so(client, setup, name):
     setup.ensure(name, SMALL)
     wider = with_column(Column("note", "STRING"))
-    with pytest.raises(TableError, match="lacks note, and create_tables is false"):
+    with pytest.raises(TableError, match="is missing column note, and create_tables is false"):
         TableSetup(client, create=False).ensure(name, wider)
     assert TableSetup(client, create=False).ensure(name, SMALL) == "unchanged"

@@ -64,7 +64,7 @@ def test_the_wait_is_bounded_and_its_end_is_logged(
 ) -> None:
     server.create(STREAM, OLD)
     assert not wait_until_known(TABLE, DESCRIBED, server.address, patience_seconds=0)
-    assert "it lacks extra" in caplog.text
+    assert "missing column extra" in caplog.text
 
 
 @pytest.mark.parametrize("code", ["PERMISSION_DENIED", "UNIMPLEMENTED", "UNAUTHENTICATED"])

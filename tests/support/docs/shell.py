@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import tree_sitter_bash
@@ -16,6 +16,22 @@ _VALUES = {
     "PUBSUB_EMULATOR_HOST": "127.0.0.1:8085",
 }
 """What variables of the docs hold; any other holds `value`."""
+
+
+_QUOTED = ("raw_string", "ansi_c_string")
+_STRINGS = (*_QUOTED, "string", "comment", "simple_expansion", "expansion", "arithmetic_expansion")
+_BRACKETS = ("[", "]", "[[", "]]")
+_SNAGS = {
+    r"[*?\[\]]": "zsh refuses an unquoted pattern that matches no file: quote it",
+    r"<[^<>()\n]+>": "<...> is a redirection: write a placeholder in capitals",
+    r"(?:^|(?<=\s))=\w": "zsh looks for a program of this name: quote it",
+}
+"""Of what is not quoted."""
+_SNAGS_IN_STRINGS = {
+    r"\$\w+[:\[]": "zsh takes what follows the variable for a modifier: write ${NAME}",
+    r"!": "an interactive shell takes ! for its history: put it in single quotes",
+}
+"""Of what is not in single quotes."""
 
 
 class NoShell(ValueError):
@@ -49,6 +65,49 @@ def parsed(text: str) -> Shell:
         elif node.type == "file_redirect":
             found.written += _words(node.named_children[-1:])
     return found
+
+
+def snags(text: str) -> list[str]:
+    """What would go wrong if somebody pasted `text` into an interactive bash or zsh."""
+    root = _BASH.parse(text.encode()).root_node
+    found = [
+        "zsh takes a comment for arguments: say it outside of the block"
+        for node in _nodes(root)
+        if node.type == "comment"
+    ]
+    unquoted = _without(root, lambda node: node.type in _STRINGS or node.type in _BRACKETS)
+    in_strings = _without(root, lambda node: node.type in (*_QUOTED, "comment"))
+    for seen, patterns in ((unquoted, _SNAGS), (in_strings, _SNAGS_IN_STRINGS)):
+        found += [
+            f"{each[0]}: {why}" for to, why in patterns.items() for each in re.finditer(to, seen)
+        ]
+    return found
+
+
+def _without(root: Node, is_left_out: Callable[[Node], bool]) -> str:
+    """The text of a tree, with a letter in place of each byte of some nodes."""
+    text = bytearray(root.text)
+    for node in _all_nodes(root):
+        if is_left_out(node):
+            text[node.start_byte : node.end_byte] = b"x" * (node.end_byte - node.start_byte)
+    return text.decode()
+
+
+def variables(text: str) -> tuple[set[str], set[str]]:
+    """The variables that a piece of shell sets, and those of others that it uses."""
+    its, used = set(), set()
+    for node in _nodes(_BASH.parse(text.encode()).root_node):
+        if node.type == "variable_name":
+            name = node.text.decode()
+            is_use = node.parent.type in ("simple_expansion", "expansion")
+            (used if is_use else its).add(name)
+    return its, used - its
+
+
+def _all_nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from _all_nodes(child)
 
 
 def _nodes(node: Node) -> Iterator[Node]:

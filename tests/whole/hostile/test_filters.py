@@ -96,7 +96,9 @@ def test_replay_selects_nothing_by_them(name: str, option: str, tables: Tables, 
     assert f"no message in {tables.errors} matches" in capsys.readouterr().err
     for text in resembling:
         assert cli.main([*replay, *given, f"{option}={text}"]) == 2
-        expected = f"claims: {option}: no message has {text!r}; did you mean parse?\n"
+        expected = (
+            f"claims: {option}: no message was rejected at stage {text!r}; did you mean parse?\n"
+        )
         assert capsys.readouterr() == ("", expected)
     assert tables.selected(**{name: (*TEXTS, "parse", "invalid_json", "innocent")}) == ["innocent"]
 

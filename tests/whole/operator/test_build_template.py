@@ -73,7 +73,7 @@ def test_no_project_is_one_line(gcloud: Gcloud):
     assert "--project" in refused.stderr and refused.stderr.count("\n") == 1
 
 
-WARNING = "warning: base images are named by tags, which can move; run make pin\n"
+WARNING = "warning: base images are referenced by tag, and tags can move; run: make pin\n"
 if all("@sha256:" in image for image in images((ROOT / LIST).read_text()).values()):
     WARNING = ""
 

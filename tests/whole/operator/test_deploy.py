@@ -95,7 +95,10 @@ def test_from_nothing_to_a_running_job_and_once_more(
     assert deploy("--label=team=claims intake") == 1
     stopped = capsys.readouterr()
     assert stopped.out.splitlines()[-1] == f"dataset {PROJECT}:claims: created"
-    *_, go_on, why = stopped.err.splitlines()
+    *_, stopped_at, hint, go_on, why = stopped.err.splitlines()
+    assert stopped_at.startswith("Stopped at account (service account claims-workers@")
+    assert "The earlier steps are done. You can rerun the command" in stopped_at
+    assert hint.startswith("Hint: the account that gcloud uses (`gcloud auth list`) lacks a role")
     assert why.startswith("claims: account: `gcloud iam service-accounts create claims-workers")
     assert "Permission 'iam.serviceAccounts.create' denied." in why
     claims, command, *arguments = shlex.split(go_on.removeprefix("To continue: "))
@@ -254,7 +257,7 @@ def test_secret_of_the_pseudonyms(deploy, project: Project, capsys):
         parameters={**PARAMETERS, "pseudonym_key": f"{secret}/versions/1"},
         own_source=True,
     )
-    for told in ("granted", "exists"):
+    for told in ("granted", "already granted"):
         [grant] = [step for step in steps(to, False, {}) if role in step.title]
         assert grant.take() == told
     assert project.roles() == {f"serviceAccount:{WORKER}": [f"claims-pseudonyms: {role}"]}
@@ -307,7 +310,7 @@ def test_life_of_a_job(deploy, dataflow: Dataflow, apis: GoogleApis, capsys, mon
     assert "the job claims is not running" in capsys.readouterr().err
     running["currentState"] = "JOB_STATE_RUNNING"
     assert deploy("--workers=2-10") == 0
-    assert f"{running['id']} has 2 to 10 workers" in capsys.readouterr().out
+    assert f"{running['id']} will scale between 2 and 10 workers;" in capsys.readouterr().out
     assert running["runtimeUpdatableParams"] == {"minNumWorkers": 2, "maxNumWorkers": 10}
     for _ in range(2):
         assert deploy("--drain") == 0
@@ -336,20 +339,21 @@ def test_subscription_of_another_topic_is_told(deploy, project: Project):
     expected = {"topic": "projects/p/topics/ours", "deadLetterPolicy.deadLetterTopic": "dead"}
     step = Resource("subscription", "s", describe, (), DeployGcloud(PROJECT), expected)
     assert step.take() == (
-        "exists, but topic is projects/p/topics/other, not projects/p/topics/ours;"
-        " deadLetterPolicy.deadLetterTopic is not set, not dead"
+        "exists, but topic is projects/p/topics/other; expected projects/p/topics/ours;"
+        " deadLetterPolicy.deadLetterTopic is not set; expected dead"
     )
 
 
 def test_quiet_tells_only_what_changed(capsys):
     steps = [
         SimpleNamespace(name=done, title=f"a {done}", take=lambda done=done: done)
-        for done in ("exists", "created")
+        for done in ("exists", "already granted", "created")
     ]
     assert run.take(steps, str, quiet=True) == 1
     assert capsys.readouterr().out == "a created: created\n"
     assert run.take(steps, str) == 1
-    assert capsys.readouterr().out == "a exists: exists\na created: created\n"
+    lines = ["a exists: exists", "a already granted: already granted", "a created: created"]
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 def test_token_is_that_of_gcloud(deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

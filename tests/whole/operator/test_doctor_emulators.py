@@ -90,7 +90,7 @@ def scene(
     assert main(["tables", *scene.words, "--location=US"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{scene.dataset}.claims: created",
-        *(f"{scene.dataset}.claims_{view}: made" for view in VIEWS),
+        *(f"{scene.dataset}.claims_{view}: created or replaced" for view in VIEWS),
         f"{scene.dataset}.errors: created",
         f"{scene.dataset}.claims_dispositions: created",
     ]
@@ -173,7 +173,7 @@ Fault = Callable[[Scene], None]
         {
             without_bucket: ("bucket", "does not exist"),
             without_subscription: ("subscription", "does not exist"),
-            without_column: ("table", "lacks risk_reasons"),
+            without_column: ("table", "is missing column risk_reasons"),
         },
         {
             without_topics: ("subscription", "its topic was deleted"),
@@ -257,7 +257,8 @@ def test_retention_of_errors_that_is_not_as_asked(scene: Scene):
     code, document = scene.doctor("--parameter=error_retention_days=30", "--check=table")
     (failed,) = broken(document)
     assert (code, failed["of"]) == (1, f"{scene.dataset}.errors")
-    assert "kept forever, although error_retention_days is 30" in failed["message"]
+    expected = "partitions are kept forever, not for 30 days (error_retention_days=30)"
+    assert failed["message"] == expected
     assert main(shlex.split(failed["run"])[1:]) == 0
     assert f"{scene.dataset}.errors: set retention to 30 days" in scene.capsys.readouterr().out
     assert scene.doctor("--parameter=error_retention_days=30", "--check=table")[0] == 0

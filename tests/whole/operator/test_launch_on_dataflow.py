@@ -176,7 +176,7 @@ def refusal(capsys: pytest.CaptureFixture[str], given: list[str]) -> str:
 @pytest.mark.parametrize("name", ["temp_location", "staging_location"])
 def test_missing_bucket(arguments, capsys, name: str):
     line = refusal(capsys, arguments(**SUBSCRIPTION, **{name: "gs://no-such-bucket/temp"}))
-    assert line == f"claims: {name}: the bucket no-such-bucket: does not exist"
+    assert line == f"claims: {name}: the bucket no-such-bucket does not exist"
 
 
 def test_missing_project(arguments, capsys, monkeypatch: pytest.MonkeyPatch):
@@ -191,7 +191,7 @@ def test_update_of_no_running_job(
 ):
     dataflow.jobs["1"] = {"id": "1", "name": "claims", "currentState": state}
     line = refusal(capsys, arguments("--update", endpoint(apis), **SUBSCRIPTION))
-    assert line.startswith("claims: update: the job claims: is not running in us-central1")
+    assert line.startswith("claims: update: the job claims is not running in us-central1")
 
 
 def test_update_of_an_unnamed_job(arguments, capsys):
@@ -246,13 +246,13 @@ def test_bucket_that_may_be_read_only(arguments, capsys, monkeypatch):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"{apis.url}/storage")
         line = refusal(capsys, arguments(**SUBSCRIPTION))
     assert apis.mistakes == []
-    assert line.endswith(": you lack storage.objects.create")
+    assert line.endswith(": you lack storage.objects.create on the bucket bucket")
 
 
 def test_unreachable_storage(arguments, capsys, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
     line = refusal(capsys, arguments(**SUBSCRIPTION))
-    assert re.match(r"claims: temp_location: the bucket bucket-\w+: cannot be reached: ", line)
+    assert re.match(r"claims: temp_location: the bucket bucket-\w+ cannot be reached: ", line)
 
 
 def test_table_without_permission(arguments, capsys, denying, monkeypatch):

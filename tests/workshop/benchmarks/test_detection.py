@@ -156,6 +156,8 @@ def test_claims_of_another_shape_take_a_map(tmp_path: Path) -> None:
     claim_map.write_text("{")
     with pytest.raises(Unusable):
         read_claims(claims, claim_map)
+    with pytest.raises(Unusable, match="none of 1 lines is a claim; mostly: .*claim_id"):
+        read_claims(claims)
 
 
 @pytest.mark.parametrize(

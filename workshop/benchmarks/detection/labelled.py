@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -48,15 +49,17 @@ def read_claims(path: Path, claim_map: Path | None = None) -> Claims:
             raise Unusable(f"{claim_map}: {error}") from None
         stages = [ParseDocuments(FORMATS["JSON"].decode), mapping, Validate(contract)]
     valid: list[dict[str, Any]] = []
-    rejected = 0
+    causes: Counter[str] = Counter()
     lines = _csv_rows(path) if path.suffix == ".csv" else _lines(path)
     while batch := [Message(line) for line in islice(lines, _BATCH)]:
         decided = through(stages, batch)
         valid += decided.outcomes
-        rejected += len(decided.rejected)
+        causes.update(rejection.error for _, rejection in decided.rejected)
     if not valid:
-        raise Unusable(f"{path}: none of {rejected:,} lines is a claim")
-    return Claims(sorted(valid, key=lambda claim: (came(claim), claim["claim_id"])), rejected)
+        cause = f"; mostly: {causes.most_common(1)[0][0]}" if causes else ""
+        raise Unusable(f"{path}: none of {causes.total():,} lines is a claim{cause}")
+    ordered = sorted(valid, key=lambda claim: (came(claim), claim["claim_id"]))
+    return Claims(ordered, causes.total())
 
 
 def _lines(path: Path) -> Iterator[bytes]:

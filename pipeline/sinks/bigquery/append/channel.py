@@ -10,6 +10,8 @@ import grpc
 from google.api_core import grpc_helpers
 from google.api_core.gapic_v1 import routing_header as gapic_routing_header
 
+from pipeline.sinks.bigquery.append.limits import ANSWER_TIMEOUT_SECONDS
+
 EMULATOR_VARIABLE: Final = "BIGQUERY_STORAGE_EMULATOR_HOST"
 """`host:port` of an emulator, plaintext gRPC."""
 SERVICE: Final = "https://bigquerystorage.googleapis.com"
@@ -45,7 +47,9 @@ def user_agent() -> str:
         return "claims-pipeline"
 
 
-def open_channel(endpoint: str, answer_timeout_seconds: float) -> grpc.Channel:
+def open_channel(
+    endpoint: str, answer_timeout_seconds: float = ANSWER_TIMEOUT_SECONDS
+) -> grpc.Channel:
     """A channel to an endpoint of `endpoint_in_use`: TLS and the worker's account, or plaintext.
 
     google.auth.exceptions.DefaultCredentialsError when the former finds no account.

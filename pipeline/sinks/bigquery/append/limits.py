@@ -10,6 +10,7 @@ ROW_OVERHEAD_BYTES: Final = 5
 """What a request needs for a row beside the row: a tag, and at most four bytes of length."""
 REQUEST_OVERHEAD_BYTES: Final = 4_096
 """What a request needs beside rows and schema: the names of stream and client, lengths."""
+ANSWER_TIMEOUT_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class AppendLimits:
     """The longest wait before the second attempt; it doubles with each further attempt."""
     max_backoff_seconds: float = 30.0
     """The longest wait between two attempts."""
-    answer_timeout_seconds: float = 120.0
+    answer_timeout_seconds: float = ANSWER_TIMEOUT_SECONDS
     """A call whose requests are not answered for this long counts as dead, and so does its channel.
 
     Keepalive finds a connection that is dead in half of it.

@@ -46,7 +46,7 @@ def row_descriptor(
     row = descriptor_pb2.DescriptorProto(name=name)
     for number, column in enumerate(columns, 1):
         if column.type not in PROTO_TYPES:
-            raise ValueError(f"column {column.name}: no type {column.type}")
+            raise ValueError(f"column {column.name}: unknown type {column.type}")
         field = row.field.add(name=column.name, number=number, type=PROTO_TYPES[column.type])
         field.label = _Field.LABEL_OPTIONAL
         if column.mode == "REPEATED":

@@ -1,4 +1,4 @@
-"""The views of a claims table: the claims as they stand, their lines, Tuva's input layer."""
+"""The views of a claims table: the current claims, their lines, Tuva's input layer."""
 
 from importlib import resources
 from string import Template
@@ -14,7 +14,7 @@ _NEEDED: Final = ("payer_id", "claim_frequency_code", "original_claim_id", "bill
 
 
 def current_claims(claims: str, since: str = "@since", until: str = "@until") -> str:
-    """The query of the claims as they stand, of rows that were processed in a range of time.
+    """The query for the current claims, of rows that were processed in a time range.
 
     Args:
         claims: the table's name.

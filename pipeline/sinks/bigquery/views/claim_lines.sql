@@ -1,6 +1,6 @@
--- The lines of the claims as they stand now, one row a line.
--- What a line leaves out (dates, place of service, who rendered it) is that of its claim. A claim
--- without lines has no row.
+-- The lines of the current claims, one row per line.
+-- A line without dates, a place of service or a rendering NPI of its own takes those of its claim. A
+-- claim without lines has no row.
 SELECT
   claim.claim_id,
   claim.payer_id,

@@ -1,10 +1,11 @@
--- The claims as they stand now: each claim once, with its replacements and voids settled.
--- Of rows that were processed in a range of time. A claim is hidden once another one names it as its
--- original, whichever came first; of several that name the same original, the newest stands; a void
--- stands for nothing. Newest is what was submitted last, then what Pub/Sub took and what we processed
--- last; of lines of a file that were processed together, the last. `superseded_claim_ids` names the
--- claims that a row stands in for. Ids are compared without case and spaces, within a payer; an
--- original of spaces alone is none. An original is looked for in chains of sixteen.
+-- The current claims: each claim once, with replacements and voids applied.
+-- Reads the rows that were processed in a time range. A claim is hidden once another one names it as
+-- its original, whichever arrived first; if several name the same original, the newest is current; a
+-- void is never current. The newest is the one submitted last, then the one that Pub/Sub received
+-- last, then the one processed last; of lines of a file that were processed together, the last line.
+-- `superseded_claim_ids` lists the claims that a row supersedes. IDs are compared within a payer,
+-- ignoring case and spaces; an original of spaces alone names none. Originals are followed through
+-- chains of up to sixteen claims.
 WITH versions AS (
   SELECT
     stored.*,
@@ -32,7 +33,7 @@ WITH versions AS (
   FROM `${CLAIMS_TABLE}` AS stored
   WHERE processing_timestamp >= @since AND processing_timestamp < @until
 ),
--- Of each replacement and void, the original that its newest row names.
+-- The original that the newest row of each replacement and void names.
 parents AS (
   SELECT _claim AS child, _original AS parent
   FROM versions

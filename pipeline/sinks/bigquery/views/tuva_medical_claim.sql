@@ -1,6 +1,6 @@
--- The claims as they stand now in the shape of `medical_claim` of the Tuva Project's input layer.
--- One row a line; a claim without lines is one line. NULL where a claim says nothing. Amounts that
--- only the claim has stand on its first line. Pharmacy claims belong to another table of Tuva's.
+-- The current claims in the shape of `medical_claim` in the Tuva Project's input layer.
+-- One row per line; a claim without lines has one row. NULL where a claim has no value. Amounts known
+-- only for the whole claim are on its first line. Pharmacy claims belong to another of Tuva's tables.
 WITH current_claims AS (
   SELECT
     * EXCEPT (claim_type),

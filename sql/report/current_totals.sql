@@ -1,8 +1,8 @@
--- Claims as they stand in one row: how many, of how many providers, how much.
+-- The current claims in one row: how many, from how many providers, and their amount.
 -- Replaced and voided claims do not count.
 SELECT
-  COUNT(*) AS standing_claims,
-  COUNTIF(high_risk_flag) AS high_risk_standing,
+  COUNT(*) AS current_claims,
+  COUNTIF(high_risk_flag) AS high_risk_claims,
   COUNT(DISTINCT provider_id) AS providers,
   SUM(claim_amount) AS total_amount,
   SUM(IF(high_risk_flag, claim_amount, 0)) AS high_risk_amount

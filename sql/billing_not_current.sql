@@ -1,6 +1,6 @@
--- Providers that bill much that does not stand: claims replaced, voided or sent again.
--- Each message counts once as billed; final is what the claims as they stand bill.
--- @min_claims INT64 = 10: Claims that a provider must have billed.
+-- Providers with much billing that was later replaced, voided or resubmitted.
+-- Billed counts each message once; current counts current claims only.
+-- @min_claims INT64 = 10: Minimum number of claims billed per provider.
 WITH billed AS (
   SELECT provider_id, claim_amount
   FROM `${CLAIMS_TABLE}`
@@ -16,7 +16,7 @@ totals AS (
   GROUP BY provider_id
   HAVING COUNT(*) >= @min_claims
 ),
-standing AS (
+kept AS (
   SELECT provider_id, COUNT(*) AS claims, SUM(claim_amount) AS amount
   FROM ${CURRENT_CLAIMS}
   WHERE processing_timestamp >= '1970-01-01'
@@ -25,12 +25,12 @@ standing AS (
 SELECT
   totals.provider_id,
   totals.claims AS billed_claims,
-  IFNULL(standing.claims, 0) AS final_claims,
+  IFNULL(kept.claims, 0) AS current_claims,
   totals.amount AS billed_amount,
-  IFNULL(standing.amount, 0) AS final_amount,
-  totals.amount - IFNULL(standing.amount, 0) AS amount_outside_final,
-  ROUND(1 - IFNULL(standing.claims, 0) / totals.claims, 4) AS share_outside_final
+  IFNULL(kept.amount, 0) AS current_amount,
+  totals.amount - IFNULL(kept.amount, 0) AS amount_not_current,
+  ROUND(1 - IFNULL(kept.claims, 0) / totals.claims, 4) AS share_not_current
 FROM totals
-LEFT JOIN standing ON standing.provider_id = totals.provider_id
-WHERE IFNULL(standing.claims, 0) < totals.claims
-ORDER BY share_outside_final DESC, amount_outside_final DESC, totals.provider_id
+LEFT JOIN kept ON kept.provider_id = totals.provider_id
+WHERE IFNULL(kept.claims, 0) < totals.claims
+ORDER BY share_not_current DESC, amount_not_current DESC, totals.provider_id

@@ -1,10 +1,12 @@
-"""The options of commands that read CSV files: how their rows are written."""
+"""The options of commands that read files of claims, declared once."""
 
 from typing import Any
 
 import click
 
 from pipeline.claims.formats.delimited import ENCODINGS
+from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS
 
 
 class _Delimiter(click.ParamType[str]):
@@ -19,6 +21,18 @@ class _Delimiter(click.ParamType[str]):
         return text
 
 
+claim_map = click.option(
+    "--map",
+    "map_name",
+    metavar="MAP",
+    help=f"Claim map for files: a file, or a packaged map ({', '.join(PACKAGED_MAPS)}).",
+)
+input_format = click.option(
+    "--format",
+    "input_format",
+    type=click.Choice(list(FORMATS)),
+    help="Format of the files.  [default: detected for each file]",
+)
 delimiter = click.option(
     "--csv-delimiter",
     type=_Delimiter(),

@@ -1,0 +1,66 @@
+"""What to do about documents in another shape or in one piece, in words without a value."""
+
+import codecs
+import re
+from collections.abc import Iterator
+
+from claims_ops.shared.message_files import Placed
+from pipeline.claims.contract import Contract
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
+from pipeline.claims.mapping.functions import AMOUNTS
+from pipeline.claims.message import Unreadable
+from pipeline.claims.rejection import Rejection
+
+_ARRAY = (
+    "A message that is a JSON array is no claim. Write each claim on a line of its own"
+    " (jq -c '.[]' FILE), or pass --map with a file that holds only `$`: then each item is a claim."
+)
+_ARRAY_FOR_A_MAP = (
+    "A message that is a JSON array reaches the map whole. Begin the map with `$.{` instead of `{`"
+    " to make a claim of each item (docs/start/maps.md)."
+)
+_ONE_DOCUMENT = (
+    "A file that is one JSON document over several lines was checked as one Pub/Sub message. A"
+    " backfill reads each line as a message: first write the document on one line (jq -c . FILE)."
+)
+_FOREIGN = (
+    "Documents that lack most required fields are in another shape than the claim schema's. Pass"
+    f" a claim map with --map ({', '.join(PACKAGED_MAPS)}), or write one: docs/start/maps.md."
+)
+_KNOWN_SHAPE = re.compile(r"looks like (.+); launch with (claim_map|input_format)=(\w+)")
+_OPTIONS = {"claim_map": "--map", "input_format": "--format"}
+_MONEY = (
+    f"The map's $money takes {AMOUNTS}. It leaves anything else unchanged, so strip currency and"
+    ' separators first: $money($replace(amount, /[$,]/, "")).'
+)
+
+
+def of_file(placed: Placed) -> Iterator[str]:
+    """About how a message stands in its file."""
+    message = placed.message
+    # Only of a whole file is the place without a line.
+    is_whole = message.message_id == f"{placed.place}:0"
+    if is_whole and not isinstance(message.data, Unreadable) and not _is_array(message.data):
+        yield _ONE_DOCUMENT
+
+
+def of_rejection(
+    rejection: Rejection, data: bytes, contract: Contract, claim_map: ClaimMap | None
+) -> Iterator[str]:
+    """About the message of a rejection."""
+    broken = [(each.rule, each.field) for each in rejection.violations]
+    required = contract.document.get("required", ())
+    lacks_most = 2 * sum(("required", name) in broken for name in required) > len(required)
+    if _is_array(data) and (lacks_most or rejection.stage in ("parse", "map")):
+        yield _ARRAY_FOR_A_MAP if claim_map else _ARRAY
+    if known := _KNOWN_SHAPE.search(rejection.error):
+        shape, parameter, name = known.groups()
+        yield f"Documents that look like {shape}: pass {_OPTIONS[parameter]} {name}."
+    if lacks_most and not claim_map:
+        yield _FOREIGN
+    if claim_map and "$money(" in claim_map.text and ("type", "claim_amount") in broken:
+        yield _MONEY
+
+
+def _is_array(data: bytes) -> bool:
+    return data.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"["

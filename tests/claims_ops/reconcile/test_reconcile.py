@@ -219,7 +219,8 @@ def test_a_replay_proves_its_original_whose_row_has_expired(tables: Tables, tmp_
     ids = tmp_path / "ids"
     ids.write_text("1\n4\n9\n")
     assert tables.reconcile("--message-ids", str(ids)) == 0
-    assert "published 3 = 2 claims + 1 errors\nreplays: 1 of 1" in capsys.readouterr().out
+    assert "published 3 = 2 claims + 1 error\n" in (out := capsys.readouterr().out)
+    assert "replays: 1 of 1" in out
     assert tables.reconcile("--published", "5") == 0
 
 
@@ -362,7 +363,7 @@ def test_document_of_a_message_that_its_replay_splits(tables: Tables, capsys):
     assert tables.reconcile("--published", "6") == 0
     assert capsys.readouterr().out == (
         "published 6 = 4 claims + 2 errors\n"
-        "split: several claims in 1 message: 4 claims + 0 errors\n"
-        "replays: 1 of 1 have a row\n"
+        "messages with several claims: 1 (4 claims, 0 errors)\n"
+        "replays: 1 of 1 recorded replays have a row\n"
         "duplicates: none\n"
     )

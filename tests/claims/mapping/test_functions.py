@@ -63,7 +63,8 @@ def test_age(birth: Any, at: Any, years: int | None) -> None:
         (3 * 19.99, 59.97),
         ([], None),
         (None, None),
-        ([1, "12 USD"], "12 USD"),
+        ([1, "12 USD"], [1, "12 USD"]),  # an array, which no amount may be
+        (["0." + 80 * "0", "100"], ["0." + 80 * "0", "100"]),  # 0 to the contract
         (True, True),
         ("NaN", "NaN"),
         ("1e400", "1e400"),

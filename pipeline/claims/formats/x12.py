@@ -168,6 +168,10 @@ def segments(file: IO[bytes]) -> Iterator[Segment]:
             continue
         if is_end:
             return
+        rest = data[:_HEAD_BYTES].lstrip(_SPACE)
+        if rest.startswith(b"ISA") and separators(rest) not in (None, written):
+            written = None  # so too here, and what ended segments may not come again
+            continue
         if len(data) > MAX_CLAIM_BYTES:
             raise NotX12Error(offset)
         chunk = file.read(CHUNK_BYTES)

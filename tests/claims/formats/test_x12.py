@@ -151,6 +151,21 @@ def test_separators_that_do_not_show_are_not_looked_for_without_end() -> None:
     assert time.thread_time() - began < 0.5
 
 
+def test_a_large_interchange_without_the_separator_of_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where that separator does not come again, 10 MB of good claims were no X12."""
+    monkeypatch.setattr(x12, "CHUNK_BYTES", 700)
+    monkeypatch.setattr(x12, "_HEAD_BYTES", 600)
+    monkeypatch.setattr(x12, "MAX_CLAIM_BYTES", 5_000)
+    second = interchange("P", range(40), Style("\n", "|", ">"))
+    assert len(second) > 2 * x12.MAX_CLAIM_BYTES
+    for between in (b"", b"\r\n"):
+        messages = read(interchange("P", range(3), Style("~")) + between + second)
+        assert codes(messages) == []
+        assert len(messages) == 43
+
+
 def test_many_interchanges_of_separators_of_their_own_take_no_longer() -> None:
     """Each of them had the rest of a megabyte read again."""
     both = [interchange("P", range(0), Style("~", element)) for element in ("*", "|")]

@@ -16,10 +16,11 @@ import pytest
 from claims_ops import main as cli
 from claims_ops.check.judgement import Documents, causes_of, judge
 from claims_ops.shared import message_files
-from claims_ops.shared.message_files import Placed, messages
+from claims_ops.shared.message_files import Placed, batches, messages
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.mapping.claim_map import ClaimMap
+from pipeline.claims.message import Message
 from pipeline.claims.rules import Rules
 from pipeline.claims.stages import through
 from pipeline.settings import Settings
@@ -220,10 +221,29 @@ def test_fifty_thousand_claims_from_stdin_in_five_seconds():
     assert b"50,000 messages: 50,000 claims accepted, 0 rejected" in done.stdout
 
 
+def test_large_messages_are_judged_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    """Twenty lines of 2 MB took 0.5 GB, and would have gone on to a hundred lines."""
+    monkeypatch.setattr(message_files, "BATCH_BYTES", 100)
+    sizes = [10, 60, 30, 1, 500, 99, 1, 1, *[20] * 7]
+    placed = [Placed(str(place), Message(bytes(size))) for place, size in enumerate(sizes)]
+    found = list(batches(iter(placed), 4))
+    assert [[len(each.message.data) for each in some] for some in found] == [
+        [10, 60, 30],
+        [1],
+        [500],
+        [99, 1],
+        [1, 20, 20, 20],
+        [20] * 4,
+    ]
+    judgement = judge(iter(placed), Documents(CONTRACT, RULES, None, "JSON"))
+    assert (judgement.messages, judgement.rejected) == (len(sizes), len(sizes))
+
+
 @pytest.mark.parametrize("name", ["cut.ndjson.gz", "cut.json.gz", "cut.csv.bz2"])
 def test_damaged_file(name: str, tmp_path: Path, capsys):
     """Also where the damage is in what shows the format."""
     text = b'{\n"claim_id":\n"a"}' if ".json" in name else b'{"claim_id": "a"}\n' * 10
+    text = b"claim_id,status\n" + b"a,b\n" * 10 if ".csv" in name else text
     packed = (bz2 if name.endswith("bz2") else gzip).compress(text)
     (tmp_path / name).write_bytes(packed[:-9])
     assert cli.main(["check", str(tmp_path / name)]) == 1

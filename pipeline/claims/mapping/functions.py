@@ -1,5 +1,6 @@
 """What claim maps need and JSONata has not: strict dates, ages, exact money, FHIR references."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date, datetime
@@ -27,7 +28,7 @@ class MisuseError(Exception):
 def _day(text: str, form: str) -> str:
     try:
         return datetime.strptime(text.strip(), form).date().isoformat()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, re.error):  # the last of an element that stands twice
         return text
 
 

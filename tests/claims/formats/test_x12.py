@@ -122,12 +122,25 @@ def test_lost_end_of_a_transaction_rejects_its_last_claim_alone() -> None:
 
 
 def test_a_claim_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(x12, "MAX_CLAIM_BYTES", 5_000)
+    monkeypatch.setattr(x12, "MAX_CLAIM_BYTES", 10_000)
     data = interchange("P", range(2))
     endless = data.replace(b"LX*1~\n", b"NTE*ADD*" + b"x" * 80 + b"~\n" + b"LX*1~\n")
     assert codes(read(endless)) == []
     endless = data.replace(b"LX*1~\n", b"NTE*ADD*x~\n" * 1_000 + b"LX*1~\n", 1)
     assert codes(read(endless)) == ["invalid_x12"]
+
+
+@pytest.mark.parametrize(
+    "segment", [b"LX*1~", b"HI" + b"*AB:1" * 40 + b"~", b"K3" + b"*1" * 80 + b"~"]
+)
+def test_small_parts_of_a_claim_count_for_the_memory_that_they_take(
+    segment: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message of 10 MB took 2 GB."""
+    monkeypatch.setattr(x12, "MAX_CLAIM_BYTES", 20_000)
+    data = interchange("P", range(1))
+    many = data.replace(b"LX*1~\n", segment * (10_000 // len(segment)) + b"LX*1~\n", 1)
+    assert codes(read(many)) == ["invalid_x12"]
 
 
 def test_separators_that_do_not_show_are_not_looked_for_without_end() -> None:

@@ -153,3 +153,8 @@ def test_distinct_keeps_what_is_nested_too_deeply() -> None:
     for _ in range(300):
         deep = [deep]
     assert distinct([deep, "a", deep, "a"]) == [deep, "a"]
+
+
+@pytest.mark.parametrize("form", ["%d%d", "%", "%Q", "(%d"])
+def test_a_format_that_is_none_leaves_the_text(form: str) -> None:
+    assert day("27022026", form) == "27022026"

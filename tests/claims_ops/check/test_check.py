@@ -179,6 +179,9 @@ def test_a_map_and_what_it_makes(tmp_path: Path, capsys):
     [
         (["--map", "/no/such.jsonata"], "/no/such.jsonata: No such file"),
         (["--schema", "/no/such.json"], "/no/such.json: No such file"),
+        (["--rules", "/dev/zero"], "/dev/zero: larger than 1,000,000 bytes"),
+        (["--map", "/dev/zero"], "/dev/zero: larger than 1,000,000 bytes"),
+        (["--threshold", "nan"], "'nan' is not a finite number"),
         (["--csv-delimiter", "||"], "one character, or the word tab"),
         (["--format", "XML"], "'XML' is not one of"),
     ],
@@ -188,6 +191,14 @@ def test_called_wrongly(arguments: list[str], said: str, tmp_path: Path, capsys)
     path.write_text("{}\n")
     assert cli.main(["check", *arguments, str(path)]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_claims_with_numbers_of_many_digits_are_shown(tmp_path: Path, capsys):
+    path = tmp_path / "claims.ndjson"
+    path.write_text(json.dumps(CLEAN).replace("{", '{"more": 1234567890.123456789, ', 1))
+    code, found = figures(capsys, "--show", "1", path)
+    assert code == 0
+    assert "1234567890.123456789" in json.dumps(found["shown"])
 
 
 def test_no_such_file(capsys):

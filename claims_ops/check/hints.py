@@ -33,6 +33,10 @@ _MONEY = (
     f"The map's $money takes {AMOUNTS}. It leaves anything else unchanged, so strip currency and"
     ' separators first: $money($replace(amount, /[$,]/, "")).'
 )
+SKIPPED = (
+    "The map skipped every document, because none holds a claim that it takes. Of FHIR,"
+    " fhir_r4_claim takes Claims, fhir_r4_eob ExplanationOfBenefits, and fhir_r4_bundle both."
+)
 
 
 def of_file(placed: Placed) -> Iterator[str]:

@@ -134,6 +134,7 @@ FHIR = {"resourceType": "Claim", "id": "secret"}
         ('{"no": "secret", "amount": "6 secret"}', MONEY, ["$money takes a number, a text"]),
         (json.dumps({**CLEAN, "claim_amount": -1}), None, []),
         (json.dumps([CLEAN, CLEAN]), "$", []),
+        (json.dumps(FHIR), "[]", ["The map skipped every document"]),
     ],
 )
 def test_what_to_do_is_said_once(

@@ -314,7 +314,7 @@ variable "bigquery_storage_endpoint" {
   default     = null
 
   validation {
-    condition     = var.bigquery_storage_endpoint == null ? true : can(regex("^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?|[A-Za-z0-9.-]+:[0-9]{1,5})$", var.bigquery_storage_endpoint))
+    condition     = var.bigquery_storage_endpoint == null ? true : can(regex("^(https://[A-Za-z0-9]+((\\.|-+)[A-Za-z0-9]+)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6([0-4][0-9]{3}|5([0-4][0-9]{2}|5([0-2][0-9]|3[0-5])))))?|[A-Za-z0-9]+((\\.|-+)[A-Za-z0-9]+)*:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6([0-4][0-9]{3}|5([0-4][0-9]{2}|5([0-2][0-9]|3[0-5])))))$", var.bigquery_storage_endpoint))
     error_message = "Parameter bigquery_storage_endpoint is not valid; see its description."
   }
 }

@@ -22,9 +22,10 @@ from claims_ops.backtest.stored_claims import columns_read
 from claims_ops.shared import file_options, table_options
 from claims_ops.shared.documents import contract_of, map_of, rules_of
 from claims_ops.shared.message_files import looked_at, messages
-from claims_ops.shared.option_types import BigqueryTable
+from claims_ops.shared.option_types import BigqueryTable, Number
 from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
+from claims_ops.shared.spreadsheet import inert
 from pipeline.claims.columns import Columns
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.delimited import Dialect
@@ -71,7 +72,7 @@ def _reference_options(command: Command) -> Command:
 @click.option("--rules", metavar="FILE", help="Rules to try.  [default: the template's own]")
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.5,
     show_default=True,
     help="Score above which a claim would be flagged.",
@@ -84,7 +85,7 @@ def _reference_options(command: Command) -> Command:
 )
 @click.option(
     "--against-threshold",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.5,
     show_default=True,
     help="Today's threshold. Used only with --against or with files.",
@@ -94,7 +95,7 @@ def _reference_options(command: Command) -> Command:
 @table_options.until
 @click.option(
     "--sample",
-    type=click.FloatRange(0, 100, min_open=True),
+    type=Number(0, 100, min_open=True),
     default=100.0,
     show_default=True,
     metavar="PERCENT",
@@ -273,7 +274,8 @@ def _outcome(judgement: Judgement, facts: Columns) -> Outcome:
 
 def _changed_row(batch: Batch, before: Outcome, after: Outcome, place: int) -> Iterator[Any]:
     for name in _CHANGED[:3]:
-        yield batch.claims[name][place]
+        value = batch.claims[name][place]
+        yield inert(value) if isinstance(value, str) else value
     yield from (before.scores[place], after.scores[place])
     yield "newly" if after.flags[place] else "no longer"
     yield from (" ".join(before.reasons[place]), " ".join(after.reasons[place]))

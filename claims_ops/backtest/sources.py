@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Final
 
 import click
@@ -12,7 +11,7 @@ import click
 from claims_ops.backtest.comparison import Batch, Outcome
 from claims_ops.backtest.stored_claims import StoredClaims
 from claims_ops.shared.dispositions import LABEL, dispositions_of, judged_claims
-from claims_ops.shared.message_files import Placed
+from claims_ops.shared.message_files import Placed, batches
 from claims_ops.shared.queries import EARLIEST, Queries
 from pipeline.claims.age import with_ages
 from pipeline.claims.columns import Rows, columns_of, filled
@@ -117,9 +116,8 @@ def of_files(
         by: the date that a claim counts for.
         counts: filled.
     """
-    rest = iter(placed)
-    while some := [each.message for each in islice(rest, _ROWS)]:
-        decided = through(stages, some)
+    for some in batches(placed, _ROWS):
+        decided = through(stages, [each.message for each in some])
         counts["messages"] += len(some)
         counts["rejected"] += len(decided.rejected)
         claims, size = decided.outcomes, len(decided.messages)

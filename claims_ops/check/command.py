@@ -11,6 +11,7 @@ from claims_ops.shared import file_options
 from claims_ops.shared.counted import counted
 from claims_ops.shared.documents import contract_of, map_of, rules_of
 from claims_ops.shared.message_files import looked_at, messages
+from claims_ops.shared.option_types import Number
 from claims_ops.shared.terminal import printable
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.formats.table import FORMATS
@@ -28,7 +29,7 @@ from pipeline.claims.formats.table import FORMATS
 @file_options.encoding
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.5,
     show_default=True,
     help="Score above which a claim counts as high risk.",
@@ -77,7 +78,9 @@ def check(
     claim_map = map_of(map_name or (FORMATS["X12"].claim_map if is_x12 else None))
     documents = Documents(contract, given_rules, claim_map, input_format or "JSON", threshold)
     judgement = judge(placed, documents, show)
-    click.echo(json.dumps(_figures(judgement), indent=2) if as_json else _text(judgement))
+    click.echo(
+        json.dumps(_figures(judgement), indent=2, default=str) if as_json else _text(judgement)
+    )
     if judgement.rejected:
         click.get_current_context().exit(1)
 

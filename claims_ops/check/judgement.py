@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, NamedTuple
 
 from claims_ops.check import hints
-from claims_ops.shared.message_files import Placed
+from claims_ops.shared.message_files import Placed, batches
 from pipeline.claims.clock import SystemClock
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.table import FORMATS
@@ -72,7 +71,7 @@ def judge(placed: Iterable[Placed], documents: Documents, show: int = 0) -> Judg
     behind: list[Stage] = [Validate(contract), enrich]
     judgement = Judgement()
     told: dict[str, None] = {}
-    for some in _batches(placed):
+    for some in batches(placed, _BATCH):
         told |= dict.fromkeys(hint for each in some for hint in hints.of_file(each))
         places = {each.message.message_id: each.place for each in some}
         found: Sequence[Message] = [each.message for each in some]
@@ -113,9 +112,3 @@ def causes_of(rejection: Rejection) -> Iterator[Cause]:
         yield Cause(rejection.stage, rejection.error_code, error)
     if not rejection.violations:
         yield Cause(rejection.stage, rejection.error_code, rejection.error)
-
-
-def _batches(placed: Iterable[Placed]) -> Iterator[list[Placed]]:
-    rest = iter(placed)
-    while some := list(islice(rest, _BATCH)):
-        yield some

@@ -51,6 +51,8 @@ def decision(values: Mapping[str, str], reviewed_at: datetime, reviewer: str | N
         Fault: a column is missing or wrong.
     """
     given = {name: text for name, text in values.items() if text}
+    if reviewer:
+        given.setdefault("reviewer", reviewer)
     for name in _NEEDED:
         if name not in given:
             raise Fault(f"{name} is missing")
@@ -70,7 +72,7 @@ def decision(values: Mapping[str, str], reviewed_at: datetime, reviewer: str | N
         given["outcome"],
         at,
         _amount(given.get("amount_recovered")),
-        given.get("reviewer", reviewer),
+        given.get("reviewer"),
         given.get("note"),
     )
 
@@ -79,8 +81,11 @@ def _amount(text: str | None) -> Decimal | None:
     if text is None:
         return None
     try:
-        amount = Decimal(text)
+        # Python's own grouping and digits; and a zero keeps an exponent of any size.
+        amount = (Decimal(text) or Decimal(0)) if text.isascii() and "_" not in text else None
     except InvalidOperation:
+        amount = None
+    if amount is None:
         raise Fault("amount_recovered: not a valid number. Example: 1234.50") from None
     if not amount.is_finite() or amount < 0 or numeric_fault(amount):
         raise Fault("amount_recovered: must be 0 or more and fit NUMERIC")

@@ -4,26 +4,27 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import islice
-from typing import Any, Final
+from math import isfinite
+from typing import Any
 
 import click
 
+from claims_ops.shared.spreadsheet import inert
 from claims_ops.shared.terminal import console, printable
 from pipeline.claims.storable import exact_number
 
 Row = Mapping[str, Any]
 
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
-
 
 def print_json(rows: Iterable[Row]) -> None:
     """Print a JSON array, a row a line."""
     lines = (
-        json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False)
+        json.dumps(
+            {name: _plain(value) for name, value in row.items()}, ensure_ascii=False, default=str
+        )
         for row in rows
     )
     first = next(lines, None)
@@ -71,8 +72,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         number = exact_number(f"{value:f}")
         return number if isinstance(number, float) else f"{value:f}"
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime | date | time):
         return value.isoformat()
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Mapping):
@@ -86,9 +89,7 @@ def _cell(value: Any) -> Any:
     plain = _plain(value)
     if isinstance(plain, dict | list):
         plain = json.dumps(plain, ensure_ascii=False)
-    if isinstance(plain, str) and plain.startswith(_FORMULAS):
-        return f"'{plain}"
-    return plain
+    return inert(plain) if isinstance(plain, str) else plain
 
 
 def _shown(value: Any) -> str:

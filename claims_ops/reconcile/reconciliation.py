@@ -12,7 +12,9 @@ from pipeline.claims.tables import TableName, replays_name
 
 IDS_A_QUERY = 10_000
 MISSING_SHOWN = 20
-_AMONG = r"message_id IN UNNEST(SPLIT(@ids, '\n'))"
+_PUBLISHED = "original_message_id IS NULL AND publish_time IS NOT NULL"
+_AMONG = r"COALESCE(original_message_id, message_id) IN UNNEST(SPLIT(@ids, '\n'))"
+"""By a replay too: the row of its original may have expired with `error_retention_days`."""
 
 
 class Figures(NamedTuple):
@@ -91,7 +93,7 @@ class Books:
 
     def by_count(self, published: int) -> Reconciliation:
         """All messages of Pub/Sub, against how many were published."""
-        figures = self._figures("publish_time IS NOT NULL", self._parameters)
+        figures = self._figures(_PUBLISHED, self._parameters)
         return Reconciliation(MessageCounts(published, figures.claims, figures.errors), figures)
 
     def by_ids(self, ids: Iterable[str]) -> Reconciliation:
@@ -157,7 +159,7 @@ def _sql(
     return f"""
         WITH ids AS (
           SELECT message_id, original_message_id, claim_index, MAX(claims_in_message) AS claims_in,
-            LOGICAL_OR(original_message_id IS NULL AND {{condition}}) AS is_meant,
+            LOGICAL_OR({{condition}}) AS is_meant,
             SUM(claims) AS claims, SUM(errors) AS errors
           FROM ({rows(claims, "processing_timestamp", "1 AS claims, 0 AS errors")}
             UNION ALL {rows(errors, "error_timestamp", "0 AS claims, 1 AS errors")})

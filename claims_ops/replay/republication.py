@@ -25,7 +25,7 @@ class Republication:
     def __init__(
         self, topic: str, record: ReplayRecord, rate: float, keep: Callable[[], None]
     ) -> None:
-        """`rate` is messages a second; `keep` is called before each batch, and may raise.
+        """`rate` is messages a second; `keep` is called before each request, and may raise.
 
         Raises:
             click.ClickException: there are no credentials.
@@ -59,7 +59,6 @@ class Republication:
         """
         began = time.monotonic()
         for batch in self._batches(rows):
-            self._keep()
             with shielded():
                 self._send(batch)
             yield self.outcomes.total()
@@ -99,6 +98,7 @@ class Republication:
         from google.auth.exceptions import GoogleAuthError
         from google.pubsub_v1 import PubsubMessage
 
+        self._keep()  # each time: a thousand refusals may take longer than the turn lasts
         messages = [PubsubMessage(data=one.data, attributes=one.attributes) for one in batch]
         try:
             answer = self._client.publish(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -31,7 +32,7 @@ class Turn:
         self._queries = queries
         self._record = record
         self._lease = int(LEASE_SECONDS + pause_seconds)
-        self._host = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:16]
+        self._host = hashlib.sha256(_machine().encode()).hexdigest()[:16]
         self._me = f"{self._host}-{os.getpid()}"
         self._renew_at = 0.0
 
@@ -81,6 +82,15 @@ class Turn:
         except OSError:
             return False
         return False
+
+
+def _machine() -> str:
+    """Where process numbers mean what they mean here: all containers may be `localhost`."""
+    names = [socket.gethostname()]
+    with suppress(OSError):  # Linux alone has them
+        names.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        names.append(os.readlink("/proc/self/ns/pid"))
+    return " ".join(names)
 
 
 @contextmanager

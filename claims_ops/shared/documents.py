@@ -8,7 +8,7 @@ from typing import TypeVar
 import click
 
 from pipeline.claims.contract import Contract, default_contract_text
-from pipeline.claims.document_text import DocumentError
+from pipeline.claims.document_text import MAX_BYTES, DocumentError
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
 from pipeline.claims.rules import Rules, default_rules_text
@@ -27,13 +27,21 @@ def checked(path: str | None, default: str, make: Callable[[str], _Made]) -> _Ma
         click.UsageError: names the file, the place in it and what is wrong.
     """
     try:
-        return make(Path(path).read_text("utf-8-sig") if path else default)
+        return make(_text(path) if path else default)
     except DocumentError as error:
         raise click.UsageError(f"{path}: {error}") from None
     except UnicodeDecodeError:
         raise click.UsageError(f"{path} is not UTF-8 text") from None
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror or error}") from None
+
+
+def _text(path: str) -> str:
+    with open(path, "rb") as file:  # which may be a device without an end
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise DocumentError("", f"larger than {MAX_BYTES:,} bytes")
+    return data.decode("utf-8-sig")
 
 
 def contract_of(path: str | None) -> Contract:

@@ -2,7 +2,7 @@
 
 import codecs
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -20,6 +20,8 @@ STDIN = "-"
 _HEAD_BYTES = 1 << 16
 _DOCUMENT_BYTES = 10 << 20
 """No message of Pub/Sub is larger."""
+BATCH_BYTES = 4 << 20
+"""Bytes of messages that are judged together; decoded they may take ten times as much."""
 _SUFFIXES = (".gz", ".gzip", ".bz2", ".xz", ".zst", ".deflate")
 
 
@@ -69,6 +71,20 @@ def _messages(
         line = message.attributes.get(LINE, str(number))
         place = f"{path} claim {number}" if chosen == "X12" else f"{path}:{line}"
         yield Placed(place, message)
+
+
+def batches(placed: Iterable[Placed], most: int) -> Iterator[list[Placed]]:
+    """At most so many messages at a time, and no more than `BATCH_BYTES`; a larger one alone."""
+    some: list[Placed] = []
+    size = 0
+    for each in placed:
+        size += len(each.message.data)
+        if some and (len(some) == most or size > BATCH_BYTES):
+            yield some
+            some, size = [], len(each.message.data)
+        some.append(each)
+    if some:
+        yield some
 
 
 def looked_at(placed: Iterator[Placed], input_format: str | None) -> tuple[bool, Iterator[Placed]]:

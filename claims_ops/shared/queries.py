@@ -119,7 +119,7 @@ class Queries:
                     found,
                     ["labels"],
                     retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS),
-                    timeout=ANSWER_SECONDS,
+                    timeout=self._answer_seconds,
                 )
             except (NotFound, PreconditionFailed):
                 return False
@@ -134,7 +134,7 @@ class Queries:
                 return self._client.get_table(
                     str(table),
                     retry=DEFAULT_RETRY.with_timeout(PATIENCE_SECONDS),
-                    timeout=ANSWER_SECONDS,
+                    timeout=self._answer_seconds,
                 )
             except NotFound:
                 return None

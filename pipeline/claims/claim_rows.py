@@ -96,7 +96,9 @@ class ClaimRows:
             if are_empty(values) or {list, NumbersAsText}.isdisjoint(map(type, values)):
                 continue
             columns["quality_issues"] = [
-                (*issues, NUMBER_AS_TEXT) if _has_numbers_as_text(value) else issues
+                (*issues, NUMBER_AS_TEXT)
+                if NUMBER_AS_TEXT not in issues and _has_numbers_as_text(value)
+                else issues
                 for issues, value in zip(columns["quality_issues"], values, strict=True)
             ]
             columns[name] = [_plain(value) for value in values]

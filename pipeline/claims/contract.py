@@ -84,7 +84,10 @@ def column_of(name: str, schema: Any) -> Column:
         item = column_of(name, items)
         column_type, mode, fields = declared.get("type", item.type), "REPEATED", item.fields
     else:
-        derived = _COLUMN_TYPES.get(types[0]) or _FORMAT_TYPES.get(schema.get("format", ""))
+        declared_format = schema.get("format", "")
+        if not isinstance(declared_format, str):
+            raise DocumentError(f"properties.{name}.format", "must be a string")
+        derived = _COLUMN_TYPES.get(types[0]) or _FORMAT_TYPES.get(declared_format)
         column_type, mode = (
             declared.get("type", derived or "STRING"),
             declared.get("mode", "NULLABLE"),

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote, urldefrag, urljoin
 
 import jsonschema_rs
 
@@ -31,61 +32,67 @@ _BACKREFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9k]")
 Path = tuple[str | int, ...]
 
 
-def check_patterns(schema: Any, prefix: str = "") -> None:
-    """Refuse patterns that the deciding engine does not take, or that backtrack.
+def check(document: Mapping[str, Any], prefix: str = "") -> None:
+    """Refuse references that branch into more schemas than a claim may meet, and slow patterns.
 
     JSON Schema's patterns are those of ECMA-262: what `jsonschema-rs` compiles is one.
 
     Raises:
-        DocumentError: names the place.
+        DocumentError: names the place of the branching reference, or of the pattern.
     """
-    for path, pattern in _patterns(schema):
-        place = f"{prefix}.{place_of(path)}".strip(".")
-        if _BACKREFERENCE.search(pattern):
-            raise DocumentError(
-                place,
-                "backreferences (\\1, \\k) are not allowed, because they"
-                " can take seconds per claim",
-            )
-        try:
-            is_match = jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid
-        except ValueError:
-            raise DocumentError(
-                place, "not a valid ECMA-262 regular expression, or too large"
-            ) from None
-        letters = sorted({*re.findall(r"[\w .,-]", pattern), "a", "1", " "})
-        for letter in letters[:_LETTERS_TRIED]:
-            _time(is_match, (letter * size + "\n!" for size in _SIZES), place)
-
-
-def check_breadth(document: Mapping[str, Any], prefix: str = "") -> None:
-    """Refuse a document whose references branch into more schemas than a claim may meet.
-
-    Raises:
-        DocumentError: names the place of the branching reference.
-    """
-    total, place = _Breadth(document).of(document, ())
+    breadth = _Breadth(document, prefix)
+    total, place = breadth.of(document, ())
     if total > MAX_CHECKS:
         raise DocumentError(
-            f"{prefix}.{place_of(place)}".strip("."),
+            _place(place, prefix),
             f"would check a claim against more than {MAX_CHECKS:,} schemas (each number in an enum"
             f" counts as {_NUMBER_CHECKS})",
         )
+    for path, pattern in _patterns(document):
+        _check_pattern(pattern, _place(path, prefix))
+
+
+def _check_pattern(pattern: str, place: str) -> None:
+    if _BACKREFERENCE.search(pattern):
+        raise DocumentError(
+            place,
+            "backreferences (\\1, \\k) are not allowed, because they can take seconds per claim",
+        )
+    try:
+        is_match = jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid
+    except ValueError:
+        raise DocumentError(
+            place, "not a valid ECMA-262 regular expression, or too large"
+        ) from None
+    letters = sorted({*re.findall(r"[\w .,-]", pattern), "a", "1", " "})
+    for letter in letters[:_LETTERS_TRIED]:
+        _time(is_match, (letter * size + "\n!" for size in _SIZES), place)
 
 
 class _Breadth:
     """Counts the schemas that a value is checked against, through references, each once a way."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self._document = document
-        self._anchors = {
-            f"#{schema[keyword]}": schema
-            for _, schema in _schemas(document)
-            for keyword in ("$anchor", "$dynamicAnchor")
-            if keyword in schema
-        }
-        self._ids = {schema["$id"]: schema for _, schema in _schemas(document) if "$id" in schema}
+    def __init__(self, document: Mapping[str, Any], prefix: str) -> None:
+        self._prefix = prefix
+        self._bases: dict[int, str] = {}
+        """By schema: the URI that its references are relative to."""
+        self._places: dict[str, Any] = {}
+        """By URI: what an `$id` or an anchor names."""
         self._known: dict[int, int] = {}
+        self._enter(document, "")
+        self._places.setdefault("", document)
+
+    def _enter(self, schema: Mapping[str, Any], base: str) -> None:
+        base = urldefrag(_joined(base, schema.get("$id", ""))).url
+        if "$id" in schema:
+            self._places[base] = schema
+        for keyword in ("$anchor", "$dynamicAnchor"):
+            if keyword in schema:
+                self._places[f"{base}#{schema[keyword]}"] = schema
+        self._bases[id(schema)] = base
+        for _, inner in _inside(schema):
+            if isinstance(inner, Mapping):
+                self._enter(inner, base)
 
     def of(self, schema: Any, path: Path) -> tuple[int, Path]:
         """How many, and the first place below which there are too many."""
@@ -96,7 +103,7 @@ class _Breadth:
         self._known[id(schema)] = 1  # a way back to it ends here: the engine remembers these
         numbers = sum(type(value) is not str for value in schema.get("enum", ()))
         total, place = 1 + _NUMBER_CHECKS * numbers, path
-        for step, inner in [*_below(schema), *self._targets(schema)]:
+        for step, inner in [*_below(schema), *self._targets(schema, path)]:
             count, below = self.of(inner, (*path, *step))
             total += count
             if count > MAX_CHECKS:
@@ -105,33 +112,46 @@ class _Breadth:
         self._known[id(schema)] = min(total, 2 * MAX_CHECKS)
         return total, place
 
-    def _targets(self, schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    def _targets(self, schema: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Any]]:
         for keyword in ("$ref", "$dynamicRef"):
-            reference = schema.get(keyword)
-            if isinstance(reference, str):
-                yield (keyword,), self._target(reference)
+            if keyword in schema:
+                base = self._bases.get(id(schema), "")
+                yield (keyword,), self._target(_joined(base, schema[keyword]), (*path, keyword))
 
-    def _target(self, reference: str) -> Any:
-        resource, _, fragment = reference.partition("#")
-        root: Any = self._ids.get(resource, self._document) if resource else self._document
+    def _target(self, uri: str, path: Path) -> Any:
+        """The schema that a reference leads to.
+
+        Raises:
+            DocumentError: none, or another document; or what is only a schema because the
+                reference leads there, as under a keyword that nobody knows: it was not checked.
+        """
+        resource, _, fragment = uri.partition("#")
+        fragment = unquote(fragment)
         if not fragment.startswith("/"):
-            return self._anchors.get(f"#{fragment}", root) if fragment else root
-        for step in fragment[1:].split("/"):
-            key = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(root, list):
-                root = root[int(key)] if key.isdigit() and int(key) < len(root) else None
-            else:
-                root = root.get(key) if isinstance(root, Mapping) else None
-        return root
+            found = self._places.get(f"{resource}#{fragment}" if fragment else resource)
+        else:
+            found = self._places.get(resource)
+            for step in fragment[1:].split("/"):
+                key = step.replace("~1", "/").replace("~0", "~")
+                if isinstance(found, list):
+                    found = found[int(key)] if key.isdecimal() and int(key) < len(found) else None
+                else:
+                    found = found.get(key) if isinstance(found, Mapping) else None
+        if not isinstance(found, bool) and id(found) not in self._bases:
+            raise DocumentError(_place(path, self._prefix), "leads to no schema of this document")
+        return found
 
 
-def _schemas(schema: Any, path: Path = ()) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Each schema in a document, with its place."""
-    if isinstance(schema, Mapping):
-        yield path, schema
-        defined = (*_named(schema, "$defs"), *_named(schema, "definitions"))
-        for step, inner in (*_below(schema), *defined):
-            yield from _schemas(inner, (*path, *step))
+def _joined(base: str, reference: str) -> str:
+    # urljoin knows no urn:, and needs to know none.
+    return base + reference if reference[:1] in ("", "#") else urljoin(base, reference)
+
+
+def _inside(schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """The schemas that a schema applies, and those that it only defines."""
+    yield from _below(schema)
+    yield from _named(schema, "$defs")
+    yield from _named(schema, "definitions")
 
 
 def _below(schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
@@ -157,12 +177,24 @@ def _named(schema: Mapping[str, Any], keyword: str) -> Iterator[tuple[Path, Any]
         yield (keyword, name), inner
 
 
+def _schemas(schema: Any, path: Path = ()) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Each schema in a document, with its place."""
+    if isinstance(schema, Mapping):
+        yield path, schema
+        for step, inner in _inside(schema):
+            yield from _schemas(inner, (*path, *step))
+
+
 def _patterns(schema: Any) -> Iterator[tuple[Path, str]]:
     for path, each in _schemas(schema):
         if "pattern" in each:
             yield (*path, "pattern"), each["pattern"]
         for pattern in each.get("patternProperties", ()):
             yield (*path, "patternProperties", pattern), pattern
+
+
+def _place(path: Path, prefix: str) -> str:
+    return f"{prefix}.{place_of(path)}".strip(".")
 
 
 def _time(check: Callable[[Any], bool], texts: Iterable[str], place: str) -> None:

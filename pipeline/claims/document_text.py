@@ -78,6 +78,13 @@ def place_of(steps: Iterable[str | int]) -> str:
     return "".join(shown).removeprefix(".")
 
 
+def _is_a_double(number: int | float | Decimal) -> bool:
+    try:
+        return isfinite(float(number))
+    except OverflowError:  # of an integer
+        return False
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) == len(pairs):
@@ -97,7 +104,7 @@ def _check(document: Any) -> None:
     for path, value in waiting:
         if isinstance(value, _Repeating):
             raise DocumentError(place_of((*path, value.key)), "duplicate key")
-        if isinstance(value, float | Decimal) and not isfinite(float(value)):
+        if isinstance(value, int | float | Decimal) and not _is_a_double(value):
             raise DocumentError(place_of(path), "not a finite number that a double can hold")
         for text in (value, *path[-1:]):
             if isinstance(text, str) and _SURROGATE.search(text):

@@ -61,8 +61,7 @@ def _check_schema(schema: Any, prefix: str = "") -> None:
             reason = f"not a valid JSON Schema: {error.message[:_SHOWN]}"
             raise DocumentError(_place(error.absolute_path, prefix), reason)
         if isinstance(schema, Mapping):
-            document_cost.check_patterns(schema, prefix)
-            document_cost.check_breadth(schema, prefix)
+            document_cost.check(schema, prefix)
     except RecursionError:
         raise DocumentError(prefix, "its schemas or references are nested too deeply") from None
 

@@ -64,8 +64,11 @@ class Evidence:
     def _of_field(self, field: str, facts: Columns, place: int) -> str:
         if field not in SIGNALS:  # its value is in a column of its own, perhaps as a pseudonym
             return self._texts[field](None)
-        shown = self._facts.evidence(field, facts, place)
-        return shown or self._texts[field](self._facts.value(field, facts, place))
+        if shown := self._facts.evidence(field, facts, place):
+            return shown
+        value = self._facts.value(field, facts, place)
+        # What lines have in a field is in the column of the lines, perhaps as pseudonyms.
+        return self._texts[field](None if type(value) is list else value)
 
 
 def _of_value(field: str, bounds: list[str], value: Any) -> str:
@@ -76,4 +79,4 @@ def _of_value(field: str, bounds: list[str], value: Any) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{round(float(value), 3):.12g}"
+    return f"{round(float(value), 3) + 0.0:.12g}"  # zero has no sign

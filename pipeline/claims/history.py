@@ -47,7 +47,7 @@ def part_of(message: Message) -> Part | None:
     count, _, _ = history(message)
     attributes = message.attributes
     index, claims = attributes.get(CLAIM_INDEX, ""), _count(attributes[CLAIMS_IN_MESSAGE])
-    if not count or not index or _count(index) >= claims or (index != "0" and not _count(index)):
+    if not count or not claims or (index != "0" and not _count(index)):
         return None
     return Part(_count(index), claims, attributes.get(MAP_VERSION) or None)
 

@@ -14,6 +14,7 @@ from pipeline.claims.verdicts import Condition, Schema, condition
 _COMBINING = ("allOf", "anyOf", "oneOf")
 _NESTING = ("not", "if", "then", "else")
 _REFERRING = {"$ref", "$dynamicRef", "$id", "$anchor", "$dynamicAnchor"}
+_MAX_DECIMALS = 30
 _SILENT = {"type", "title", "description", "$comment"}
 
 
@@ -70,8 +71,12 @@ def _rules(document: Mapping[str, Any], section: str, keys: tuple[str, ...]) -> 
         weight = entry.get("weight", 0)
         if isinstance(weight, bool) or not isinstance(weight, int | Decimal):
             raise DocumentError(f"{section}[{place}].weight", "must be a number")
+        # Written out, 1e-99999999 has a hundred million digits.
+        if weight and Decimal(weight).adjusted() < -_MAX_DECIMALS:
+            reason = f"must have at most {_MAX_DECIMALS} decimals"
+            raise DocumentError(f"{section}[{place}].weight", reason)
     return tuple(
-        Rule(entry["id"], entry["description"], entry["when"], Decimal(entry.get("weight", 0)))
+        Rule(entry["id"], entry["description"], entry["when"], Decimal(entry.get("weight", 0) or 0))
         for entry in entries
     )
 

@@ -48,7 +48,8 @@ class ValueVerdicts(Memory[Any, int]):
     def of_all(self, values: Sequence[Any]) -> int | None:
         """The verdict on all values, where they are the same; else None."""
         first = values[0]
-        if are_empty(values) or values.count(first) == len(values):
+        # In JSON, 1 and true differ, but not to Python: only in objects may both stand in a column.
+        if are_empty(values) or (values.count(first) == len(values) and not _has_objects(first)):
             return self._on_any(first)
         return None
 
@@ -77,6 +78,10 @@ def _is_small(value: Any, _verdict: int = 0) -> bool:
     if isinstance(value, tuple):
         return len(value) <= _SMALL and all(map(_is_small, value))
     return len(value) <= _SMALL if isinstance(value, str) else not isinstance(value, Decimal)
+
+
+def _has_objects(value: Any) -> bool:
+    return type(value) is dict or (type(value) is list and dict in map(type, value))
 
 
 class IntervalVerdicts(ValueVerdicts):

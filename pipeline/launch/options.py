@@ -28,6 +28,8 @@ _SHOWN = 200
 """Characters of a wrong value that an error repeats."""
 _KMS = "[A-Za-z0-9_-]{1,63}"
 _FIELD = r"[A-Za-z_][A-Za-z0-9_]*"
+_HOST = r"[A-Za-z0-9]+((\.|-+)[A-Za-z0-9]+)*"
+_PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6([0-4][0-9]{3}|5([0-4][0-9]{2}|5([0-2][0-9]|3[0-5]))))"
 _FRACTION = r"^(0(\.[0-9]+)?|1(\.0+)?|\.[0-9]+)$"
 
 
@@ -344,7 +346,7 @@ class Launch:
         " except to a loopback host:port, which is meant for tests and uses plaintext.",
         "Advanced",
         example="https://bigquerystorage-example.p.googleapis.com",
-        regex=r"^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?|[A-Za-z0-9.-]+:[0-9]{1,5})$",
+        regex=rf"^(https://{_HOST}(:{_PORT})?|{_HOST}:{_PORT})$",
         hidden=True,
     )
 

@@ -134,7 +134,11 @@ def _value(column: Column) -> Any:
     if column.type == "RECORD":
         value: Any = {field.name: _value(field) for field in column.fields}
         # Validation leaves JSON in a record as the text that its column takes.
-        value |= {field.name: "{}" for field in column.fields if field.type == "JSON"}
+        value |= {
+            field.name: ["{}"] if field.mode == "REPEATED" else "{}"
+            for field in column.fields
+            if field.type == "JSON"
+        }
     else:
         value = _VALUES[column.type]
     return [value] if column.mode == "REPEATED" else value

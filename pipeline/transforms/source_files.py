@@ -39,8 +39,9 @@ def match(pattern: str) -> Iterator[SourceFile]:
     characters within a folder, `**` for any, and `{a,b}` for one of its parts.
 
     Raises:
-        UnfitFiles: the braces stand for too many patterns, or a file name holds a line break or is
-            not UTF-8, so that the ids of its messages would be no text on one line.
+        UnfitFiles: the braces stand for too many patterns; a file name holds a line break or is not
+            UTF-8, so that the ids of its messages would be no text on one line; or what is found is
+            a pipe or device.
         Exception: each file system has its own.
     """
     find = _objects if pattern.startswith("gs://") else _files
@@ -76,6 +77,9 @@ def _files(pattern: str, *, is_name: bool) -> Iterable[SourceFile]:
     for file in found:
         if os.path.isdir(file.path):  # Beam takes the name of a folder for that of a file
             continue
+        if os.path.exists(file.path) and not os.path.isfile(file.path):
+            # Its size is 0 before it is read, and it could be read once only.
+            raise UnfitFiles(f"not a regular file but a pipe or device: {ascii(file.path)}")
         changed = round(file.last_updated_in_seconds * 1_000_000)
         yield SourceFile(file.path, file.size_in_bytes, f"{changed}-{file.size_in_bytes}")
 

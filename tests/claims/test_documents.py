@@ -95,6 +95,33 @@ def test_references_that_branch(levels: int, is_accepted: bool) -> None:
     assert "$ref" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "name, reference",
+    [
+        ("", "#/%24defs/d{}"),
+        ("", "http://x/root#/$defs/d{}"),
+        ("$anchor", "#d{}"),
+        ("$dynamicAnchor", "#%64{}"),
+        ("$id", "d{}"),
+        ("$id", "./d{}"),
+        ("$id", "http://x/d{}"),
+    ],
+)
+def test_a_reference_is_followed_however_it_is_written(name: str, reference: str) -> None:
+    """The launch itself would hang, for it tries the document."""
+    document = json.loads(default_contract_text()) | {"$id": "http://x/root"}
+    definitions: dict[str, Any] = {"d40": {"type": "integer"}}
+    for level in range(40):
+        below = {"$ref": reference.format(level + 1)}
+        definitions[f"d{level}"] = {"anyOf": [below, {"not": below}]}
+    if name:
+        definitions = {key: {name: key, **schema} for key, schema in definitions.items()}
+    document["$defs"] = definitions
+    document["properties"]["extra"] = {"type": "integer", "$ref": reference.format(0)}
+    with pytest.raises(DocumentError, match=r"^properties\.extra.* 100,000 schemas"):
+        check_contract(json.dumps(document), OURS)
+
+
 @pytest.mark.parametrize("values, is_accepted", [(range(9_000), True), (range(11_000), False)])
 def test_numbers_to_compare_with(values: range, is_accepted: bool) -> None:
     """A fraction is compared with each of them: with 90,000, one claim took a tenth of a second."""

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.claims.documents import check_contract
+from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.judgement import Unchanging
+from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.stages import Enrich, Validate
 from pipeline.claims.storable import MAX_JSON_LEVELS
@@ -114,3 +115,29 @@ def test_objects_of_the_schema_keep_every_digit(field: str):
     text = row["plan"] if field == "plan" else row["lines"][1]
     assert json.loads(text) == {"v": "0.1234567890123456789"}
     assert list(row["quality_issues"]).count("number_as_text") == 1
+
+
+def test_a_claim_with_digits_in_several_columns_has_one_issue() -> None:
+    given = {"v": Decimal("0.1234567890123456789")}
+    row = row_of(plan=given, lines=[given], unknown=given)
+    assert isinstance(row, dict)
+    assert list(row["quality_issues"]).count("number_as_text") == 1
+
+
+@pytest.mark.parametrize("field", ["plan", "lines"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_one_and_true_in_objects_of_a_batch_are_told_apart(field: str, order: int) -> None:
+    """To Python they are equal, to JSON Schema not: no claim is judged by its neighbour's."""
+    object_schema = {"properties": {"a": {"const": True}}, "required": ["a"]}
+    schema = object_schema if field == "plan" else {"contains": object_schema}
+    condition = {"properties": {field: schema}}
+    rule = {"id": "approved", "description": "", "when": condition}
+    rules = check_rules(json.dumps({"risk_rules": [], "quality_rules": [rule]}), OWN)
+    enrich = Enrich(OWN, Unchanging(rules), 0.5, "test", clock)
+    objects = [{"a": 1}, {"a": True}][::order]
+    claims = [
+        outcome_of(OWN_VALIDATE, CLEAN | {field: each if field == "plan" else [each]})
+        for each in objects
+    ]
+    rows = enrich.decide([Message(b"")] * 2, claims).outcomes
+    assert [list(row["quality_issues"]) for row in rows] == [[], ["approved"]][::order]

@@ -42,7 +42,9 @@ def when(**properties: Any) -> dict[str, Any]:
     return {"properties": properties}
 
 
+WHOLE = {"provider_id": "PRV-1", "service_end_date": "2026-03-03"}
 LINES = [{"line_number": n, "procedure_code": "10001", "units": 7} for n in (1, 2)]
+FEW = [LINES[0] | {"units": 1}]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,17 @@ LINES = [{"line_number": n, "procedure_code": "10001", "units": 7} for n in (1, 
             {"service_date": "2026-01-01", "submission_date": "2026-03-17"},
             "days_to_submission 75, above 60",
         ),
+        (
+            when(line_procedure_codes={"minItems": 1, "contains": {"const": "10001"}}),
+            {"service_lines": LINES},
+            "line_procedure_codes, at least 1 items",
+        ),
+        (when(mue_exceeded={"const": False}), {"service_lines": FEW}, "mue_exceeded false"),
+        (
+            {"anyOf": [when(ptp_pair={"const": True}), when(mue_exceeded={"const": True})]},
+            {"service_lines": LINES},
+            "ptp_pair false; units 14, limit 2",
+        ),
     ],
 )
 def test_evidence(condition: Any, claim: dict[str, Any], evidence: str) -> None:
@@ -91,6 +104,26 @@ def test_evidence(condition: Any, claim: dict[str, Any], evidence: str) -> None:
     columns = judged(rules_of(condition), {}, claim, **reference_lists.lookups())
     assert columns["risk_reasons"][-1] == ["rule_0"]
     assert columns["risk_evidence"][-1] == [evidence]
+
+
+def test_rules_on_every_signal_have_evidence_whatever_the_signal_is() -> None:
+    rules = [when(**{signal: {"not": {"const": "no signal is this"}}}) for signal in SIGNALS]
+    claims = [{}, {"service_lines": LINES}, {"service_lines": FEW, **WHOLE}]
+    columns = judged(rules_of(*rules), *claims, **reference_lists.lookups())
+    assert columns["risk_reasons"][-1] == [f"rule_{n}" for n in range(len(SIGNALS))]
+    for reasons, evidence in zip(columns["risk_reasons"], columns["risk_evidence"], strict=True):
+        assert len(reasons) == len(evidence)
+    assert [text.split()[0] for text in columns["risk_evidence"][-1]] == [*SIGNALS]
+
+
+@pytest.mark.parametrize("zero", ["0.0", "-0.0", "-0.0001"])
+def test_zero_has_no_sign_in_evidence(zero: str) -> None:
+    """Of zeros that are equal, the first one would else be shown for all."""
+    text = reference_lists.text("provider_profile").replace(",3.5,", f",{zero},")
+    profile = reference_lists.read("provider_profile", text)
+    rules = rules_of(when(growth={"maximum": 1}))
+    columns = judged(rules, {"provider_id": "PRV-1"}, provider_profile=profile)
+    assert columns["risk_evidence"] == [["growth 0, at most 1"]]
 
 
 def test_each_reason_has_its_evidence() -> None:

@@ -35,8 +35,18 @@ def test_every_type_of_column():
         "instant": {"type": "string", "format": "date-time"},
         "anything": {"type": "object"},
         "list": {"type": "array", "items": {"type": "integer"}},
+        "records": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "x-bigquery": {"type": "RECORD"},
+                "properties": {"all": {"type": "array", "items": {"type": "object"}}},
+            },
+        },
     }
-    required = {f"must_{name}": schema for name, schema in types.items() if name != "list"}
+    required = {
+        f"must_{name}": schema for name, schema in types.items() if schema["type"] != "array"
+    }
     for schema in required.values():
         schema |= {"x-bigquery": {"mode": "REQUIRED", **schema.get("x-bigquery", {})}}
     rehearse(settings(types | required))

@@ -3,11 +3,16 @@
 import bz2
 import gzip
 import io
+import lzma
 import tracemalloc
+import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
+import zstandard
 
 from pipeline.claims.formats import compression, json_lines
 from pipeline.claims.message import Beginning, Message
@@ -120,6 +125,42 @@ def test_compression_bomb_is_a_line_in_bounded_memory(suffix: str, pack, tmp_pat
         (3 + size + 1, b"[]", None),
     ]
     assert peak < 4 * json_lines.MAX_LINE_BYTES
+
+
+PIECES = [b"\r", b"\n", b"\r\n", b"\0", b"\xff", b"\xc3", b"\x85", b"\x0b", b"\x1a", b'"', b"{}"]
+PIECES += [text.encode() for text in ("\ufeff", "\u2028", "a", "ä")]
+PACKERS = [gzip.compress, bz2.compress, lzma.compress, zstandard.compress, zlib.compress]
+
+
+def by_line_feeds(data: bytes, most: int) -> Iterator[tuple[int, bytes, int | None]]:
+    """What `told` is to give, in the plainest way."""
+    place = 0
+    for whole in data.split(b"\n"):
+        has_end = place + len(whole) < len(data)
+        if has_end or whole:
+            line = whole.removesuffix(b"\r") if has_end else whole
+            is_long = len(whole) > most
+            yield place, whole[:most] if is_long else line, len(whole) if is_long else None
+        place += len(whole) + 1
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_random_files(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    rng, path = Random(seed), tmp_path / "claims.ndjson"
+    data = b"".join(rng.choices(PIECES, k=rng.randint(1, 60)))
+    most = rng.choice([1, 3, 6, 1_000])
+    monkeypatch.setattr(json_lines, "MAX_LINE_BYTES", most)
+    monkeypatch.setattr(json_lines, "_BUFFER_BYTES", rng.randint(1, 9))
+    monkeypatch.setattr(lines, "RANGE_BYTES", rng.randint(1, len(data) + 1))
+    monkeypatch.setattr(compression, "_PLAIN_BYTES", rng.choice([16, 17, 1 << 20]))
+    monkeypatch.setattr(compression, "_UNPACKED_BYTES", rng.choice([1, 2, 5, 1 << 16]))
+    monkeypatch.setattr(compression, "_STEP_BYTES", rng.choice([1, 2, 7, 1 << 10]))
+    cuts = sorted(rng.choices(range(len(data) + 1), k=rng.randint(0, 3)))
+    streams = [data[start:stop] for start, stop in pairwise([0, *cuts, len(data)])]
+    for stored in (data, *(b"".join(map(pack, streams)) for pack in PACKERS)):
+        path.write_bytes(stored)
+        found = list(told(ranges_of(path, len(stored))))
+        assert found == list(by_line_feeds(data, most))
 
 
 def test_range_within_a_long_line_reads_no_further(monkeypatch: pytest.MonkeyPatch):

@@ -109,3 +109,11 @@ def test_braces_are_bounded(monkeypatch: pytest.MonkeyPatch):
     assert list(match("/nowhere/{a,b}{a,b}")) == []
     with pytest.raises(UnfitFiles, match="more than 4"):
         list(match("/nowhere/{a,b}{a,b}{a,b}"))
+
+
+@pytest.mark.parametrize("pattern", ["claims", "*"])
+def test_a_pipe_is_no_empty_file(pattern: str, tmp_path: Path):
+    """As of `<(zcat claims.gz)`: it seems to hold nothing, and all its messages were left out."""
+    os.mkfifo(tmp_path / "claims")
+    with pytest.raises(UnfitFiles, match="not a regular file but a pipe"):
+        list(match(str(tmp_path / pattern)))

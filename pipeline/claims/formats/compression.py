@@ -1,7 +1,6 @@
 """Stored files, unpacked according to their first bytes, whatever their names."""
 
 import bz2
-import gzip
 import io
 import lzma
 import zlib
@@ -13,24 +12,76 @@ import zstandard
 _MAGIC_BYTES = 6
 _UNPACKED_BYTES = 1 << 16
 _PLAIN_BYTES = 1 << 20
-_STEP_BYTES = 1 << 8
-"""Packed bytes that are unpacked at a time: four of them may be 128 KB, so that a bomb makes at
-most 8 MB of them."""
-_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+_STEP_BYTES = 1 << 10
+"""Packed bytes that are read at a time; what damage among them leaves of them is lost."""
+_ZSTD_STEP_BYTES = 1 << 8
+"""The same of zstd, which gives all of it at once: four bytes may be 128 KB, a bomb's step 8 MB."""
+_GZIP = 16 + zlib.MAX_WBITS
+_PADDING = b"\0"
+"""What may fill a file up behind its last stream: tapes do, and xz allows it."""
+_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
 class DamagedError(Exception):
     """A file that cannot be read on, for its own sake: to try again is of no use."""
 
 
-class _Stream(io.RawIOBase):
-    """Unpacks with decompression objects, one after the other, as streams follow each other."""
+class _Inflate:
+    """`zlib`'s decompression object, used like those of the other packers."""
 
-    def __init__(self, file: IO[bytes], decompressor: Callable[[], Any]) -> None:
-        self._file, self._new = file, decompressor
+    def __init__(self, wbits: int) -> None:
+        self._object = zlib.decompressobj(wbits)
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._object.decompress(self._object.unconsumed_tail + data, max_length)
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._object.unconsumed_tail
+
+    @property
+    def eof(self) -> bool:
+        return self._object.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._object.unused_data
+
+
+class _Zstd:
+    """The same for zstd, whose object knows no bound."""
+
+    needs_input = True
+
+    def __init__(self) -> None:
+        self._object = zstandard.ZstdDecompressor().decompressobj()
+
+    def decompress(self, data: bytes, _max_length: int) -> bytes:
+        return self._object.decompress(data)
+
+    @property
+    def eof(self) -> bool:
+        return self._object.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._object.unused_data
+
+
+class _Stream(io.RawIOBase):
+    """Unpacks with decompression objects, one after the other, as streams follow each other.
+
+    Python's own readers take what follows a stream of bz2 or xz and is none for the end of the
+    file, so that all streams behind a damaged one would be lost without a word; and those of gzip,
+    too, lose what they have unpacked where damage follows.
+    """
+
+    def __init__(
+        self, file: IO[bytes], decompressor: Callable[[], Any], step_bytes: int = _STEP_BYTES
+    ) -> None:
+        self._file, self._new, self._step_bytes = file, decompressor, step_bytes
         self._current = decompressor()
         self._ready = memoryview(b"")
-        self._has_begun = False
 
     def readable(self) -> bool:
         return True
@@ -39,30 +90,36 @@ class _Stream(io.RawIOBase):
         while not self._ready:
             packed = b""
             if self._current.eof:
-                packed, self._current = self._current.unused_data, self._new()
-                self._has_begun = False
-            packed = packed or self._file.read(_STEP_BYTES)
-            if not packed:
-                if self._has_begun:
-                    raise EOFError
-                return 0
-            self._has_begun = True
-            self._ready = memoryview(self._current.decompress(packed))
+                packed = self._next_stream()
+                if not packed:
+                    return 0
+                self._current = self._new()
+            elif self._current.needs_input:
+                packed = self._file.read(self._step_bytes)
+            # Without input too: some output may be left.
+            self._ready = memoryview(self._current.decompress(packed, _UNPACKED_BYTES))
+            if not (packed or self._ready or self._current.eof) and self._current.needs_input:
+                raise EOFError
         size = min(len(buffer), len(self._ready))
         buffer[:size], self._ready = self._ready[:size], self._ready[size:]
         return size
 
+    def _next_stream(self) -> bytes:
+        """How the next stream begins; nothing at the end of the file."""
+        packed: bytes = self._current.unused_data.lstrip(_PADDING)
+        while not packed and (more := self._file.read(self._step_bytes)):
+            packed = more.lstrip(_PADDING)
+        return packed
+
 
 _UNPACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
-    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ\0": lzma.LZMAFile,
-    b"\x28\xb5\x2f\xfd": lambda file: _Stream(
-        file, lambda: zstandard.ZstdDecompressor().decompressobj()
-    ),
+    b"\x1f\x8b": lambda file: _Stream(file, lambda: _Inflate(_GZIP)),
+    b"BZh": lambda file: _Stream(file, bz2.BZ2Decompressor),
+    b"\xfd7zXZ\0": lambda file: _Stream(file, lzma.LZMADecompressor),
+    b"\x28\xb5\x2f\xfd": lambda file: _Stream(file, _Zstd, _ZSTD_STEP_BYTES),
     **{
-        b"\x78" + level: lambda file: _Stream(file, zlib.decompressobj)
-        for level in (b"\x01", b"\x9c", b"\xda")
+        b"\x78" + level: lambda file: _Stream(file, lambda: _Inflate(zlib.MAX_WBITS))
+        for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")
     },
 }
 """All that Beam reads, by the first bytes."""

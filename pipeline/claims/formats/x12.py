@@ -25,6 +25,10 @@ from pipeline.claims.message import Message, Unreadable
 CHUNK_BYTES = 1 << 20
 MAX_CLAIM_BYTES = 10 << 20
 """Segments of one claim, as JSON about thrice as much; 999 lines are a tenth of it."""
+_SEGMENT_BYTES, _ELEMENT_BYTES = 50, 20
+"""What each counts for beside its text: a segment of few bytes takes hundreds in memory."""
+_SHORT_BYTES = 100
+"""A segment that has few elements."""
 _HEAD_BYTES = 1 << 14
 """In which the separators must show."""
 _SPACE = b" \t\r\n\0\x1a"
@@ -164,6 +168,10 @@ def segments(file: IO[bytes]) -> Iterator[Segment]:
             continue
         if is_end:
             return
+        rest = data[:_HEAD_BYTES].lstrip(_SPACE)
+        if rest.startswith(b"ISA") and separators(rest) not in (None, written):
+            written = None  # so too here, and what ended segments may not come again
+            continue
         if len(data) > MAX_CLAIM_BYTES:
             raise NotX12Error(offset)
         chunk = file.read(CHUNK_BYTES)
@@ -317,7 +325,7 @@ def read(file: IO[bytes], name: str) -> Iterator[Message]:
             elif kind == b"CLM":
                 begun, size, raw = segment.offset, 0, []
             if refused is None or kind in (b"ISA", b"GS"):
-                size += len(segment.data)
+                size += _weight(segment)
                 if size > MAX_CLAIM_BYTES:
                     raise NotX12Error(segment.offset)
                 raw.append(segment.data)
@@ -331,6 +339,16 @@ def read(file: IO[bytes], name: str) -> Iterator[Message]:
     if code is not None:  # with the claim that has begun, of which nothing more can be had
         place, rest = (end, b"") if reader.claim is None else (begun, b"\n".join(raw))
         yield Message(unreadable(rest, code), f"{name}:{place}")
+
+
+def _weight(segment: Segment) -> int:
+    """Bytes that a segment counts for in the bound of a claim."""
+    data, written = segment.data, segment.written
+    weight = len(data) + _SEGMENT_BYTES
+    if len(data) > _SHORT_BYTES:
+        parts = data.count(written.element) + data.count(written.component)
+        weight += _ELEMENT_BYTES * parts
+    return weight
 
 
 def _refusal(transaction_set: bytes) -> str | None:

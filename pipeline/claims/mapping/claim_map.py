@@ -30,6 +30,8 @@ _MAX_BYTES = 20 << 20
 """Bytes of a text and of a result."""
 _SMALL_BYTES = 4_096
 """Of a message: the items in it are too few for anything to take long."""
+_SMALL_ITEMS = 10_000
+"""Items of an array that a map makes of a small message."""
 _MAPS = resources.files("pipeline.claims.mapping").joinpath("maps")
 _PACKAGED = {
     "csv_example": ("csv_example", ""),
@@ -112,14 +114,15 @@ class ClaimMap:
         function of ours is called, and no value of the document.
         """
         self._references.enter(document)
-        expression = self._expression if size <= _SMALL_BYTES else self._expression_for_large
+        is_small = size <= _SMALL_BYTES
+        expression = self._expression if is_small else self._expression_for_large
         try:
             result = expression.evaluate(
                 document,
                 timeout=_TIMEOUT_SECONDS,
                 max_steps=MAX_STEPS,
                 max_depth=_MAX_DEPTH,
-                max_array_length=_MAX_ITEMS,
+                max_array_length=_SMALL_ITEMS if is_small else _MAX_ITEMS,
                 max_string_length=_MAX_BYTES,
                 max_result_size=_MAX_BYTES,
             )

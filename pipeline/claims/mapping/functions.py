@@ -1,5 +1,6 @@
 """What claim maps need and JSONata has not: strict dates, ages, exact money, FHIR references."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date, datetime
@@ -27,7 +28,7 @@ class MisuseError(Exception):
 def _day(text: str, form: str) -> str:
     try:
         return datetime.strptime(text.strip(), form).date().isoformat()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, re.error):  # the last of an element that stands twice
         return text
 
 
@@ -103,7 +104,8 @@ def money(amounts: Any = None, *others: Any) -> Any:
     """`$money(amounts)`: one amount, or the sum of an array of them, exact and rounded to cents.
 
     Numbers and numeric text count, missing ones do not; undefined where there is none. What is no
-    number comes back unchanged, so that the contract names the field.
+    number comes back unchanged, as does an array with such an item, so that the contract names the
+    field.
 
     Raises:
         MisuseError: there is a second argument.
@@ -123,8 +125,8 @@ def money(amounts: Any = None, *others: Any) -> Any:
             cents += its
             continue
         number = _decimal(amount)
-        if number is None:
-            return amount
+        if number is None:  # one of several alone might pass for their sum
+            return amounts
         rest = number if rest is None else rest + number
     if rest is not None:
         return float((rest + Decimal(cents).scaleb(-2)).quantize(_CENT, ROUND_HALF_UP))

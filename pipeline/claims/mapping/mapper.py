@@ -50,7 +50,8 @@ class Mapper:
             if type(outcome) is list:
                 for place, (data, claim) in enumerate(outcome):
                     is_claim = type(claim) is dict
-                    part = Part(place, len(outcome), self._map.version if is_claim else None)
+                    place_and_count = _place(part_of(message), place, len(outcome))
+                    part = Part(*place_and_count, self._map.version if is_claim else None)
                     own.append(message._replace(data=data, part=part))
                     every.append(claim)
             else:
@@ -90,6 +91,19 @@ class Mapper:
         for name in self._nullable:
             claim.setdefault(name)
         return claim
+
+
+def _place(before: Part | None, place: int, count: int) -> tuple[int, int]:
+    """The index of one of several claims in a message, and how many there are.
+
+    The message may be the replay of one document among several, of which no claim could be made
+    before. Its first claim has the document's place; the others have places behind all of the
+    message's that no other document of it gives away.
+    """
+    if before is None or before.claim_index is None or before.claims_in_message is None:
+        return place, count
+    documents = before.claims_in_message
+    return before.claim_index + place * documents, documents + count - 1
 
 
 def _data(document: Any, claim: Any) -> bytes:

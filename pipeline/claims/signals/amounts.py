@@ -7,6 +7,7 @@ region with enough providers, one for each type alone, and one for all claims.
 from bisect import bisect_right
 from collections.abc import Iterable
 from decimal import Decimal
+from math import isfinite
 
 from pipeline.claims.signals.published_table import InvalidReference, rows
 from pipeline.claims.signals.signal import Signal
@@ -31,7 +32,11 @@ class ClaimPercentiles:
                 amounts = tuple(map(float, percentiles.split()))
             except ValueError:
                 amounts = ()
-            if len(amounts) < 2 or list(amounts) != sorted(amounts):
+            if (
+                len(amounts) < 2
+                or not all(map(isfinite, amounts))
+                or list(amounts) != sorted(amounts)
+            ):
                 fault = "the percentiles are not numbers in ascending order"
                 raise InvalidReference(f"row {number}: {fault}")
             self._groups[group[0], group[1], group[2]] = amounts

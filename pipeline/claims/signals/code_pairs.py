@@ -14,6 +14,7 @@ from itertools import product
 
 from pipeline.claims.memory import Memory
 from pipeline.claims.signals.published_table import InvalidReference, rows
+from pipeline.claims.signals.published_table import day_of as published_day
 from pipeline.claims.signals.service_lines import LINES, Line, Lines, code_of, day_of
 from pipeline.claims.signals.signal import Signal
 
@@ -113,8 +114,8 @@ def _code_number(code: str) -> int:
 
 
 def _published_day(text: str) -> int:
-    """Days since the epoch of a date such as 20240401; 0 for any before."""
-    return max(0, date(int(text[:4]), int(text[4:6]), int(text[6:])).toordinal() - _EPOCH)
+    """Days since the epoch of a date such as 20240401; 0 for any before, `_NEVER` after 2159."""
+    return min(max(0, published_day(text).toordinal() - _EPOCH), _NEVER)
 
 
 @lru_cache(65_536)

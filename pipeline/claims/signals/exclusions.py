@@ -5,10 +5,9 @@ need a search by name. Source: https://oig.hhs.gov/exclusions/ (42 USC 1320a-7).
 """
 
 from collections.abc import Iterable
-from datetime import date
 from functools import lru_cache
 
-from pipeline.claims.signals.published_table import InvalidReference, rows
+from pipeline.claims.signals.published_table import InvalidReference, day_of, rows
 from pipeline.claims.signals.signal import Signal
 
 _COLUMNS = {name: name.lower() for name in ("NPI", "EXCLTYPE", "EXCLDATE", "REINDATE")}
@@ -53,7 +52,7 @@ class Exclusions:
 
 @lru_cache(65_536)
 def _iso(text: str) -> str:
-    return date(int(text[:4]), int(text[4:6]), int(text[6:])).isoformat()
+    return day_of(text).isoformat()
 
 
 @lru_cache(1_024)

@@ -75,7 +75,8 @@ class Facts:
     def evidence(self, name: str, facts: Columns, place: int) -> str | None:
         """What a signal has to show of the claim at a place, if more than its value."""
         signal = SIGNALS[name]
-        if signal.evidence is None:
+        # Another part of the rule may have fired, or the rule be one that asks for the opposite.
+        if signal.evidence is None or not self.value(name, facts, place):
             return None
         return signal.evidence(*self._arguments_at(signal, facts, place))
 

@@ -19,6 +19,7 @@ _COLUMNS = {
 }
 _LINE_EDIT = "1"
 """Adjudication indicator of a limit for each line; 2 and 3 limit the units of a day."""
+_MAX_DIGITS = 9
 _INDICATORS = (_LINE_EDIT, "2", "3")
 
 
@@ -36,7 +37,7 @@ class MedicallyUnlikely:
         self.of_day: dict[str, int] = {}
         """Limits of all lines of a day, by code."""
         for number, (code, limit, indicator) in rows(lines, _COLUMNS):
-            if not limit.isdecimal():
+            if not limit.isdecimal() or len(limit) > _MAX_DIGITS:
                 raise InvalidReference(f"row {number}: the MUE value is not a whole number")
             if indicator[:1] not in _INDICATORS:
                 raise InvalidReference(f"row {number}: the adjudication indicator is not 1, 2 or 3")

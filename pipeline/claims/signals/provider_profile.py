@@ -8,7 +8,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import partial
-from math import isnan, nan
+from math import isinf, isnan, nan
 
 from pipeline.claims.signals.published_table import InvalidReference, rows
 from pipeline.claims.signals.signal import Signal
@@ -45,7 +45,10 @@ class ProviderProfiles:
             days.add(as_of)
             hashes.append(hash(provider))
             try:
-                values.extend([float(cell) if cell else nan for cell in cells])
+                numbers = [float(cell) if cell else nan for cell in cells]
+                if any(map(isinf, numbers)):
+                    raise ValueError
+                values.extend(numbers)
             except ValueError:
                 raise InvalidReference(
                     f"row {number}: contains a value that is not a number"

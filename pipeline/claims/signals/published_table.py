@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from itertools import islice
 from operator import itemgetter
 
@@ -40,6 +41,17 @@ def rows(
         raise InvalidReference(f"row {number} has fewer cells than the header") from None
     except csv.Error as error:
         raise InvalidReference(f"cannot be read as a table: {error}") from None
+
+
+def day_of(text: str) -> date:
+    """The day of eight digits, such as 20240401.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if len(text) != 8 or not (text.isascii() and text.isdecimal()):
+        raise ValueError
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
 
 
 def _header(table: Iterator[tuple[int, list[str]]], columns: Mapping[str, str]) -> list[int]:

@@ -16,7 +16,7 @@ class Signal(NamedTuple):
     """The reference file it is looked up in, by the name of the launch parameter. Without that
     file the signal is null, and rules that test it do not fire."""
     evidence: Callable[..., str] | None = None
-    """Takes what `of` takes; what an auditor wants to see of a signal that is not a plain number.
+    """What an auditor wants to see of a signal that is true; takes what `of` takes.
     It holds values of the signal and of the reference file, and no identifier of the claim."""
     only_with: str | None = None
     """The field without which it is null: no claim of a batch needs it then."""

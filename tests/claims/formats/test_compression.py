@@ -22,6 +22,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "xz": lzma.compress,
     "zstd": zstandard.compress,
     "deflate": zlib.compress,
+    "deflate, fast": partial(zlib.compress, level=3),
 }
 TEXT = b"".join(b"line %d %b\n" % (i, os.urandom(20).hex().encode()) for i in range(20_000))
 EACH = pytest.mark.parametrize("packer", PACKERS)
@@ -58,6 +59,25 @@ def test_cut(packer: str) -> None:
     assert is_damaged
     assert TEXT.startswith(read)
     assert len(read) > (-1 if packer in ("bzip2", "zstd") else len(TEXT) // 4)  # by their blocks
+
+
+@EACH
+@pytest.mark.parametrize("rest", [b"garbage", b"\0\0\0x", bytes(8), b"\0"])
+def test_what_follows_a_stream_and_is_none(packer: str, rest: bytes) -> None:
+    """Padding is no damage; anything else is, and takes nothing of the stream with it."""
+    assert lines(PACKERS[packer](TEXT) + rest) == (TEXT, bool(rest.strip(b"\0")))
+
+
+@EACH
+@pytest.mark.parametrize("place", [0, 1, 2, "cut after 1", "cut after 3"])
+def test_a_damaged_stream_behind_a_whole_one(packer: str, place: int | str) -> None:
+    """Python's readers of bz2 and xz ended there, as if the file did."""
+    whole, second = PACKERS[packer](TEXT), bytearray(PACKERS[packer](TEXT))
+    if isinstance(place, int):
+        second[place] ^= 0xFF
+    else:
+        del second[int(place[-1]) :]
+    assert lines(whole + second) == (TEXT, True)
 
 
 @EACH

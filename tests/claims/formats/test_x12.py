@@ -122,12 +122,25 @@ def test_lost_end_of_a_transaction_rejects_its_last_claim_alone() -> None:
 
 
 def test_a_claim_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(x12, "MAX_CLAIM_BYTES", 5_000)
+    monkeypatch.setattr(x12, "MAX_CLAIM_BYTES", 10_000)
     data = interchange("P", range(2))
     endless = data.replace(b"LX*1~\n", b"NTE*ADD*" + b"x" * 80 + b"~\n" + b"LX*1~\n")
     assert codes(read(endless)) == []
     endless = data.replace(b"LX*1~\n", b"NTE*ADD*x~\n" * 1_000 + b"LX*1~\n", 1)
     assert codes(read(endless)) == ["invalid_x12"]
+
+
+@pytest.mark.parametrize(
+    "segment", [b"LX*1~", b"HI" + b"*AB:1" * 40 + b"~", b"K3" + b"*1" * 80 + b"~"]
+)
+def test_small_parts_of_a_claim_count_for_the_memory_that_they_take(
+    segment: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message of 10 MB took 2 GB."""
+    monkeypatch.setattr(x12, "MAX_CLAIM_BYTES", 20_000)
+    data = interchange("P", range(1))
+    many = data.replace(b"LX*1~\n", segment * (10_000 // len(segment)) + b"LX*1~\n", 1)
+    assert codes(read(many)) == ["invalid_x12"]
 
 
 def test_separators_that_do_not_show_are_not_looked_for_without_end() -> None:
@@ -136,6 +149,21 @@ def test_separators_that_do_not_show_are_not_looked_for_without_end() -> None:
     assert x12.separators(b"GS*" + b" " * 16_000) is None
     assert x12.separators(b"ST*" + b" \n" * 8_000) is None
     assert time.thread_time() - began < 0.5
+
+
+def test_a_large_interchange_without_the_separator_of_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where that separator does not come again, 10 MB of good claims were no X12."""
+    monkeypatch.setattr(x12, "CHUNK_BYTES", 700)
+    monkeypatch.setattr(x12, "_HEAD_BYTES", 600)
+    monkeypatch.setattr(x12, "MAX_CLAIM_BYTES", 5_000)
+    second = interchange("P", range(40), Style("\n", "|", ">"))
+    assert len(second) > 2 * x12.MAX_CLAIM_BYTES
+    for between in (b"", b"\r\n"):
+        messages = read(interchange("P", range(3), Style("~")) + between + second)
+        assert codes(messages) == []
+        assert len(messages) == 43
 
 
 def test_many_interchanges_of_separators_of_their_own_take_no_longer() -> None:

@@ -63,7 +63,8 @@ def test_age(birth: Any, at: Any, years: int | None) -> None:
         (3 * 19.99, 59.97),
         ([], None),
         (None, None),
-        ([1, "12 USD"], "12 USD"),
+        ([1, "12 USD"], [1, "12 USD"]),  # an array, which no amount may be
+        (["0." + 80 * "0", "100"], ["0." + 80 * "0", "100"]),  # 0 to the contract
         (True, True),
         ("NaN", "NaN"),
         ("1e400", "1e400"),
@@ -155,3 +156,8 @@ def test_distinct_keeps_what_is_nested_too_deeply() -> None:
     for _ in range(300):
         deep = [deep]
     assert distinct([deep, "a", deep, "a"]) == [deep, "a"]
+
+
+@pytest.mark.parametrize("form", ["%d%d", "%", "%Q", "(%d"])
+def test_a_format_that_is_none_leaves_the_text(form: str) -> None:
+    assert day("27022026", form) == "27022026"

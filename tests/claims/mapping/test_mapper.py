@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+from claims_ops.replay.message import Replay, replay_of
 from pipeline.claims import history as replay
 from pipeline.claims.contract import Contract
+from pipeline.claims.error_row import raw_columns
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.mapping.mapper import Documents, Mapper
 from pipeline.claims.message import Message, Part
@@ -78,12 +80,34 @@ def test_replay_of_a_claim_is_not_mapped() -> None:
     assert outcomes == [{"claim_id": "not again", **BLANK}]
 
 
+def test_replay_of_a_document_that_holds_several_claims() -> None:
+    """No claim of a message gets the place of another one: `claims_deduplicated` would hide it."""
+    many = [{"many": [{"id": f"{name}{number}"} for number in range(3)]} for name in "ABC"]
+    own, _, _ = apply(Documents([many[0], {}, {}]))
+    found = [message.part for message in own]
+    assert found == [
+        *(Part(place, 5, MAP.version) for place in range(3)),
+        Part(3, 5, None),
+        Part(4, 5, None),
+    ]
+    for document, rejected in zip(many[1:], own[3:], strict=True):
+        row = {"message_id": "0", "replay_count": 0, "stage": "map", "error_code": "no_claim"}
+        row |= raw_columns(rejected.data) | {"raw_size": len(rejected.data)}
+        again = replay_of(row | (rejected.part or Part(None, None))._asdict())
+        assert isinstance(again, Replay)
+        own_again, _, _ = apply(document, **again.attributes)
+        found += [message.part for message in own_again]
+        assert all(message.part == replay.part_of(message) for message in own_again)
+    assert [part.claim_index for part in found[5:] if part] == [3, 8, 13, 4, 9, 14]
+    assert {part.claims_in_message for part in found[5:] if part} == {7}
+
+
 def test_only_a_replay_is_believed() -> None:
     forged = {replay.CLAIM_INDEX: "1", replay.CLAIMS_IN_MESSAGE: "2", replay.MAP_VERSION: "abc"}
     own, outcomes, _ = apply({"id": "A"}, **forged)
     assert outcomes == [{"claim_id": "A", **BLANK}]
     assert replay.part_of(own[0]) is None
     history = {replay.REPLAY_COUNT: "1", replay.ORIGINAL_MESSAGE_ID: "7"}
-    for index in ("2", "-1", "x", ""):
+    for index in ("-1", "x", ""):
         own, _, _ = apply({"id": "A"}, **history, **{**forged, replay.CLAIM_INDEX: index})
         assert replay.part_of(own[0]) is None

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.signals import code_pairs, provider_profile
 from pipeline.claims.signals.facts import Facts
+from pipeline.claims.signals.published_table import InvalidReference
 from pipeline.claims.signals.table import SIGNALS, SOURCES
 from tests.support.claims import reference_lists
 from tests.support.claims.case_files import Case, clean_claim, identity, load
@@ -71,6 +73,40 @@ def test_every_list_has_broken_files() -> None:
 def test_other_text_is_refused(parameter: str, text: str) -> None:
     with pytest.raises(ValueError):
         reference_lists.read(parameter, text)
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "1e999"])
+def test_an_infinite_measure_is_refused(number: str) -> None:
+    """No schema compares with it: a rule would stay silent."""
+    header = ",".join(provider_profile.COLUMNS)
+    cells = ",".join([number] * len(provider_profile.NAMES))
+    with pytest.raises(InvalidReference, match="row 2: contains a value that is not a number"):
+        reference_lists.read("provider_profile", f"{header}\nPRV-1,2026-03-01,{cells}\n")
+
+
+@pytest.mark.parametrize("percentiles", ["1 nan 2", "1 2 inf"])
+def test_percentiles_are_finite(percentiles: str) -> None:
+    header = "claim_type,provider_specialty,provider_region,percentiles"
+    with pytest.raises(InvalidReference, match="row 2: the percentiles are not numbers"):
+        reference_lists.read("claim_percentiles", f"{header}\n,,,{percentiles}\n")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "is_listed"),
+    [
+        ("20200101", "*", True),
+        ("20200101", "21991231", True),
+        ("20200101", "99991231", True),
+        ("20200101", "20191231", False),
+        ("21600101", "*", False),
+        ("99991231", "99991231", False),
+    ],
+)
+def test_days_beyond_what_a_pair_packs(start: str, end: str, is_listed: bool) -> None:
+    header = "Column 1\tColumn 2\tExisted\tEffective\tDeletion\tModifier"
+    pairs = reference_lists.read("ptp_edits", f"{header}\n11042\t97597\t\t{start}\t{end}\t0\n")
+    lines = [{"procedure_code": code} for code in ("11042", "97597")]
+    assert code_pairs.ptp_pair(pairs, lines, "2024-01-01") is is_listed
 
 
 def test_sizes() -> None:

@@ -200,6 +200,23 @@ def table(bigquery_client: bigquery.Client, dataset: str, emulated: None) -> Tab
     return name
 
 
+def test_no_id_is_a_formula_of_the_list_of_changes(tmp_path: Path):
+    claims, changed = claims_file(tmp_path, 100), tmp_path / "changed.csv"
+    claims.write_text(re.sub('"claim_id": *"', '"claim_id":"=1+', claims.read_text()))
+    words = [str(claims), "--threshold=0", "--against-threshold=1", f"--changed={changed}"]
+    assert main(["backtest", *words, "--quiet"]) == 0
+    with changed.open() as file:
+        ids = [row["claim_id"] for row in csv.DictReader(file)]
+    assert ids and all(each.startswith("'=1+") for each in ids)
+
+
+@pytest.mark.parametrize("option", ["--threshold", "--against-threshold", "--sample"])
+def test_nan_is_no_number(option: str, capsys):
+    words = ["--output-table=my-project.claims.claims", f"{option}=nan"]
+    assert main(["backtest", *words]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_current_claims_and_dispositions_count(table: TableName, tmp_path, capsys):
     rules = changed_rules(tmp_path, high_amount=0.6)
     words = ["backtest", f"--output-table={table}", f"--rules={rules}", "--json", "--quiet"]

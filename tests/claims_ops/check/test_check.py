@@ -16,10 +16,11 @@ import pytest
 from claims_ops import main as cli
 from claims_ops.check.judgement import Documents, causes_of, judge
 from claims_ops.shared import message_files
-from claims_ops.shared.message_files import Placed, messages
+from claims_ops.shared.message_files import Placed, batches, messages
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.delimited import Dialect
 from pipeline.claims.mapping.claim_map import ClaimMap
+from pipeline.claims.message import Message
 from pipeline.claims.rules import Rules
 from pipeline.claims.stages import through
 from pipeline.settings import Settings
@@ -178,6 +179,9 @@ def test_a_map_and_what_it_makes(tmp_path: Path, capsys):
     [
         (["--map", "/no/such.jsonata"], "/no/such.jsonata: No such file"),
         (["--schema", "/no/such.json"], "/no/such.json: No such file"),
+        (["--rules", "/dev/zero"], "/dev/zero: larger than 1,000,000 bytes"),
+        (["--map", "/dev/zero"], "/dev/zero: larger than 1,000,000 bytes"),
+        (["--threshold", "nan"], "'nan' is not a finite number"),
         (["--csv-delimiter", "||"], "one character, or the word tab"),
         (["--format", "XML"], "'XML' is not one of"),
     ],
@@ -187,6 +191,14 @@ def test_called_wrongly(arguments: list[str], said: str, tmp_path: Path, capsys)
     path.write_text("{}\n")
     assert cli.main(["check", *arguments, str(path)]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_claims_with_numbers_of_many_digits_are_shown(tmp_path: Path, capsys):
+    path = tmp_path / "claims.ndjson"
+    path.write_text(json.dumps(CLEAN).replace("{", '{"more": 1234567890.123456789, ', 1))
+    code, found = figures(capsys, "--show", "1", path)
+    assert code == 0
+    assert "1234567890.123456789" in json.dumps(found["shown"])
 
 
 def test_no_such_file(capsys):
@@ -209,10 +221,29 @@ def test_fifty_thousand_claims_from_stdin_in_five_seconds():
     assert b"50,000 messages: 50,000 claims accepted, 0 rejected" in done.stdout
 
 
+def test_large_messages_are_judged_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    """Twenty lines of 2 MB took 0.5 GB, and would have gone on to a hundred lines."""
+    monkeypatch.setattr(message_files, "BATCH_BYTES", 100)
+    sizes = [10, 60, 30, 1, 500, 99, 1, 1, *[20] * 7]
+    placed = [Placed(str(place), Message(bytes(size))) for place, size in enumerate(sizes)]
+    found = list(batches(iter(placed), 4))
+    assert [[len(each.message.data) for each in some] for some in found] == [
+        [10, 60, 30],
+        [1],
+        [500],
+        [99, 1],
+        [1, 20, 20, 20],
+        [20] * 4,
+    ]
+    judgement = judge(iter(placed), Documents(CONTRACT, RULES, None, "JSON"))
+    assert (judgement.messages, judgement.rejected) == (len(sizes), len(sizes))
+
+
 @pytest.mark.parametrize("name", ["cut.ndjson.gz", "cut.json.gz", "cut.csv.bz2"])
 def test_damaged_file(name: str, tmp_path: Path, capsys):
     """Also where the damage is in what shows the format."""
     text = b'{\n"claim_id":\n"a"}' if ".json" in name else b'{"claim_id": "a"}\n' * 10
+    text = b"claim_id,status\n" + b"a,b\n" * 10 if ".csv" in name else text
     packed = (bz2 if name.endswith("bz2") else gzip).compress(text)
     (tmp_path / name).write_bytes(packed[:-9])
     assert cli.main(["check", str(tmp_path / name)]) == 1

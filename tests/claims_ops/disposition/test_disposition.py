@@ -22,6 +22,7 @@ WRONG = {
     "CANARY2,,,,,": "outcome is missing",
     "CANARY3,CANARY,,,,": "outcome: must be one of " + ", ".join(OUTCOMES),
     "CANARY4,proper,CANARY,,,": "amount_recovered: not a valid number. Example: 1234.50",
+    "CANARY4b,proper,1_000,,,": "amount_recovered: not a valid number. Example: 1234.50",
     "CANARY5,proper,-1,,,": "amount_recovered: must be 0 or more and fit NUMERIC",
     "CANARY6,proper,NaN,,,": "amount_recovered: must be 0 or more and fit NUMERIC",
     "CANARY7,proper,1.0000000001,,,": "amount_recovered: must be 0 or more and fit NUMERIC",
@@ -52,6 +53,17 @@ def test_all_faults_are_listed_by_line_and_without_values():
 def test_header_is_checked(header: str):
     with pytest.raises(FileFaults, match="line 1: must be a header"):
         read([header, "c1,proper,1,2\n"], ",", NOW, None)
+
+
+@pytest.mark.parametrize("reviewer", ["a@CANARY.example", "x" * 65])
+def test_the_reviewer_of_the_command_line_is_checked_too(reviewer: str):
+    with pytest.raises(FileFaults, match="line 2: reviewer: "):
+        read(StringIO("claim_id,outcome\nC-1,proper\n"), ",", NOW, reviewer)
+
+
+def test_a_zero_of_a_hundred_million_decimals():
+    [(_, made)] = read(StringIO(HEADER + "C-1,proper,0E-99999999,,,\n"), ",", NOW, None)
+    assert f"{made.amount_recovered:f}" == "0"
 
 
 def test_two_decisions_at_one_time_are_refused():

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,12 @@ def test_json_keeps_every_digit(capsys):
     assert json.loads(capsys.readouterr().out) == [{"a": 0.1}, {"a": "12345678901234567.89"}]
     print_json([])
     assert capsys.readouterr().out == "[]\n"
+
+
+def test_json_is_json_whatever_the_columns_hold(capsys):
+    print_json([{"ratio": float("nan"), "most": float("-inf"), "at": time(8, 30), "other": 2j}])
+    rows = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert rows == [{"ratio": "nan", "most": "-inf", "at": "08:30:00", "other": "2j"}]
 
 
 def test_comments_and_texts_hold_no_parameters():

@@ -212,6 +212,18 @@ def test_given_ids_name_what_is_missing(
     ]
 
 
+def test_a_replay_proves_its_original_whose_row_has_expired(tables: Tables, tmp_path: Path, capsys):
+    """Rows of the error table expire; that of an accepted replay stays."""
+    tables.replay("9", "109")
+    tables.claims("109", original="9")
+    ids = tmp_path / "ids"
+    ids.write_text("1\n4\n9\n")
+    assert tables.reconcile("--message-ids", str(ids)) == 0
+    assert "published 3 = 2 claims + 1 error\n" in (out := capsys.readouterr().out)
+    assert "replays: 1 of 1" in out
+    assert tables.reconcile("--published", "5") == 0
+
+
 def test_files_of_a_backfill_tell_the_ids(tables: Tables, tmp_path: Path, capsys):
     plain, packed = tmp_path / "a.ndjson", tmp_path / "b.ndjson.gz"
     plain.write_bytes(b"{}\n[\n\n")
@@ -335,4 +347,23 @@ def test_message_that_its_replay_splits(tables: Tables, capsys):
     assert (
         "published 5 = 4 claims + 1 error\nmessages with several claims: 1"
         in capsys.readouterr().out
+    )
+
+
+def test_document_of_a_message_that_its_replay_splits(tables: Tables, capsys):
+    """Of 3 documents the last gives two claims, once its map can read it."""
+    for index in (0, 1):
+        tables.part("claims", "6", index, 3)
+    tables.part("errors", "6", 2, 3)
+    tables.replay("6", "7")
+    tables.part("claims", "7", 2, 4, original="6")
+    assert tables.reconcile("--published", "6") == 1  # the other claim has no row
+    tables.part("claims", "7", 5, 4, original="6")
+    capsys.readouterr()
+    assert tables.reconcile("--published", "6") == 0
+    assert capsys.readouterr().out == (
+        "published 6 = 4 claims + 2 errors\n"
+        "messages with several claims: 1 (4 claims, 0 errors)\n"
+        "replays: 1 of 1 recorded replays have a row\n"
+        "duplicates: none\n"
     )

@@ -285,6 +285,19 @@ def test_a_message_that_pubsub_refuses_does_not_keep_the_others(
     assert len(errors.pulled()) == 2
 
 
+def test_the_turn_is_kept_while_pubsub_refuses_each_message(
+    errors: Errors, picky: Picky, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    """A batch that is halved down to each of its messages may take longer than a lease."""
+    kept: list[float] = []
+    monkeypatch.setattr(replay_turn.Turn, "keep", lambda self: kept.append(0))
+    messages = some(8)
+    errors.add(messages)
+    picky.wrong = {message.data for message in messages}
+    assert errors.publish() == 1
+    assert len(picky.requests) == 15 <= len(kept)
+
+
 def test_what_went_before_a_failure_of_the_topic_is_recorded(
     errors: Errors, picky: Picky, monkeypatch: pytest.MonkeyPatch
 ):
@@ -408,6 +421,24 @@ def test_of_two_that_begin_at_once_one_fails():
     with pytest.raises(click.ClickException, match="has just started"):
         first.keep()
     second.keep()
+
+
+def test_containers_of_one_name_and_process_number_are_two(monkeypatch: pytest.MonkeyPatch):
+    """A job service may call each of its containers localhost, and start the same process in it."""
+    labels: Any = Labels()
+    monkeypatch.setattr(replay_turn.socket, "gethostname", lambda: "localhost")
+
+    def of_container(number: int) -> replay_turn.Turn:
+        monkeypatch.setattr(replay_turn.os, "readlink", lambda path: f"pid:[{number}]")
+        return replay_turn.Turn(labels, RECORD, 1.0)
+
+    first, second = of_container(1), of_container(2)
+    first.keep()
+    with pytest.raises(click.ClickException, match="is running"):
+        second.keep()
+    monkeypatch.setattr(replay_turn.os, "kill", lambda pid, sign: 1 / 0)
+    with pytest.raises(click.ClickException, match="is running"):  # no number of ours
+        second.keep()
 
 
 def test_a_turn_ends_with_its_lease_or_its_process(monkeypatch: pytest.MonkeyPatch):

@@ -13,11 +13,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from google.auth.credentials import AnonymousCredentials
 
 from pipeline.clients import write_credentials
 from pipeline.sinks.bigquery.append.channel import (
     EMULATOR_VARIABLE,
     SERVICE,
+    _credentials,
     endpoint_in_use,
     open_channel,
 )
@@ -118,3 +120,15 @@ def test_any_host_gets_the_token_of_the_worker_over_tls(tmp_path: Path) -> None:
         )
     assert int(found.stdout) == len(COLUMNS)
     assert server.headers[0]["authorization"] == "Bearer local"
+
+
+def test_the_account_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A metadata server that does not answer just then must not fail what opens another channel."""
+    answers = iter([(AnonymousCredentials(), None)])
+    monkeypatch.setattr("google.auth.default", lambda **_: next(answers))
+    _credentials.cache_clear()
+    try:
+        for _ in range(2):
+            open_channel("https://127.0.0.1:1").close()
+    finally:
+        _credentials.cache_clear()

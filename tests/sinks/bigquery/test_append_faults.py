@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import repeat
+from itertools import cycle, repeat
 from typing import Any
 
 import grpc
@@ -125,6 +125,20 @@ def test_a_silent_call_is_noticed_while_another_makes_progress(server: FaultServ
         ended.set()
         other.join()
     assert stored(server)["claim-1"] == 1
+
+
+def test_calls_that_the_service_never_ends_do_not_pile_up(server: FaultServer) -> None:
+    server.ends_calls = False
+    lacks = Fault(INVALID, storage_code=7)
+    server.script = cycle([None, lacks])
+    limits = replace(LIMITS, answer_timeout_seconds=0.3)
+    with bundles(server.address, limits) as worker:
+        for number in range(20):
+            assert worker.run([element(number)]) == []
+            time.sleep(0.05)
+        assert server.counts["calls"] >= 20
+        assert len(readers()) < 12
+    wait_until(lambda: not readers())
 
 
 @pytest.mark.parametrize(

@@ -246,6 +246,82 @@ def test_cases(bigquery_client: bigquery.Client, table: TableName) -> None:
         assert standing(some) == stands  # the reference is held to the cases too
 
 
+def links(name: str, tail: int, circle: int) -> list[Row]:
+    """Replacements of which each names the next; the last one the first of the circle, if any."""
+    ids = [f"{name}{number:02d}" for number in range(tail + circle)]
+    named = [*ids[1:], ids[tail] if circle else f"{name}first"]
+    return [
+        {"claim_id": claim, "claim_frequency_code": "7", "original_claim_id": original}
+        for claim, original in zip(ids, named, strict=True)
+    ]
+
+
+def alike(name: str) -> list[list[Row]]:
+    """Claims that have nothing to do with each other, however their ids are written."""
+    replacement: Row = {"claim_frequency_code": "7", "payer_id": name}
+    return [
+        [replacement | {"claim_id": "A", "original_claim_id": "  "}],
+        [replacement | {"claim_id": "B", "original_claim_id": " "}],
+        [replacement | {"claim_id": "C", "original_claim_id": "\t", "claim_frequency_code": None}],
+        [{"claim_id": f"{name}|D|1"}],
+        [{"claim_id": "D|1", "payer_id": name}],
+        [{"claim_id": "1", "payer_id": f"{name}|D"}],
+    ]
+
+
+HOSTILE = {
+    **{f"circle {size}": [links(f"K{size}.", 0, size)] for size in range(2, 9)},
+    **{f"tail {n} {size}": [links(f"T{n}.{size}.", n, size)] for n in (1, 4) for size in (2, 5, 8)},
+    **{f"chain {size}": [links(f"L{size}.", size, 0)] for size in (7, 8, 9, 10, 16)},
+    "alike": alike("S"),
+}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_hostile_histories(seed: int, bigquery_client: bigquery.Client, table: TableName) -> None:
+    """Long chains, circles, blanks. All at the same time, as lines of a file are, in any order."""
+    rng, places = Random(seed), {}
+    for name, families in HOSTILE.items():
+        for number, family in enumerate(families):
+            lines = [
+                row | {"payer_id": f"{seed} {row['payer_id']}" if row.get("payer_id") else None}
+                for row in family
+            ]
+            for row in lines:  # ids of their own for each seed
+                for field in ("claim_id", "original_claim_id"):
+                    if (row.get(field) or "").strip() and not row["payer_id"]:
+                        row[field] = f"{seed} {row[field]}"
+                row["processing_timestamp"] = "2026-11-02T00:00:00Z"
+            for row, place in zip(lines, rng.sample(range(1, 2_000), len(lines)), strict=True):
+                row["message_id"] = f"{name} {number} {seed}#7-1:{place}"
+            places[name, number] = lines
+    insert(bigquery_client, table, [row for lines in places.values() for row in lines])
+    shown = found(bigquery_client, f"`{table}_current`")
+    for family_of, lines in places.items():
+        ids = {row["message_id"] for row in lines}
+        stands = {id: of for id, of in shown.items() if id in ids}
+        assert stands == standing(lines), family_of
+        assert len(stands) == 1, family_of
+
+
+def test_the_last_of_a_file_stands(bigquery_client: bigquery.Client, table: TableName) -> None:
+    """Lines of a batch are processed at one time; as a text, 99 comes after 1000."""
+    together = {"processing_timestamp": "2026-11-02T00:00:00Z", "submission_date": "2026-10-01"}
+    replacement = together | {"claim_frequency_code": "7", "original_claim_id": "O1"}
+    rows = [
+        together | {"claim_id": "O1", "message_id": "x.json#7-1:0"},
+        replacement | {"claim_id": "O2", "message_id": "x.json#7-1:99"},
+        replacement | {"claim_id": "O3", "message_id": "x.json#7-1:1000"},
+        together | {"claim_id": "O4", "message_id": "8", "claim_index": 10},
+        together | {"claim_id": "O4", "message_id": "8", "claim_index": 9, "claim_amount": "2"},
+    ]
+    insert(bigquery_client, table, rows)
+    query = f"SELECT claim_id, claim_index, claim_amount FROM `{table}_current`"
+    query += " WHERE REGEXP_CONTAINS(claim_id, '^O[0-9]$') ORDER BY claim_id"
+    found = [tuple(row.values()) for row in bigquery_client.query_and_wait(query)]
+    assert found == [("O3", None, 1), ("O4", 10, 1)]
+
+
 def test_range_of_time(bigquery_client: bigquery.Client, table: TableName) -> None:
     rows = [
         {"claim_id": "R1", "message_id": "1", "processing_timestamp": "2020-11-01T00:00:00Z"},

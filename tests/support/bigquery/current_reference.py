@@ -9,7 +9,9 @@ Row = dict[str, Any]
 
 
 def key(row: Row, name: str) -> str:
-    return re.sub(r"\s", "", f"{row.get('payer_id') or ''}/{row[name]}").upper()
+    # The text of a list: no payer and claim together look like another payer and claim.
+    payer, claim = row.get("payer_id") or "", row.get(name) or ""
+    return repr([re.sub(r"\s", "", text).upper() for text in (payer, claim)])
 
 
 def frequency(row: Row) -> str:
@@ -19,25 +21,28 @@ def frequency(row: Row) -> str:
     by_type = re.fullmatch(r"0?\d\d(\d)", row.get("bill_type") or "")
     if by_type:
         return by_type[1]
-    return "7" if row.get("original_claim_id") else "1"
+    return "7" if (row.get("original_claim_id") or "").strip() else "1"
 
 
 def is_change(row: Row) -> bool:
     return frequency(row) in ("7", "8")
 
 
-def age(row: Row) -> tuple[str, ...]:
+def age(row: Row) -> tuple[Any, ...]:
     """Sorts the newest last."""
     published = row.get("publish_time") or row["processing_timestamp"]
     day = row.get("submission_date") or published[:10]
-    return day, published, row["processing_timestamp"], row["message_id"]
+    place = re.match(r".*:(\d+)", row["message_id"])
+    of_file = int(place[1]) if place else -1
+    part = -1 if row.get("claim_index") is None else row["claim_index"]
+    return day, published, row["processing_timestamp"], of_file, part, row["message_id"]
 
 
 def original_of(versions: Iterable[Row]) -> str | None:
     """The claim that the newest replacement or void among the versions of one claim names."""
     named = None
     for row in sorted(versions, key=age):
-        if is_change(row) and row.get("original_claim_id"):
+        if is_change(row) and (row.get("original_claim_id") or "").strip():
             original = key(row, "original_claim_id")
             if original != key(row, "claim_id"):
                 named = original

@@ -115,6 +115,8 @@ class FaultServer:
     cut: Callable[[], None] = lambda: None
     swallow: Callable[[], None] = lambda: None
     keeps_rows: bool = True
+    ends_calls: bool = True
+    """Whether a call ends when all of its requests are answered and none will follow."""
     look_up_error: grpc.StatusCode | None = None
     """What a look at a table's columns is answered with."""
     tls: grpc.ServerCredentials | None = None
@@ -203,6 +205,8 @@ class FaultServer:
                 yield from answers
                 if closes:
                     return
+            while not self.ends_calls and context.is_active():
+                time.sleep(0.01)
         except CallEnded as ended:
             if ended.status.code == code_pb2.OK:
                 return

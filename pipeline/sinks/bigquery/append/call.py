@@ -114,6 +114,8 @@ class AppendCall:
 
     def finish(self) -> None:
         """Let the call end once its requests are answered."""
+        if not self.unanswered:
+            self.heard_at = time.monotonic()
         self._requests.put(None)
 
     def cancel(self) -> None:

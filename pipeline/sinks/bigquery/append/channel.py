@@ -1,11 +1,13 @@
 """gRPC channels to the Storage Write API: Google's, or that of an emulator."""
 
 import os
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
+import google.auth
 import grpc
 from google.api_core import grpc_helpers
 from google.api_core.gapic_v1 import routing_header as gapic_routing_header
@@ -79,7 +81,13 @@ def open_channel(
         options.append(("grpc.enable_http_proxy", 0))  # no proxy knows our loopback
         return grpc.insecure_channel(url.netloc, options)
     target = url.netloc if url.port else f"{url.hostname}:443"
-    return grpc_helpers.create_channel(target, default_scopes=_SCOPES, options=options)
+    return grpc_helpers.create_channel(target, credentials=_credentials(), options=options)
+
+
+@cache
+def _credentials() -> Any:
+    """The worker's account. It is looked for once: a lost connection opens again without it."""
+    return google.auth.default(default_scopes=_SCOPES)[0]
 
 
 def routing_header(field: str, stream: str) -> tuple[str, str]:

@@ -185,6 +185,7 @@ class AppendStream:
         return not self._loners and (fits or self.in_flight_bytes == 0)
 
     def _open_call(self) -> AppendCall:
+        self._end_silent(self._calls)
         self._channel = channel = self._channel or self._open_channel()
         call = AppendCall(channel, self.stream, self.fit, self._on_response, self._on_end)
         self._calls.add(call)
@@ -268,21 +269,22 @@ class AppendStream:
             channel.close()
 
     def _end_silent(self, calls: Iterable[AppendCall]) -> float:
-        """End those of some calls that are silent.
+        """End those of some calls that are silent, or were retired and do not end.
 
         Seconds until the next one counts as silent; 0 if one did.
         """
         patience = self._limits.answer_timeout_seconds
         now = time.monotonic()
         for call in list(calls):
-            if not call.unanswered:
+            if not call.unanswered and call is self._call:
                 continue
             left = call.heard_at + self._limits.answer_timeout_seconds - now
             if left > 0:
                 patience = min(patience, left)
                 continue
-            self._give_up(call, repeat(unsure(SILENT)))
-            self._leave_channel(call.channel)
-            call.cancel()
-            patience = 0.0
+            if call.unanswered:
+                self._give_up(call, repeat(unsure(SILENT)))
+                self._leave_channel(call.channel)
+                patience = 0.0
+            call.cancel()  # one that was retired may have all answers, and not end by itself
         return patience

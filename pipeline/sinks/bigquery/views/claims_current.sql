@@ -2,20 +2,34 @@
 -- Reads the rows that were processed in a time range. A claim is hidden once another one names it as
 -- its original, whichever arrived first; if several name the same original, the newest is current; a
 -- void is never current. The newest is the one submitted last, then the one that Pub/Sub received
--- last, then the one processed last. `superseded_claim_ids` lists the claims that a row supersedes.
--- IDs are compared within a payer, ignoring case and spaces. Originals are followed through chains of
--- up to eight claims.
+-- last, then the one processed last; of lines of a file that were processed together, the last line.
+-- `superseded_claim_ids` lists the claims that a row supersedes. IDs are compared within a payer,
+-- ignoring case and spaces; an original of spaces alone names none. Originals are followed through
+-- chains of up to sixteen claims.
 WITH versions AS (
   SELECT
     stored.*,
-    UPPER(REGEXP_REPLACE(CONCAT(IFNULL(payer_id, ''), '|', claim_id), r'\s', '')) AS _claim,
-    UPPER(REGEXP_REPLACE(CONCAT(IFNULL(payer_id, ''), '|', original_claim_id), r'\s', ''))
-      AS _original,
+    -- What is left holds no space, so that a line feed can stand between payer and claim.
+    UPPER(
+      CONCAT(
+        REGEXP_REPLACE(IFNULL(payer_id, ''), r'\s', ''), '\n', REGEXP_REPLACE(claim_id, r'\s', '')
+      )
+    ) AS _claim,
+    UPPER(
+      CONCAT(
+        REGEXP_REPLACE(IFNULL(payer_id, ''), r'\s', ''),
+        '\n',
+        NULLIF(REGEXP_REPLACE(original_claim_id, r'\s', ''), '')
+      )
+    ) AS _original,
     COALESCE(
       NULLIF(TRIM(claim_frequency_code), ''),
       IF(REGEXP_CONTAINS(bill_type, r'^0?[0-9]{3}\z'), RIGHT(bill_type, 1), NULL),
-      IF(original_claim_id IS NULL, '1', '7')
-    ) AS _frequency
+      IF(NULLIF(REGEXP_REPLACE(original_claim_id, r'\s', ''), '') IS NULL, '1', '7')
+    ) AS _frequency,
+    SAFE_CAST(
+      REGEXP_EXTRACT(COALESCE(original_message_id, message_id), '^.*:([0-9]+)') AS INT64
+    ) AS _offset
   FROM `${CLAIMS_TABLE}` AS stored
   WHERE processing_timestamp >= @since AND processing_timestamp < @until
 ),
@@ -30,6 +44,8 @@ parents AS (
       COALESCE(submission_date, DATE(publish_time), DATE(processing_timestamp)) DESC,
       COALESCE(publish_time, processing_timestamp) DESC,
       processing_timestamp DESC,
+      _offset DESC,
+      claim_index DESC,
       message_id DESC
   ) = 1
 ),
@@ -37,13 +53,16 @@ chains AS (
   SELECT
     p1.child,
     IF(
-      p8.parent IS NULL,
-      COALESCE(
-        p7.parent, p6.parent, p5.parent, p4.parent, p3.parent, p2.parent, p1.parent
+      p1.child IN (p2.parent, p3.parent, p4.parent, p5.parent, p6.parent, p7.parent, p8.parent),
+      -- Claims that name each other in a circle have eight parents: some of them come twice.
+      LEAST(
+        p1.parent, p2.parent, p3.parent, p4.parent, p5.parent, p6.parent, p7.parent, p8.parent
       ),
-      -- Claims that name each other in a circle all end in the same four.
-      LEAST(p5.parent, p6.parent, p7.parent, p8.parent)
+      COALESCE(
+        p8.parent, p7.parent, p6.parent, p5.parent, p4.parent, p3.parent, p2.parent, p1.parent
+      )
     ) AS first,
+    p8.parent AS eighth,
     IFNULL(
       p1.child IN (p2.parent, p3.parent, p4.parent, p5.parent, p6.parent, p7.parent, p8.parent),
       FALSE
@@ -61,10 +80,11 @@ named AS (SELECT DISTINCT parent FROM parents),
 members AS (
   SELECT
     versions.*,
-    COALESCE(chains.first, versions._claim) AS _chain,
+    COALESCE(further.first, chains.first, versions._claim) AS _chain,
     CASE WHEN named.parent IS NULL THEN 0 WHEN chains.is_circle THEN 1 ELSE 2 END AS _hidden
   FROM versions
   LEFT JOIN chains ON chains.child = versions._claim
+  LEFT JOIN chains AS further ON further.child = chains.eighth
   LEFT JOIN named ON named.parent = versions._claim
 ),
 ranked AS (
@@ -81,6 +101,8 @@ ranked AS (
       COALESCE(submission_date, DATE(publish_time), DATE(processing_timestamp)) DESC,
       COALESCE(publish_time, processing_timestamp) DESC,
       processing_timestamp DESC,
+      _offset DESC,
+      claim_index DESC,
       message_id DESC
   )
 ),
@@ -92,7 +114,7 @@ superseded AS (
 )
 SELECT
   ranked.* EXCEPT (
-    _claim, _original, _frequency, _chain, _hidden, _place, _standing
+    _claim, _original, _frequency, _offset, _chain, _hidden, _place, _standing
   ),
   IFNULL(superseded.superseded_claim_ids, []) AS superseded_claim_ids
 FROM ranked

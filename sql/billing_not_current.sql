@@ -1,4 +1,4 @@
--- Providers with much billing that was later replaced, voided or resubmitted.
+-- Providers with a lot of billing that was later replaced, voided or resubmitted.
 -- Billed counts each message once; current counts current claims only.
 -- @min_claims INT64 = 10: Minimum number of claims billed per provider.
 WITH billed AS (

@@ -1,5 +1,5 @@
 -- A view that shows each message once, even if the pipeline wrote it twice or it was replayed twice.
--- Of a message that holds several claims, it shows each claim once.
+-- For a message that holds several claims, it shows each claim once.
 -- A claim that its producer sent twice is two messages, so the view shows it twice.
 CREATE OR REPLACE VIEW `${CLAIMS_TABLE}_deduplicated` AS
 SELECT *

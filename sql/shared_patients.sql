@@ -1,4 +1,4 @@
--- Pairs of providers that share many of their patients: the larger the share, the less likely it is by chance.
+-- Pairs of providers that share many of their patients: the larger the share, the less likely it is due to chance.
 -- @min_shared INT64 = 5: Minimum number of shared patients.
 -- @min_share FLOAT64 = 0.2: Minimum share of the smaller provider's patients.
 WITH patients AS (

@@ -1,4 +1,4 @@
--- What each threshold would flag: claims and money, and how much of it would be right.
+-- What each threshold would flag: claims and money, and how much of them would be right.
 -- If it is known which claims were improper: also precision, recall and the money at stake. A claim is
 -- flagged if its score is above the threshold; at_threshold counts claims that score exactly the
 -- threshold, which are not flagged.

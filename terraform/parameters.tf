@@ -126,7 +126,7 @@ variable "error_payload" {
 }
 
 variable "pseudonymise" {
-  description = "Text fields of the claim schema, separated by commas, whose values are replaced with pseudonyms (keyed HMAC-SHA-256) in both tables. Jobs with the same key produce the same pseudonyms. Rules are evaluated on the original values, except for replayed messages, which already hold pseudonyms. In fields outside the schema, only values whose key resembles a listed field are replaced. Needs pseudonym_key. Example: patient_id,claim_id"
+  description = "Text fields of the claim schema, separated by commas, whose values are replaced with pseudonyms (keyed HMAC-SHA-256) in both tables. Jobs with the same key produce the same pseudonyms. Rules are evaluated on the original values. A replayed message already holds pseudonyms, so rules that inspect the value of a listed field are not applied to it. In fields outside the schema, only values whose key resembles a listed field are replaced. Needs pseudonym_key. Example: patient_id,claim_id"
   type        = string
   default     = null
 

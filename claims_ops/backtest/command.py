@@ -260,7 +260,7 @@ def _compare(
     today, tried = judgements
     before = batch.stored if today is None else _outcome(today, facts)
     if before is None:
-        raise AssertionError("claims of files are judged by today's rules")
+        raise AssertionError("claims from files are judged by today's rules")
     after = _outcome(tried, facts)
     for place in comparison.add(batch, before, after):
         if changed is not None:

@@ -57,7 +57,7 @@ def check(
     """Show what the pipeline would do with the claims in FILES (- for stdin).
 
     Reads JSON, newline-delimited JSON, CSV and X12 837, compressed or not. Maps, validates and
-    scores the claims as the pipeline does, but without reference files and provider profiles:
+    scores the claims as the pipeline does, but without reference files or provider profiles:
     signals that need them are null, and rules on those signals do not fire. `claims backtest` can
     read these files. Prints no claim values unless you pass --show. Exits with 1 if anything is
     rejected.

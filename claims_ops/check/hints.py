@@ -12,26 +12,32 @@ from pipeline.claims.message import Unreadable
 from pipeline.claims.rejection import Rejection
 
 _ARRAY = (
-    "A message that is a JSON array is no claim. Write each claim on a line of its own"
+    "A JSON array is not a claim. Write each claim on a line of its own"
     " (jq -c '.[]' FILE), or pass --map with a file that holds only `$`: then each item is a claim."
 )
 _ARRAY_FOR_A_MAP = (
     "A message that is a JSON array reaches the map whole. Begin the map with `$.{` instead of `{`"
-    " to make a claim of each item (docs/start/maps.md)."
+    " to turn each item into a claim (docs/start/maps.md)."
 )
 _ONE_DOCUMENT = (
-    "A file that is one JSON document over several lines was checked as one Pub/Sub message. A"
-    " backfill reads each line as a message: first write the document on one line (jq -c . FILE)."
+    "A file that contains a single JSON document spread over several lines was checked as one"
+    " Pub/Sub message. A backfill reads each line as a message: first write the document on one"
+    " line (jq -c . FILE)."
 )
 _FOREIGN = (
-    "Documents that lack most required fields are in another shape than the claim schema's. Pass"
-    f" a claim map with --map ({', '.join(PACKAGED_MAPS)}), or write one: docs/start/maps.md."
+    "Documents that lack most required fields do not have the shape that the claim schema"
+    f" describes. Pass a claim map with --map ({', '.join(PACKAGED_MAPS)}), or write one:"
+    " docs/start/maps.md."
 )
 _KNOWN_SHAPE = re.compile(r"looks like (.+); launch with (claim_map|input_format)=(\w+)")
 _OPTIONS = {"claim_map": "--map", "input_format": "--format"}
 _MONEY = (
-    f"The map's $money takes {AMOUNTS}. It leaves anything else unchanged, so strip currency and"
-    ' separators first: $money($replace(amount, /[$,]/, "")).'
+    f"The map's $money takes {AMOUNTS}. It leaves anything else unchanged, so strip currency"
+    ' symbols and separators first: $money($replace(amount, /[$,]/, "")).'
+)
+SKIPPED = (
+    "The map skipped every document, because none holds a claim that it takes. Of FHIR,"
+    " fhir_r4_claim takes Claims, fhir_r4_eob ExplanationOfBenefits, and fhir_r4_bundle both."
 )
 
 

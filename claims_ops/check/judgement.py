@@ -92,6 +92,8 @@ def judge(placed: Iterable[Placed], documents: Documents, show: int = 0) -> Judg
         judgement.claims += len(found)
     for stage in (*before, *behind):
         judgement.counts.update(stage.take_metrics().counts)
+    if judgement.counts["skipped"] and not judgement.claims and not judgement.rejected:
+        told[hints.SKIPPED] = None
     judgement.hints = list(told)
     return judgement
 

@@ -29,7 +29,7 @@ def take(todo: Sequence[Step], to_continue: Callable[[str], str], *, quiet: bool
             click.echo(
                 f"Stopped at {step.name} ({step.title})."
                 f"{' The earlier steps are done.' if step is not todo[0] else ''}"
-                " You can rerun the command: it leaves what exists unchanged.",
+                " You can rerun the command: it leaves anything that already exists unchanged.",
                 err=True,
             )
             if isinstance(stop, StepFailed):

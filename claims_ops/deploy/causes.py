@@ -17,11 +17,12 @@ _CAUSES = {
         "ask for more quota (console.cloud.google.com/iam-admin/quotas), or pass --max-workers."
     ),
     r"ALREADY_EXISTS|already exists|name is not available|already own": (
-        "somebody else may have the name, for example of a bucket; choose another (--bucket,"
-        " --name), for build_template.sh too."
+        "someone else may already be using a name, for example that of the bucket; choose a"
+        " different one (--bucket, --name), and pass it to build_template.sh too."
     ),
     r"SERVICE_DISABLED|has not been used in project": (
-        "an API that was enabled a moment ago is not known everywhere yet; wait a few minutes."
+        "an API that was just enabled can take a few minutes to become available everywhere; wait,"
+        " then try again."
     ),
     r"\./build_template\.sh": "give it the same project, region, bucket and tag as this command.",
 }

@@ -79,8 +79,9 @@ def deploy(
 
     Enables the APIs, creates a bucket, a topic, a subscription, a dataset and a service account
     with only the roles it needs, and launches the job. Anything that already exists is left
-    unchanged, so you can rerun the command after a failure. Requires gcloud with an
-    active login.
+    unchanged, so you can rerun the command after a failure; only the launch itself adds missing
+    columns to the tables, sets how long error rows are kept, and replaces the views. Requires
+    gcloud with an active login.
 
     \b
     Examples:
@@ -173,6 +174,6 @@ def _drain(to: Deployment, *, dry_run: bool) -> None:
     else:
         click.echo(drained(job))
     click.echo(
-        "All other resources still exist. These commands would remove them, with unread messages,"
-        " the templates and ALL CLAIMS AND ERRORS:\n" + "\n".join(removal.commands(to))
+        "All other resources still exist. These commands would remove them, along with unread"
+        " messages, the templates and ALL CLAIMS AND ERRORS:\n" + "\n".join(removal.commands(to))
     )

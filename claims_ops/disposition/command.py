@@ -23,8 +23,8 @@ def disposition() -> None:
     """Record reviewers' decisions about claims.
 
     Decisions are appended to a table in the same dataset as the claims table, and the newest
-    decision on a claim counts. Rule precision, the backtest and the report combine these decisions
-    with labels.
+    decision on a claim counts. The `rule_precision` query, the backtest and the report combine
+    these decisions with labels.
 
     \b
     Examples:
@@ -83,8 +83,8 @@ def import_(
 
     The header names the columns: claim_id and outcome, and any of amount_recovered, reviewer,
     reviewed_at and note. If a line has no reviewed_at, the current time is used. If any line is
-    invalid, every error is listed with its line number and nothing is recorded. If every line has a
-    reviewed_at, importing the same file again has no effect on the results.
+    invalid, nothing is recorded, and the first 20 errors are listed with their line numbers. If
+    every line has a reviewed_at, importing the same file again has no effect on the results.
 
     \b
     Examples:

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final, NamedTuple
 
+from claims_ops.shared.counted import counted
 from claims_ops.shared.dispositions import OUTCOMES
 from claims_ops.shared.option_types import instant
 from pipeline.claims.storable import numeric_fault
@@ -105,7 +106,7 @@ def read(
     for number, header, row in _rows(lines, delimiter):
         try:
             if len(row) != len(header):
-                raise Fault(f"has {len(row)} fields, but the header has {len(header)}")
+                raise Fault(f"has {counted(len(row), 'field')}, but the header has {len(header)}")
             texts = (text.strip() for text in row)
             made = decision(dict(zip(header, texts, strict=True)), now, reviewer)
             before = seen.setdefault((made.claim_id, made.reviewed_at), number)

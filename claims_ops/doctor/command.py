@@ -14,6 +14,7 @@ from claims_ops.deployment.request import DeploymentRequest
 from claims_ops.doctor.checkup import SERVICES, checks, chosen
 from claims_ops.doctor.examination import Finding, answered, common_cause
 from claims_ops.doctor.finding import Status
+from claims_ops.shared.counted import counted
 from claims_ops.shared.option_types import Number
 
 _COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
@@ -66,7 +67,7 @@ def doctor(
     describe the deployment, but not those that say what to do with it, such as --update. A check
     passes or fails; it is unknown if the service does not respond or you lack a permission. For
     each check that does not pass, it prints a command that fixes the problem or shows more about
-    it. Checks that emulators do not support, such as roles, are skipped there.
+    it. Against emulators, checks that they do not support, such as roles, are skipped.
 
     Exits with 1 if a check fails. A table that the launch will create or extend passes.
 
@@ -136,7 +137,8 @@ def _summary(findings: Sequence[Finding], left_out: Sequence[str], not_run: int)
     if again := len([cause for cause in causes if cause]) - len({*causes} - {None}):
         text += f" ({again} with a cause already shown above)"
     if not_run:
-        text += f"; {not_run} checks were not run, because they need a login"
+        were = "was" if not_run == 1 else "were"
+        text += f"; {counted(not_run, 'check')} {were} not run, because a login is missing"
     return f"{text}; skipped on emulators: {', '.join(left_out)}" if left_out else text
 
 

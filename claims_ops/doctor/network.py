@@ -9,6 +9,7 @@ from claims_ops.deployment.gcloud import Command
 from claims_ops.doctor import private_access
 from claims_ops.doctor.finding import Check, Once, Unknown, Verdict, failed, passed
 from claims_ops.doctor.setup import Setup
+from claims_ops.shared.counted import counted
 
 _DEFAULT_CPUS = 4
 """Of a worker whose machine type is left to Dataflow: its largest default."""
@@ -116,7 +117,8 @@ def _quota(setup: Setup, region: "Once[Mapping[str, Any] | None]") -> Verdict:
             raise Unknown(f"the quota {metric} is not reported")
         free = quotas[metric]["limit"] - quotas[metric]["usage"]
         room = min(room, free // each)
-        figures.append(f"{metric}: {free:g} free, {most} workers need {most * each}")
+        need = "needs" if most == 1 else "need"
+        figures.append(f"{metric}: {free:g} free, {counted(most, 'worker')} {need} {most * each}")
     if room >= most:
         return passed("; ".join(figures))
     if room < 1:

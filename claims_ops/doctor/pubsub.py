@@ -7,6 +7,7 @@ from claims_ops.deployment import plan
 from claims_ops.deployment.gcloud import Command
 from claims_ops.doctor.finding import Check, Once, Unknown, Verdict, failed, of_look, passed
 from claims_ops.doctor.setup import Setup, described
+from claims_ops.shared.counted import in_days
 
 DELETED = "_deleted-topic_"
 _SUBSCRIPTIONS: Command = ("pubsub", "subscriptions")
@@ -92,15 +93,15 @@ class _Subscription:
         expires = found.get("expirationPolicy", {}).get("ttl")
         problems, flags = [], []
         if days < _RETENTION_DAYS:
-            problems.append(f"keeps unread messages for only {days:.3g} days")
+            problems.append(f"keeps unread messages for only {in_days(days)}")
             flags.append(f"--message-retention-duration={plan.RETENTION}")
         if expires:
             idle = float(expires.removesuffix("s")) / _DAY_SECONDS
-            problems.append(f"expires after {idle:.3g} days of inactivity")
+            problems.append(f"expires after {in_days(idle)} of inactivity")
             flags.append("--expiration-period=never")
         if problems:
             return failed("; ".join(problems), self._update("update", *flags))
-        return passed(f"keeps unread messages for {days:.3g} days")
+        return passed(f"keeps unread messages for {in_days(days)}")
 
     def _there(self) -> Mapping[str, Any]:
         found = self._found()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from claims_ops.doctor.finding import Check, Once, Unknown, Verdict, failed, passed
 from claims_ops.doctor.setup import Setup
+from claims_ops.shared.counted import in_days
 from pipeline import clients
 from pipeline.claims.tables import Table, TableName, column_list
 from pipeline.launch import prepare
@@ -120,4 +121,4 @@ class _Table:
 
 
 def _period(days: float) -> str:
-    return f"for {days:g} days" if days else "forever"
+    return f"for {in_days(days)}" if days else "forever"

@@ -81,7 +81,7 @@ def reconcile(
     and is reported as missing; the job's metric `skipped` counts these documents.
 
     Exits with 1 if the numbers do not match. Duplicate rows are normal, because the pipeline writes
-    each message at least once; sql/claims_deduplicated.sql removes them.
+    each message at least once; the view in sql/claims_deduplicated.sql hides them.
 
     \b
     Examples:

@@ -10,6 +10,7 @@ import click
 from claims_ops.report.measures import Scope, measure
 from claims_ops.shared import table_options
 from claims_ops.shared.claim_times import PROCESSING, TIMES
+from claims_ops.shared.option_types import Instant
 from claims_ops.shared.queries import Queries, connect
 from pipeline.claims.tables import TableName
 
@@ -21,8 +22,18 @@ PAGES = "provider-*.html"
 @click.command()
 @table_options.output_table
 @table_options.error_table
-@table_options.since
-@table_options.until
+@click.option(
+    "--since",
+    type=Instant(),
+    metavar="TIME",
+    help="Only rows whose time is at or after this; --by chooses the time.",
+)
+@click.option(
+    "--until",
+    type=Instant(),
+    metavar="TIME",
+    help="Only rows whose time is before this; --by chooses the time.",
+)
 @click.option(
     "--by",
     type=click.Choice(list(TIMES)),
@@ -75,8 +86,10 @@ def report(
 
     Shows what stands out, which providers differ from their peers and why, and what each threshold
     would flag and how often it would be right. Also shows volumes, amounts, rejections and latency.
-    The HTML has no scripts and loads no external resources. Only aggregates leave BigQuery unless
-    you pass --include-claims. docs/operate/report.md explains each part.
+    The HTML has no scripts and loads no external resources. Without --include-claims, the
+    report has no claim or patient IDs and no amount of a single claim. It has provider IDs, counts,
+    rounded sums, and the most frequent evidence for a provider's risk reasons, such as units or
+    days, which may come from a single claim. docs/operate/report.md explains each part.
 
     \b
     Examples:

@@ -45,9 +45,9 @@ def providers(measures: Measures, pages: Mapping[int, str]) -> Section:
         title="Providers that stand out",
         lead="Providers for whom a reason fires at a very different rate than for their peers"
         " (other providers of the same specialty). Their size does not matter. A typical provider"
-        f" has a mean score of {typical:.2f}. Where verdicts are known, reasons that were improper"
-        " less often than claims on average come last. Trend: claims over time, with those that"
-        " have a reason in front. Amounts are rounded to two significant digits.",
+        f" has a mean score of {typical:.2f}. Where it is known which claims were improper, reasons"
+        " whose claims were improper less often than average come last. Trend: claims over time,"
+        " with those that have a reason in front. Amounts are rounded to two significant digits.",
         query="providers",
         empty="No provider stands out.",
         tables=[

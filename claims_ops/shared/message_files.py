@@ -61,9 +61,8 @@ def _messages(
             return
         if len(data) > _DOCUMENT_BYTES:
             raise click.ClickException(
-                f"{path} begins with a JSON document that neither its first line nor its first"
-                " 10 MiB end, which is the most that a message may hold; write each claim on a"
-                " line of its own"
+                f"{path} begins with a JSON document that spans several lines and is larger than"
+                " 10 MiB, the limit for a message; write each claim on a line of its own"
             )
         raise click.ClickException(
             f"{path} contains neither a single JSON document nor one per line"

@@ -103,15 +103,9 @@ def text_of(outcome: Outcome, launch: Launch) -> str:
         ]
     lines.append("Next steps:")
     if outcome.high_risk:
-        lines.append(
-            f"  SELECT claim_id, fraud_risk_score, risk_reasons FROM `{claims}`"  # noqa: S608 - checked names
-            " WHERE high_risk_flag ORDER BY fraud_risk_score DESC"
-        )
+        lines.append(f"  claims query high_risk_claims --output-table {claims}")
     if outcome.errors:
-        lines.append(
-            f"  SELECT error, COUNT(*) AS messages FROM `{errors}`"  # noqa: S608 - checked names
-            " WHERE DATE(error_timestamp) = CURRENT_DATE() GROUP BY error"
-        )
+        lines.append(f"  claims query errors_today {tables}")
     return "\n".join([*lines, f"  claims report {tables}"])
 
 

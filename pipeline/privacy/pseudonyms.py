@@ -33,7 +33,7 @@ class Pseudonyms:
         self._remembered = Memory(self._of, _REMEMBERED, _is_small)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a key is not pickled")
+        raise TypeError("a key must not be pickled")
 
     def of(self, field: str, text: str) -> str:
         """The pseudonym of a text; one of this field and key stays itself."""

@@ -90,7 +90,7 @@ def load(parts: tuple[Part, ...], source: Source, before: Loaded | None = None) 
         raise InvalidReference("is empty")
     if before is not None and not source.may_shrink and 2 * size < before.size:
         raise InvalidReference(
-            f"has {size:,} entries, fewer than half of the {before.size:,} in use"
+            f"has fewer than half of the entries in use: {size:,} instead of {before.size:,}"
         )
     return Loaded(content, reading.version, size)
 

@@ -14,6 +14,7 @@ from threading import Thread
 import click
 
 from claims_ops.shared import analyst_queries
+from claims_ops.shared.counted import counted
 from claims_ops.shared.interruption import unwinding
 from claims_ops.shared.message_counts import MessageCounts, RowCounter
 from claims_ops.shared.option_types import MAX_COUNT, Number
@@ -171,9 +172,10 @@ def demo(
         progress.hide()
         for query in () if quiet else queries:
             click.echo(analyst_queries.answer(client, query, route.tables(), out.width))
-        counted = summary.summary(balance, feed.sent, time.monotonic() - started)
-        click.echo(counted if pubsub else counted.replace("published", "read"))
-        say(f"The second half was scored with the profiles of {profiles.providers} providers.")
+        totals = summary.summary(balance, feed.sent, time.monotonic() - started)
+        click.echo(totals if pubsub else totals.replace("published", "read"))
+        providers = counted(profiles.providers, "provider")
+        say(f"The second half was scored with the profiles of {providers}.")
         if plain and balance.claims != feed.sent["accepted"]:
             raise click.ClickException(
                 "the counts of accepted and rejected messages differ from what was generated"

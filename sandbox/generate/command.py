@@ -96,8 +96,7 @@ def generate(
 
     The claims look like a US payer's, with related codes, realistic amounts, missing values,
     duplicates, late submissions, service lines, replacements and voids. About 5% are labelled as
-    fraud, some of it committed systematically by the same providers. No real patient data is
-    used.
+    fraud, and some providers commit it systematically. No real patient data is used.
 
     \b
     Examples:

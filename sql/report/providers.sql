@@ -3,8 +3,8 @@
 -- The distance is how much more often a reason fires on the provider's claims than on its peers', in
 -- standard deviations across providers, times what the reason adds to a score on average. Ten claims
 -- like the peers' are added to each provider's claims, so that a few claims prove little and, beyond
--- that, only the share counts. Reasons with at least 10 judged claims that were improper less often
--- than claims on average come last.
+-- that, only the share counts. Reasons with at least 10 judged claims, of which fewer were improper
+-- than of all judged claims, come last.
 -- Counts current claims only, without those that were replaced or voided.
 WITH scored AS (
   SELECT

@@ -213,10 +213,10 @@ def test_another_basis_judges_the_next_batch_and_loses_no_count() -> None:
     }
 
 
-def test_every_signal_and_every_new_rule_is_documented() -> None:
+def test_every_signal_and_every_risk_rule_is_documented() -> None:
     for name in SIGNALS:
         assert f"`{name}`" in PAGE, name
-    for rule in RULES.risk[7:]:
+    for rule in RULES.risk:
         assert f"| `{rule.id}` | {rule.weight} |" in PAGE, rule.id
 
 

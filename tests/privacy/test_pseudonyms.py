@@ -73,6 +73,6 @@ def test_null_is_no_pseudonym():
 
 
 def test_key_is_neither_pickled_nor_shown():
-    with pytest.raises(TypeError, match="a key is not pickled"):
+    with pytest.raises(TypeError, match="a key must not be pickled"):
         pickle.dumps(OURS)
     assert KEY.decode() not in repr(OURS)

@@ -16,7 +16,7 @@ _LONGEST = 64
 _CENT = Decimal("0.01")
 _LARGEST = 1e13
 """Below this a double tells all cents apart."""
-AMOUNTS = 'a number, a text that is only a number, such as "180.50", or an array of these'
+AMOUNTS = 'a number, a string that contains only a number, such as "180.50", or an array of these'
 """What `$money` takes, for people."""
 
 
@@ -43,7 +43,7 @@ def day(text: Any = None, form: Any = "", *others: Any) -> Any:
         MisuseError: the format is no text, or there is a third argument.
     """
     if type(form) is not str or others:
-        raise MisuseError("$date takes a text and its format, such as %m/%d/%Y")
+        raise MisuseError("$date takes a string and its date format, such as %m/%d/%Y")
     if type(text) is int:
         text = str(text)
     if type(text) is not str or not text:
@@ -69,7 +69,10 @@ def age(birth: Any = None, at: Any = None, *others: Any) -> int | None:
         MisuseError: there is a third argument.
     """
     if others:
-        raise MisuseError("$age takes two ISO dates: of birth, and of the day to count to")
+        raise MisuseError(
+            "$age takes two ISO dates: the date of birth, and the date on which to determine the"
+            " age"
+        )
     if type(birth) is not str or type(at) is not str:
         return None
     return _years(birth[:_LONGEST], at[:_LONGEST])

@@ -71,7 +71,9 @@ class TableSetup:
         """
         lacking = views.lacking(table.columns)
         if lacking:
-            raise TableError(f"{claims}: the views need the missing {column_list(lacking)}")
+            raise TableError(
+                f"{claims}: the views need {column_list(lacking)}, which the table lacks"
+            )
         statements = views.statements(claims)
         with _answers(claims):
             for statement in statements.values():
@@ -163,8 +165,9 @@ class TableSetup:
             self._add_to_emulator_storage(name, table, fit.lacks)
         if fit.lacks:
             return f"added {', '.join(fit.lacks)}"
-        days = f"set retention to {retention_days} days"
-        return days if retention_days else "set partitions to never expire"
+        if not retention_days:
+            return "set partitions to never expire"
+        return f"set retention to {retention_days} day{'s' * (retention_days != 1)}"
 
     def _add_to_emulator_storage(self, name: TableName, table: Table, added: Sequence[str]) -> None:
         # bqemulator's update changes its catalogue only, its DDL the storage only.

@@ -84,10 +84,13 @@ def test_money_of_cents_is_exact(cents: list[int]) -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        ('$money(1, "USD")', "$money takes one argument: a number, a text that is only a number"),
-        ('$date("02/27/2026", 5)', "$date takes a text and its format"),
-        ('$date("02/27/2026", null)', "$date takes a text and its format"),
-        ('$date("02/27/2026", "%m/%d/%Y", 1)', "$date takes a text and its format"),
+        (
+            '$money(1, "USD")',
+            "$money takes one argument: a number, a string that contains only a number",
+        ),
+        ('$date("02/27/2026", 5)', "$date takes a string and its date format"),
+        ('$date("02/27/2026", null)', "$date takes a string and its date format"),
+        ('$date("02/27/2026", "%m/%d/%Y", 1)', "$date takes a string and its date format"),
         ('$age("1980-01-01", "2026-01-01", 1)', "$age takes two ISO dates"),
         ('$resolve("#a", [], 1)', "$resolve takes a reference"),
     ],

@@ -116,24 +116,25 @@ FHIR = {"resourceType": "Claim", "id": "secret"}
 @pytest.mark.parametrize(
     ("text", "its_map", "hints"),
     [
-        (json.dumps([CLEAN]), None, ["is no claim. Write each claim on a line of its own"]),
+        (json.dumps([CLEAN]), None, ["is not a claim. Write each claim on a line of its own"]),
         (
             json.dumps([CLEAN], indent=1),
             None,
-            ["is no claim. Write each claim on a line of its own"],
+            ["is not a claim. Write each claim on a line of its own"],
         ),
         (json.dumps([{"no": "secret"}]), '{"claim_id": id}', ["Begin the map with `$.{`"]),
-        (json.dumps({"no": "secret"}), None, ["in another shape"]),
+        (json.dumps({"no": "secret"}), None, ["do not have the shape"]),
         (
             json.dumps({"claims": [CLEAN]}, indent=1),
             None,
-            ["A backfill reads each", "another shape"],
+            ["A backfill reads each", "do not have the shape"],
         ),
         (json.dumps(CLEAN, indent=1), None, ["A backfill reads each line as a message"]),
         (json.dumps(FHIR), None, ["FHIR R4 Claim: pass --map fhir_r4_claim."]),
-        ('{"no": "secret", "amount": "6 secret"}', MONEY, ["$money takes a number, a text"]),
+        ('{"no": "secret", "amount": "6 secret"}', MONEY, ["$money takes a number, a string"]),
         (json.dumps({**CLEAN, "claim_amount": -1}), None, []),
         (json.dumps([CLEAN, CLEAN]), "$", []),
+        (json.dumps(FHIR), "[]", ["The map skipped every document"]),
     ],
 )
 def test_what_to_do_is_said_once(

@@ -15,7 +15,7 @@ from claims_ops.deploy.causes import remedy
         ("You do not currently have an active account selected", "`gcloud auth login`"),
         ("Reauthentication failed. cannot prompt during execution", "`gcloud auth login`"),
         ("RESOURCE_EXHAUSTED: Quota exceeded for CPUS", "more quota"),
-        ("HTTPError 409: The requested bucket name is not available.", "choose another"),
+        ("HTTPError 409: The requested bucket name is not available.", "choose a different one"),
         ("PERMISSION_DENIED: SERVICE_DISABLED: it has not been used in project 1", "few minutes"),
         ("gs://b/t.json does not exist; create it with ./build_template.sh", "region, bucket and"),
         ("did not finish within 300 s", "`claims doctor`"),

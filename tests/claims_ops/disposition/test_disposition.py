@@ -17,7 +17,7 @@ from pipeline.sinks.bigquery.table_setup import TableSetup
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 HEADER = "claim_id,outcome,amount_recovered,reviewer,reviewed_at,note\n"
 WRONG = {
-    "CANARY1": "has 1 fields, but the header has 6",
+    "CANARY1": "has 1 field, but the header has 6",
     ",proper,,,,": "claim_id is missing",
     "CANARY2,,,,,": "outcome is missing",
     "CANARY3,CANARY,,,,": "outcome: must be one of " + ", ".join(OUTCOMES),

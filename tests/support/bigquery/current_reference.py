@@ -11,7 +11,7 @@ Row = dict[str, Any]
 def key(row: Row, name: str) -> str:
     # The text of a list: no payer and claim together look like another payer and claim.
     payer, claim = row.get("payer_id") or "", row.get(name) or ""
-    return repr([re.sub(r"\s", "", text).upper() for text in (payer, claim)])
+    return repr([re.sub(r"\s", "", text).lower() for text in (payer, claim)])
 
 
 def frequency(row: Row) -> str:

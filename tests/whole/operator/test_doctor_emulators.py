@@ -181,7 +181,7 @@ Fault = Callable[[Scene], None]
         },
         {
             without_policy: ("dead-letter", "no dead-letter policy"),
-            forgetful: ("retention", "for only 0.0417 days"),
+            forgetful: ("retention", "for only 0.042 days"),
             without_dataset: ("table", "the dataset"),
         },
         {

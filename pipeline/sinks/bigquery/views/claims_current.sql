@@ -10,12 +10,12 @@ WITH versions AS (
   SELECT
     stored.*,
     -- What is left holds no space, so that a line feed can stand between payer and claim.
-    UPPER(
+    LOWER(
       CONCAT(
         REGEXP_REPLACE(IFNULL(payer_id, ''), r'\s', ''), '\n', REGEXP_REPLACE(claim_id, r'\s', '')
       )
     ) AS _claim,
-    UPPER(
+    LOWER(
       CONCAT(
         REGEXP_REPLACE(IFNULL(payer_id, ''), r'\s', ''),
         '\n',

@@ -85,7 +85,7 @@ def test_outcome(counts: dict[str, int], more: list[str], missing: int, line: st
     assert text.startswith(line)
     assert ("Missing rows: " in text) is bool(missing)
     assert ("claims reconcile --output-table my-project.claims.claims" in text) is bool(missing)
-    assert ("`my-project.claims.errors`" in text) is bool(outcome.errors)
+    assert ("claims query errors_today " in text) is bool(outcome.errors)
     numbers = json.loads(json_of(outcome, launch))
     assert numbers.pop("output_table") == "my-project:claims.claims"
     assert numbers.pop("error_table") == "my-project.claims.errors"

@@ -171,8 +171,8 @@ def _drain(to: Deployment, *, dry_run: bool) -> None:
     if dry_run:
         click.echo(f"? {job.gcloud.shown(job.list_active)}")
         click.echo(f"+ {job.gcloud.shown(job.drain('JOB_ID'))}")
-        return
-    click.echo(drained(job))
+    else:
+        click.echo(drained(job))
     click.echo(
         "All other resources still exist. These commands would remove them, along with unread"
         " messages, the templates and ALL CLAIMS AND ERRORS:\n" + "\n".join(removal.commands(to))

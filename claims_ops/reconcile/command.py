@@ -110,7 +110,9 @@ def reconcile(
                 outcome = books.by_ids(_shown(ids, line))
     click.echo(json.dumps(figures(outcome), indent=2) if as_json else told(outcome))
     if not outcome.closes:
-        raise click.ClickException("the numbers do not match")
+        wait = "; wait until the job has worked through the replays, then run it again"
+        late = wait if outcome.figures.replays_missing else ""
+        raise click.ClickException(f"the numbers do not match{late}")
 
 
 def _given(lines: Iterable[str]) -> Iterable[str]:

@@ -72,7 +72,7 @@ class Outcome(NamedTuple):
             documents = f"document{'s' * (self.without_claim != 1)}"
             found += f" + {self.without_claim:,} {documents} without a claim"
         if self.without_claim or (sign == "≠" and not self.missing):
-            sign = "messages:"  # some of which hold several claims, or none
+            sign = f"message{'s' * (self.read != 1)}:"  # some of which hold several claims, or none
         return f"read {self.read:,} {sign} {found} in {self.seconds:.0f} s"
 
 

@@ -7,11 +7,11 @@ import resource
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import pytest
 from google.cloud import bigquery
 
@@ -19,9 +19,11 @@ from pipeline import main
 from pipeline.claims.contract import default_contract_text
 from pipeline.claims.rules import default_rules_text
 from pipeline.launch.rehearsal import RehearsalFailed
+from pipeline.sinks.bigquery import table_setup
 from sandbox.emulators.emulators import PROJECT
 
 SOON_SECONDS = 10
+RETRY = table_setup._RETRY
 CLAIM = Path(__file__).parents[1] / "cases/graph/input.ndjson"
 
 
@@ -34,7 +36,8 @@ def emulator(bigquery_server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 @pytest.fixture
 def closed_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A BigQuery that nobody serves."""
+    """A BigQuery that nobody serves, and a launch that tries it for a moment only."""
+    monkeypatch.setattr(table_setup, "_RETRY", RETRY.with_timeout(0.1))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{probe.getsockname()[1]}"
@@ -53,10 +56,10 @@ def arguments(**given: str | None) -> list[str]:
 
 
 def refusal(capsys: pytest.CaptureFixture[str], given: list[str]) -> str:
-    """The line with which a launch fails."""
-    started = time.monotonic()
-    assert main.main(given) == main.EXIT_USAGE
-    assert time.monotonic() - started < SOON_SECONDS
+    """The line with which a launch fails, before anything runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(beam.Pipeline, "run", lambda *_: pytest.fail("the pipeline was started"))
+        assert main.main(given) == main.EXIT_USAGE
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1
@@ -233,6 +236,7 @@ def test_broken_document_is_named_with_the_place_in_it(
 def test_unreachable_bigquery(closed_port: None, capsys):
     line = refusal(capsys, arguments())
     assert re.match(rf"claims: output_table: {PROJECT}.claims.claims: BigQuery cannot be rea", line)
+    assert RETRY.timeout < SOON_SECONDS
 
 
 def test_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):

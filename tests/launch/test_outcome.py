@@ -54,6 +54,12 @@ CASES = {
         0,
         "read 1,000 messages: 49,010 claims (813 high risk) + 990 errors in 31 s",
     ),
+    "split, a single one": (
+        {"received": 1},
+        ["--input_format=X12"],
+        0,
+        "read 1 message: 49,010 claims (813 high risk) + 990 errors in 31 s",
+    ),
     "not written, of split ones": (
         {"received": 1_000, "rows_written": 49_999},
         ["--claim_map=fhir_r4_claim"],

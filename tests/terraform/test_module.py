@@ -315,18 +315,22 @@ def test_no_file_reads_a_secret():
 
 
 @pytest.mark.parametrize(
-    "given, region, bucket",
+    "given",
     [
-        ({}, "us-central1", "my-project-claims"),
-        ({"region": "europe-west3", "bucket": "ours"}, "europe-west3", "ours"),
+        {},
+        {"region": "europe-west3", "bucket": "ours"},
+        {"tag": "v2", "launch": False},
     ],
+    ids=json.dumps,
 )
-def test_the_example(given: dict[str, str], region: str, bucket: str, tmp_path: Path):
+def test_the_example(given: dict[str, Any], tmp_path: Path):
     example = MODULE / "examples/basic"
     module = Evaluated(example, {"project": "my-project", **given}, tmp_path)
     assert all(each["description"] for each in module.variables.values())
     [call] = module.blocks["module"]
-    assert (call["region"], call["bucket"]) == (region, bucket)
+    defaults = {"region": "us-central1", "bucket": "my-project-claims"}
+    defaults |= {"tag": "latest", "launch": True}
+    assert {name: call[name] for name in defaults} == defaults | given
     # tfparse knows no import blocks.
     assert (
         len(
@@ -339,4 +343,5 @@ def test_the_example(given: dict[str, str], region: str, bucket: str, tmp_path: 
     passed = {name for name in call if name not in ("__tfmeta", "id", "source")}
     assert (example / call["source"]).resolve() == MODULE
     assert passed <= set(Evaluated(MODULE, {"project": "my-project"}, tmp_path).variables)
-    assert "google_dataflow_flex_template_job" in module.blocks
+    launched = "google_dataflow_flex_template_job" in module.blocks
+    assert launched == given.get("launch", True)

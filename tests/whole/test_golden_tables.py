@@ -1,7 +1,8 @@
 """Golden tables: what a file of claims becomes, to the last column, through the whole graph.
 
-`make test ARGS="-k golden --regenerate-golden"` writes the expected tables anew. It fails on
-purpose: each line of `git diff tests/cases/graph` is a change that analysts will see.
+`make test ARGS="tests/whole/test_golden_tables.py --regenerate-golden"` writes the expected tables
+anew. It fails on purpose: each line of `git diff tests/cases/graph` is a change that analysts will
+see.
 """
 
 import base64

@@ -33,6 +33,18 @@ variable "bucket" {
   default     = null
 }
 
+variable "tag" {
+  description = "Version of the template, registered by build_template.sh --tag."
+  type        = string
+  default     = "latest"
+}
+
+variable "launch" {
+  description = "Whether the job runs; false drains it and keeps everything else."
+  type        = bool
+  default     = true
+}
+
 locals {
   bucket = coalesce(var.bucket, "${replace(replace(var.project, ":", "-"), ".", "-")}-claims")
 }
@@ -49,6 +61,8 @@ module "claims" {
   project              = var.project
   region               = var.region
   bucket               = local.bucket
+  tag                  = var.tag
+  launch               = var.launch
   max_workers          = 3
   error_retention_days = 90
 }

@@ -158,7 +158,9 @@ def test_a_replayed_message_is_still_one_message(tables: Tables, capsys):
 def test_a_replay_without_a_row_is_missing(tables: Tables, capsys):
     tables.replay("4", "104")
     assert tables.reconcile("--published", "5") == 1
-    assert "replays: 0 of 1 recorded replays have a row" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "replays: 0 of 1 recorded replays have a row" in shown.out
+    assert "wait until the job has worked through the replays, then run it again" in shown.err
 
 
 def test_a_replay_that_is_not_on_record_is_told(tables: Tables, capsys):

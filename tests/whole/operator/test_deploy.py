@@ -409,7 +409,9 @@ def test_dry_run_starts_nothing(deploy, apis: GoogleApis, capsys, monkeypatch):
     assert flags["--parameters"] == PARAMETERS
     assert "--update" in flags
     assert deploy("--dry-run", "--drain") == 0
-    assert "gcloud dataflow jobs drain" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "+ gcloud dataflow jobs drain" in out
+    assert f"\ngcloud --project={PROJECT} storage rm --recursive gs://" in out
     assert apis.calls == []
 
 

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST"
 _CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
+LOGIN = "gcloud auth application-default login"
+"""The command that gives Google's clients credentials."""
+NOT_LOGGED_IN, EXPIRED = "not logged in", "the login has expired or was revoked"
+_LOGIN_FAILURES = {
+    "default credentials were not found": NOT_LOGGED_IN,
+    "invalid_grant": EXPIRED,
+    "Reauthentication is needed": EXPIRED,
+}
+"""By what Google's clients write into their errors."""
 
 # A token that never expires, so that nothing is ever fetched or signed.
 _MADE_UP = {
@@ -54,6 +63,15 @@ def bigquery_client(project: str, credentials: Credentials | None = None) -> big
         credentials=AnonymousCredentials(),
         client_options={"api_endpoint": host if "://" in host else f"http://{host}"},
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a client failed, in one line; for want of a login, with the command that helps."""
+    text = str(error)
+    for mark, reason in _LOGIN_FAILURES.items():
+        if mark in text:
+            return f"{reason}; run: {LOGIN}"
+    return text.partition("\n")[0]
 
 
 def secret_manager_client() -> "SecretManagerServiceClient":

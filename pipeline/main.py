@@ -6,7 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apache_beam as beam
+try:
+    import apache_beam as beam
+except ModuleNotFoundError as missing:
+    if __name__ != "__main__" or missing.name != "apache_beam":
+        raise
+    sys.exit("claims: apache_beam is not installed here; run: . .venv/bin/activate")
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from google.api_core.exceptions import GoogleAPICallError
 

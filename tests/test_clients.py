@@ -4,8 +4,10 @@ import os
 
 import google.auth
 import pytest
+from google.auth.exceptions import GoogleAuthError
 
 from pipeline import clients
+from pipeline.clients import LOGIN
 
 HOST, CREDENTIALS = "BIGQUERY_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"
 
@@ -32,6 +34,18 @@ def test_credentials_are_made_up_only_where_there_are_none(
     assert (os.environ[CREDENTIALS] != given) == made
     if made:
         assert google.auth.default()[0].valid
+
+
+@pytest.mark.parametrize(
+    "error, reason",
+    [
+        ("('invalid_grant: Bad Request', {'error': 'x'})", f"{clients.EXPIRED}; run: {LOGIN}"),
+        ("Reauthentication is needed. Please run ...", f"{clients.EXPIRED}; run: {LOGIN}"),
+        ("File none.json was not found.\nMore", "File none.json was not found."),
+    ],
+)
+def test_why_a_client_failed_is_one_line(error: str, reason: str):
+    assert clients.reason_of(GoogleAuthError(error)) == reason
 
 
 @pytest.mark.parametrize("host", ["", None])

@@ -18,7 +18,7 @@ import click
 from claims_ops.backtest import page, summary
 from claims_ops.backtest.comparison import Batch, Comparison, Outcome
 from claims_ops.backtest.sources import DAYS, Selection, of_files, stored
-from claims_ops.backtest.stored_claims import columns_read
+from claims_ops.backtest.stored_claims import columns_read, files_read
 from claims_ops.shared import file_options, table_options
 from claims_ops.shared.documents import contract_of, map_of, rules_of
 from claims_ops.shared.message_files import looked_at, messages
@@ -157,7 +157,8 @@ def backtest(
     Examples:
       claims backtest --output-table my-project.claims.claims --rules new_rules.json
       claims backtest --output-table my-project.claims.claims --threshold 0.4 --since 2026-11-01 \\
-        --sample 10 --html backtest.html
+        --provider-profile 'gs://my-bucket/reference/provider_profile*.csv' \\
+        --claim-percentiles 'gs://my-bucket/reference/claim_percentiles*.csv' --html backtest.html
       claims backtest --rules new_rules.json claims.ndjson
     """
     if bool(files) == bool(output_table):
@@ -173,6 +174,7 @@ def backtest(
     given = _risk_rules(rules, contract)
     read = columns_read(given)
     tried, today = Judgement(Basis(given, lookups), threshold, facts), None
+    unpassed = files_read(given) - lookups.keys()
     if against or files:
         given = _risk_rules(against, contract)
         read |= columns_read(given)
@@ -186,7 +188,7 @@ def backtest(
             if not queries.has(output_table):
                 raise click.ClickException(f"table {output_table} does not exist")
             selection = Selection(output_table, since, until, sample)
-            batches = stored(queries, selection, contract, read, by, comparison.rules_versions)
+            batches = stored(queries, selection, contract, read, by, comparison)
         else:
             dialect = Dialect(csv_delimiter, csv_encoding)
             is_x12, placed = looked_at(
@@ -214,6 +216,7 @@ def backtest(
             "by": by,
             "seconds": round(time.monotonic() - began, 1),
             **({"rejected_messages": counts["rejected"]} if files else {}),
+            "notes": [] if today else summary.notes(comparison.scored_with, unpassed),
         },
     )
     if html:

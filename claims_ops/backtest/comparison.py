@@ -102,6 +102,8 @@ class Comparison:
     scores_changed: int = 0
     rules_versions: Counter[str] = field(default_factory=Counter)
     """Versions that scored the stored claims."""
+    scored_with: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    """Reference files that scored the stored claims, by their names."""
 
     def add(self, batch: Batch, today: Outcome, tried: Outcome) -> Iterator[int]:
         """Count claims; gives the places of those that change sides."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from claims_ops.backtest.comparison import Batch, Outcome
+from claims_ops.backtest.comparison import Batch, Comparison, Outcome
 from claims_ops.backtest.stored_claims import StoredClaims
 from claims_ops.shared.dispositions import LABEL, dispositions_of, judged_claims
 from claims_ops.shared.message_files import Placed, batches
@@ -21,6 +21,8 @@ from pipeline.claims.tables import TableName, column_list
 
 DAYS: Final = ("service_date", "submission_date", "processing_time")
 _STORED: Final = ("fraud_risk_score", "high_risk_flag", "risk_reasons", "rules_version")
+_FILES: Final = "reference_versions"
+"""Older tables do not have it."""
 _SHOWN: Final = ("claim_id", "provider_id", "claim_amount")
 _LATEST: Final = datetime(9999, 12, 31, tzinfo=UTC)
 _ROWS: Final = 2_000
@@ -47,7 +49,7 @@ def stored(
     contract: Contract,
     read: frozenset[str],
     by: str,
-    versions: Counter[str],
+    comparison: Comparison,
 ) -> Iterator[Batch]:
     """Current claims of a table with what it says of them.
 
@@ -57,7 +59,8 @@ def stored(
         contract: that of the table.
         read: the columns that rules need; no others are read, for BigQuery bills them.
         by: the date that a claim counts for.
-        versions: gets the versions of the rules that scored the claims.
+        comparison: gets the versions of the rules that scored the claims, and the names of the
+            reference files.
 
     Raises:
         click.ClickException: BigQuery refuses, or the table is no claims table.
@@ -69,6 +72,7 @@ def stored(
         raise click.ClickException(f"{table} is missing {column_list(sorted(lacking))}")
     wanted = {*_SHOWN, *read, by}
     names = [name for name in contract.blank if name in wanted & columns]
+    names += {_FILES} & columns
     view = table._replace(table=f"{table.table}_current")
     source = (
         f"`{view}_between`(@since, @until)"
@@ -89,7 +93,8 @@ def stored(
     bounds = {"since": selection.since or EARLIEST, "until": selection.until or _LATEST}
     for rows in queries.columns_of(sql, bounds, _ROWS):
         claims = reader.claims(rows)
-        versions.update(version or "unknown" for version in rows["rules_version"])
+        comparison.rules_versions.update(version or "unknown" for version in rows["rules_version"])
+        comparison.scored_with.update(map(_names, rows.get(_FILES, ())))
         yield Batch(
             claims,
             [day and day.isoformat() for day in rows[by]] if by in rows else [None] * len(rows[by]),
@@ -101,6 +106,12 @@ def stored(
                 [reasons or () for reasons in rows["risk_reasons"]],
             ),
         )
+
+
+def _names(versions: Sequence[str] | None) -> tuple[str, ...]:
+    """Of `name=version` the names; a file that was missing has no version."""
+    pairs = (each.partition("=") for each in versions or ())
+    return tuple(name for name, _, version in pairs if version)
 
 
 def of_files(

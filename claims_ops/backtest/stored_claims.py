@@ -78,17 +78,28 @@ class StoredClaims:
 
 def columns_read(rules: Rules) -> frozenset[str]:
     """The columns of the table that rules need, through their signals too."""
+    names = {name for name in _read(rules) if name not in SIGNALS}
+    if "patient_age" in names:  # made of these where it is missing
+        names |= {"patient_birth_date", "service_date"}
+    return frozenset(names)
+
+
+def files_read(rules: Rules) -> frozenset[str]:
+    """The reference files that rules need, by the names of the launch parameters."""
+    sources = (SIGNALS[name].source for name in _read(rules) if name in SIGNALS)
+    return frozenset(source for source in sources if source)
+
+
+def _read(rules: Rules) -> set[str]:
+    """Fields and signals that rules look at, and those that these signals are made of."""
     names: set[str] = set()
     left = [name for rule in (*rules.risk, *rules.quality) for name in fields_read(rule.when) or ()]
     while left:
         name = left.pop()
+        names.add(name)
         if name in SIGNALS:
             left += SIGNALS[name].reads
-        else:
-            names.add(name)
-    if "patient_age" in names:  # made of these where it is missing
-        names |= {"patient_birth_date", "service_date"}
-    return frozenset(names)
+    return names
 
 
 def _converted(column: Column, values: Sequence[Any]) -> Sequence[Any]:

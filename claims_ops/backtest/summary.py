@@ -58,6 +58,31 @@ def figures(comparison: Comparison, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def notes(scored_with: Mapping[tuple[str, ...], int], unpassed: frozenset[str]) -> list[str]:
+    """What makes the tried rules differ from the stored scores, besides the rules.
+
+    Args:
+        scored_with: claims by the names of the reference files that scored them.
+        unpassed: names of files that the tried rules read and do not have.
+    """
+    lacking = {names: unpassed.intersection(names) for names in scored_with}
+    claims = sum(count for names, count in scored_with.items() if lacking[names])
+    if not claims:
+        return []
+    names = sorted(set().union(*lacking.values()))
+    options = [f"--{name.replace('_', '-')}" for name in names]
+    was, them = ("was", "it") if len(names) == 1 else ("were", "them")
+    return [
+        f"{counted(claims, 'claim')} {'was' if claims == 1 else 'were'} scored with"
+        f" {_and(names)}, which {was} not passed: rules that read {them} cannot fire here; pass"
+        f" {_and(options)}, or --against FILE to compare rules under the same files"
+    ]
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def _ranked(changes: Mapping[str, Change]) -> list[tuple[str, Change]]:
     def weight(item: tuple[str, Change]) -> tuple[int, Decimal, str]:
         name, change = item
@@ -151,6 +176,7 @@ def headline(found: Figures) -> list[str]:
     versions = found["rules_versions_today"]
     if len(versions) > 1 and found["rules_today"] == STORED:
         lines.append(f"the stored scores come from {len(versions)} versions of the rules")
+    lines += found["notes"]
     if found.get("rejected_messages"):
         lines.append(f"left out: {counted(found['rejected_messages'], 'rejected message')}")
     changes = (("newly_flagged", "newly flagged"), ("no_longer_flagged", "no longer flagged"))

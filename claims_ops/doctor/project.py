@@ -8,7 +8,8 @@ from claims_ops.deployment.datasets import DatasetGrant
 from claims_ops.deployment.job import RUNNING
 from claims_ops.deployment.steps import Grant
 from claims_ops.doctor.finding import Check, Once, Verdict, failed, of_look, passed
-from claims_ops.doctor.setup import LOGIN, NoCredentials, Setup
+from claims_ops.doctor.setup import NoCredentials, Setup
+from pipeline.clients import LOGIN
 
 
 def credentials(setup: Setup) -> Check:

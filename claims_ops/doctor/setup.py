@@ -12,6 +12,7 @@ from claims_ops.deployment.gcloud import Command, Gcloud, StepFailed, access_tok
 from claims_ops.deployment.job import Job
 from claims_ops.deployment.names import Deployment
 from claims_ops.doctor.finding import Once, Unknown
+from pipeline.clients import EXPIRED, LOGIN, NOT_LOGGED_IN
 from pipeline.launch.options import Launch
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ EMULATORS = {
     "storage": "STORAGE_EMULATOR_HOST",
 }
 """Services, and the variable that names an emulator of each."""
-LOGIN = "gcloud auth application-default login"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # How gcloud learns of an emulator: variable and path.
 _OVERRIDES = {
@@ -127,12 +127,12 @@ def _found() -> "tuple[Credentials, str]":
         try:
             return Token(access_token(timeout_seconds=10)), "gcloud"
         except StepFailed:
-            raise NoCredentials("not logged in", LOGIN) from None
+            raise NoCredentials(NOT_LOGGED_IN, LOGIN) from None
     request = Request()
     try:
         default.refresh(lambda *given, **named: request(*given, **{**named, "timeout": 5}))
     except RefreshError:
-        raise NoCredentials("the login has expired or was revoked", LOGIN) from None
+        raise NoCredentials(EXPIRED, LOGIN) from None
     return default, getattr(default, "service_account_email", None) or "application default"
 
 

@@ -158,10 +158,10 @@ def _put(path: str, content: bytes) -> None:
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
 
-    from pipeline.clients import storage_client
+    from pipeline.clients import reason_of, storage_client
 
     bucket, _, name = path.removeprefix("gs://").partition("/")
     try:
         storage_client().bucket(bucket).blob(name).upload_from_string(content, "text/csv")
     except (GoogleAPIError, GoogleAuthError) as error:
-        raise click.ClickException(f"{path}: {' '.join(str(error).split())}") from None
+        raise click.ClickException(f"{path}: {reason_of(error)}") from None

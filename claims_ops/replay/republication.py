@@ -138,5 +138,6 @@ class Republication:
         self.outcomes["ready"] += len(replays)
 
     def _failure(self, error: Exception) -> click.ClickException:
-        reason = str(error).partition("\n")[0]
-        return click.ClickException(f"cannot publish to {self._topic}: {reason}")
+        from pipeline.clients import reason_of
+
+        return click.ClickException(f"cannot publish to {self._topic}: {reason_of(error)}")

@@ -219,6 +219,8 @@ def _failures() -> Iterator[None]:
 
 def _line(error: Exception) -> str:
     """What the service says, without the address that was asked, where it says something."""
+    from pipeline.clients import reason_of
+
     details = getattr(error, "errors", None)
     said = details[0].get("message") if details and isinstance(details[0], dict) else None
-    return str(said or error).partition("\n")[0]
+    return str(said).partition("\n")[0] if said else reason_of(error)

@@ -170,7 +170,7 @@ def prepare_tables(launch: Launch, made: Settings, project: str | None) -> dict[
         except TableError as error:
             raise ParameterError(parameter, str(error)) from None
         except GoogleAuthError as error:  # no client without credentials
-            raise ParameterError(parameter, f"{name}: {error}") from None
+            raise ParameterError(parameter, f"{name}: {clients.reason_of(error)}") from None
     return done
 
 

@@ -54,7 +54,7 @@ def _of_secret(name: str) -> bytes:
     except GoogleAPICallError as error:
         raise KeyUnusable(f"{name} cannot be read: {error.code} {error.message}") from None
     except (GoogleAuthError, RetryError) as error:
-        raise KeyUnusable(f"{name} cannot be read: {error}") from None
+        raise KeyUnusable(f"{name} cannot be read: {clients.reason_of(error)}") from None
     return bytes(answer.payload.data)
 
 

@@ -1,5 +1,6 @@
 """What the demo says at its end."""
 
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from claims_ops.report.command import write
 from claims_ops.report.measures import Scope
+from claims_ops.shared import analyst_queries
 from claims_ops.shared.message_counts import MessageCounts
 from claims_ops.shared.queries import Queries
 from pipeline.claims.tables import TableName
@@ -85,9 +87,19 @@ Read more claims:
 """
 
 
+def enter() -> str:
+    """The command that enters this checkout and its environment."""
+    checkout = analyst_queries.DIRECTORY.parent
+    script = Path(sys.prefix) / "bin" / "activate"
+    near = script.relative_to(checkout) if script.is_relative_to(checkout) else script
+    activate = f" && . {shlex.quote(str(near))}" if script.exists() else ""
+    return f"cd {shlex.quote(str(checkout))}{activate}"
+
+
 def addresses(environment: Mapping[str, str], route: Route, name: str) -> str:
     """How to reach what is running: the environment for clients, names, examples."""
-    exports = "\n".join(f"  export {name}={value}" for name, value in environment.items())
+    lines = [enter(), *(f"export {name}={value}" for name, value in environment.items())]
+    exports = "\n".join(f"  {line}" for line in lines)
     query = f"SELECT stage, COUNT(*) AS n FROM `{route.error_table}` GROUP BY stage"  # noqa: S608 - our own name
     places = (_FROM_PUBSUB if route.subscription else _FROM_FILES).format(
         topic=route.topic,
@@ -99,7 +111,7 @@ def addresses(environment: Mapping[str, str], route: Route, name: str) -> str:
         python=sys.executable,
     )
     return f"""
-Everything keeps running until you press Ctrl-C. In another terminal:
+Everything keeps running until you press Ctrl-C. In another terminal, paste:
 {exports}
 {places}
 Run a query:

@@ -108,8 +108,11 @@ class _Topic:
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
-            reason = str(self._failure).partition("\n")[0]
-            raise click.ClickException(f"cannot publish to {self._topic}: {reason}")
+            from pipeline.clients import reason_of
+
+            raise click.ClickException(
+                f"cannot publish to {self._topic}: {reason_of(self._failure)}"
+            )
 
 
 @contextmanager
@@ -123,11 +126,12 @@ def topic(name: str) -> Iterator[Output]:
     """
     from google.auth.exceptions import GoogleAuthError
 
+    from pipeline.clients import reason_of
+
     try:
         publisher = _Topic(name)
     except GoogleAuthError as error:
-        reason = str(error).partition("\n")[0]
-        raise click.ClickException(f"cannot publish to {name}: {reason}") from None
+        raise click.ClickException(f"cannot publish to {name}: {reason_of(error)}") from None
     try:
         yield publisher
     except KeyboardInterrupt:

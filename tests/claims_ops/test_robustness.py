@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from google.cloud import bigquery
 
 from claims_ops import main as cli
 from claims_ops.deployment import gcloud
+from claims_ops.doctor.setup import EMULATORS
+from claims_ops.profiles import command as profiles
 from claims_ops.replay import republication
 from claims_ops.shared import queries
-from pipeline import loopback
+from pipeline import clients, loopback
 from sandbox.generate import outputs
 from tests.conftest import Feed
 from tests.support.pulling import pull_all
@@ -98,6 +101,53 @@ def test_a_value_beyond_reason_is_refused_where_it_is_read(arguments: tuple[str,
     assert shown.err.count("\n") == 1
     name, _, _ = arguments[-1].partition("=")
     assert name in shown.err
+
+
+@pytest.fixture
+def logged_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine where nobody ran the command that logs in."""
+    for name in (*EMULATORS.values(), "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    clients.storage_client.cache_clear()
+    yield
+    clients.storage_client.cache_clear()
+
+
+@pytest.mark.usefixtures("logged_out")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        REPLAY,
+        RECONCILE,
+        REPORT,
+        ("generate", "--count=1", "--topic=projects/my-project/topics/t"),
+        ("tables", "--project=my-project"),
+        ("profiles", TABLES[0], "--to=x"),
+        ("query", "claims_today", TABLES[0]),
+        ("backtest", TABLES[0]),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_without_a_login_each_command_names_the_one_that_logs_in(arguments, capsys):
+    assert cli.main(list(arguments)) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.endswith(": not logged in; run: gcloud auth application-default login")
+
+
+@pytest.mark.usefixtures("logged_out")
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: republication.Republication("projects/p/topics/t", None, 1, lambda: None),
+        lambda: profiles._put("gs://my-bucket/x.csv", b""),
+    ],
+    ids=["replay to a topic", "profiles to a bucket"],
+)
+def test_so_do_the_services_that_a_command_uses_later(use):
+    with pytest.raises(click.ClickException, match=f"not logged in; run: {clients.LOGIN}$"):
+        use()
 
 
 FIRST, LAST = ("--since=0001-01-01", "--until=9999-12-31T23:59:59.999999")

@@ -1,6 +1,7 @@
 """Launches that fail: one line that names parameter and reason, soon, and without a traceback."""
 
 import json
+import os
 import re
 import resource
 import socket
@@ -243,6 +244,16 @@ def test_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     line = refusal(capsys, arguments())
     assert re.match(rf"claims: output_table: {PROJECT}.claims.claims: .*none.json", line)
+
+
+def test_a_python_without_beam_is_one_line():
+    """As in a shell that is not in `.venv`."""
+    ended = subprocess.run(
+        [sys.executable, "-S", "-m", "pipeline.main"], capture_output=True, text=True,
+        cwd=Path(__file__).parents[2], env={"PATH": os.defpath},
+    )  # fmt: skip
+    said = "claims: apache_beam is not installed here; run: . .venv/bin/activate\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", said)
 
 
 @pytest.mark.usefixtures("emulator")

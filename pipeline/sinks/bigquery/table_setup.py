@@ -202,4 +202,4 @@ def _answers(name: TableName) -> Iterator[None]:
     except GoogleAPICallError as error:
         raise NoAnswer(f"{name}: BigQuery returned {error.code}: {error.message}") from None
     except (GoogleAuthError, RetryError, requests.RequestException) as error:
-        raise NoAnswer(f"{name}: BigQuery cannot be reached: {error}") from None
+        raise NoAnswer(f"{name}: BigQuery cannot be reached: {clients.reason_of(error)}") from None

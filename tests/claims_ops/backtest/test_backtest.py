@@ -22,6 +22,7 @@ from claims_ops.backtest.summary import figures
 from claims_ops.main import main
 from pipeline.claims.contract import Contract
 from pipeline.claims.rules import Rules, default_rules_text
+from pipeline.claims.signals import provider_profile
 from pipeline.claims.tables import (
     TableName,
     claims_table,
@@ -155,6 +156,43 @@ def test_files_and_the_table_agree(found, tmp_path, capsys):
     for name in ("today", "tried", "newly_flagged"):
         assert of_files[name]["claims"] == of_table[name]["claims"]
     assert of_files["rejected_messages"] == 1
+
+
+def test_files_that_scored_the_claims_and_were_not_passed_are_named(found, tmp_path, capsys):
+    rows, page = backfilled(claims_file(tmp_path, 100)), tmp_path / "page.html"
+    versions = (["provider_profile=a1", "rules=2"], ["claim_percentiles=b2", "mue_table="], [])
+    used = [{**row, "reference_versions": versions[n % 3]} for n, row in enumerate(rows)]
+    found(stored(used, COLUMNS))
+    count = sum(bool(each["reference_versions"]) for each in used)
+    words = ["backtest", "--output-table=my-project.claims.claims", "--threshold=0.4", "--quiet"]
+    note = (
+        f"{count} claims were scored with claim_percentiles and provider_profile, which were not"
+        " passed: rules that read them cannot fire here; pass --claim-percentiles and"
+        " --provider-profile, or --against FILE to compare rules under the same files"
+    )
+    assert main([*words, f"--html={page}"]) == 0
+    assert note in capsys.readouterr().out.splitlines()
+    assert note in page.read_text()
+
+    def notes(*more: str) -> list[str]:
+        assert main([*words, "--json", *more]) == 0
+        told: list[str] = json.loads(capsys.readouterr().out)["notes"]
+        return told
+
+    assert notes() == [note]
+    profile = tmp_path / "provider_profile.csv"
+    names = provider_profile.COLUMNS
+    profile.write_text(f"{','.join(names)}\nPRV1,2026-11-28{',1' * (len(names) - 2)}\n")
+    [other] = notes(f"--provider-profile={profile}")
+    assert "scored with claim_percentiles, which was not passed: rules that read it" in other
+    assert notes(f"--against={changed_rules(tmp_path)}") == []
+    rules = json.loads(default_rules_text())
+    rules["risk_rules"] = [each for each in rules["risk_rules"] if each["id"] == "high_amount"]
+    (tmp_path / "one.json").write_text(json.dumps(rules))
+    assert notes(f"--rules={tmp_path}/one.json") == []
+    older = [column for column in COLUMNS if column.name != "reference_versions"]
+    found(stored(used, older))
+    assert notes() == []
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from pipeline.claims.rules import Rules
 from sandbox.demo import command as demo_module
 from sandbox.demo import progress as demo_progress
 from sandbox.demo import summary
+from sandbox.demo.local_pipeline import Route
 from sandbox.synthetic.samples import messages
 from tests.support.docs.pages import ROOT, Page
 from tests.support.report_rows import tiles
@@ -199,6 +200,10 @@ def test_kept_it_serves_until_interrupted(tmp_path: Path):
             shown += line
             if line.startswith("Run a query"):
                 break
+        first = shown.partition("paste:\n")[2].partition("\n")[0].strip()
+        entered = f"cd / && {first} && command -v claims"
+        found = subprocess.run(["bash", "-c", entered], capture_output=True, text=True)
+        assert found.stdout == f"{Path(sys.prefix) / 'bin' / 'claims'}\n"
         exports = dict(re.findall(r"export (\w+)=(\S+)", shown))
         hosts = [value for name, value in exports.items() if name.endswith("_HOST")]
         assert len(hosts) == 3 and all(map(listens, hosts))
@@ -235,6 +240,30 @@ def test_a_shell_that_does_not_find_the_command_is_told(
 ):
     monkeypatch.setattr(summary.shutil, "which", lambda name: found)
     assert (". .venv/bin/activate" in summary.next_steps()) is told
+
+
+@pytest.mark.parametrize(
+    "prefix, activated",
+    [
+        ("{here}/.venv", " && . .venv/bin/activate"),
+        ("{up}/my venv", " && . '{up}/my venv/bin/activate'"),
+        (None, ""),
+    ],
+)
+def test_the_lines_to_paste_begin_with_the_checkout(
+    prefix: str | None, activated: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    here = tmp_path / "checkout"
+    monkeypatch.setattr(analyst_queries, "DIRECTORY", here / "sql")
+    made = Path(prefix.format(here=here, up=tmp_path) if prefix else tmp_path)
+    if prefix:
+        here.mkdir()
+        (made / "bin").mkdir(parents=True)
+        (made / "bin" / "activate").touch()
+    monkeypatch.setattr(sys, "prefix", str(made))
+    shown = summary.addresses({"A": "1"}, Route("", "", "p.d.claims", "p.d.errors"), "claims-demo")
+    lines = shown.partition("paste:\n")[2].split("\n")
+    assert lines[:2] == [f"  cd {here}{activated.format(up=tmp_path)}", "  export A=1"]
 
 
 def test_a_rules_file_that_is_not_there_is_told_before_anything_starts():

@@ -137,7 +137,7 @@ variable "pseudonymise" {
 }
 
 variable "pseudonym_key" {
-  description = "Where to read the key: a numbered version of a secret in Secret Manager, or a gs:// file. The key must be at least 32 bytes long. Never pass the key itself. Example: projects/my-project/secrets/claims-pseudonyms/versions/1"
+  description = "Where to read the key from: a numbered version of a secret in Secret Manager, or a gs:// file. The key must be at least 32 bytes long. Never pass the key itself. Example: projects/my-project/secrets/claims-pseudonyms/versions/1"
   type        = string
   default     = null
   sensitive   = true

@@ -36,8 +36,9 @@ _MONEY = (
     ' symbols and separators first: $money($replace(amount, /[$,]/, "")).'
 )
 SKIPPED = (
-    "The map skipped every document, because none holds a claim that it takes. Of FHIR,"
-    " fhir_r4_claim takes Claims, fhir_r4_eob ExplanationOfBenefits, and fhir_r4_bundle both."
+    "The map skipped every document, because none contains a claim that the map accepts. Of the"
+    " FHIR maps, fhir_r4_claim accepts Claims, fhir_r4_eob accepts ExplanationOfBenefits, and"
+    " fhir_r4_bundle accepts both."
 )
 
 
@@ -61,7 +62,7 @@ def of_rejection(
         yield _ARRAY_FOR_A_MAP if claim_map else _ARRAY
     if known := _KNOWN_SHAPE.search(rejection.error):
         shape, parameter, name = known.groups()
-        yield f"Documents that look like {shape}: pass {_OPTIONS[parameter]} {name}."
+        yield f"For documents that look like {shape}, pass {_OPTIONS[parameter]} {name}."
     if lacks_most and not claim_map:
         yield _FOREIGN
     if claim_map and "$money(" in claim_map.text and ("type", "claim_amount") in broken:

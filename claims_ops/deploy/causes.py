@@ -17,8 +17,8 @@ _CAUSES = {
         "ask for more quota (console.cloud.google.com/iam-admin/quotas), or pass --max-workers."
     ),
     r"ALREADY_EXISTS|already exists|name is not available|already own": (
-        "someone else may already be using a name, for example that of the bucket; choose a"
-        " different one (--bucket, --name), and pass it to build_template.sh too."
+        "one of the names, such as the bucket's, may already be taken; choose a different one"
+        " (--bucket, --name), and pass it to build_template.sh too."
     ),
     r"SERVICE_DISABLED|has not been used in project": (
         "an API that was just enabled can take a few minutes to become available everywhere; wait,"

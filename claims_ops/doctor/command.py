@@ -65,9 +65,10 @@ def doctor(
 
     Runs all checks in parallel and changes nothing. Accepts the options of `claims deploy` that
     describe the deployment, but not those that say what to do with it, such as --update. A check
-    passes or fails; it is unknown if the service does not respond or you lack a permission. For
-    each check that does not pass, it prints a command that fixes the problem or shows more about
-    it. Against emulators, checks that they do not support, such as roles, are skipped.
+    passes, fails, or is reported as unknown if the service does not respond or you lack a
+    permission. For each check that does not pass, it prints a command that fixes the problem or
+    shows more about it. Against emulators, checks that they do not support, such as roles, are
+    skipped.
 
     Exits with 1 if a check fails. A table that the launch will create or extend passes.
 
@@ -138,7 +139,7 @@ def _summary(findings: Sequence[Finding], left_out: Sequence[str], not_run: int)
         text += f" ({again} with a cause already shown above)"
     if not_run:
         were = "was" if not_run == 1 else "were"
-        text += f"; {counted(not_run, 'check')} {were} not run, because a login is missing"
+        text += f"; {counted(not_run, 'check')} {were} not run, because you are not logged in"
     return f"{text}; skipped on emulators: {', '.join(left_out)}" if left_out else text
 
 

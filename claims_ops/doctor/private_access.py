@@ -61,7 +61,8 @@ def judged(
     name = lacking[0].rstrip(".")
     zone = ("dns", "managed-zones", "create", name.replace(".", "-"), f"--dns-name={lacking[0]}")
     seen_by = ("--visibility=private", f"--networks={network}", f"--description={ranges[0]}")
-    names = " and ".join(each.rstrip(".") for each in lacking)
+    *others, last = (each.rstrip(".") for each in lacking)
+    names = f"{', '.join(others)} or {last}" if others else last
     message = f"network {network} has no private DNS zone for {names}"
     if to_all:
         message = (

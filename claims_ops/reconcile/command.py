@@ -110,7 +110,7 @@ def reconcile(
                 outcome = books.by_ids(_shown(ids, line))
     click.echo(json.dumps(figures(outcome), indent=2) if as_json else told(outcome))
     if not outcome.closes:
-        wait = "; wait until the job has worked through the replays, then run it again"
+        wait = "; wait until the job has worked through the replays, then run this command again"
         late = wait if outcome.figures.replays_missing else ""
         raise click.ClickException(f"the numbers do not match{late}")
 

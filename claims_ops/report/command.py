@@ -86,8 +86,8 @@ def report(
 
     Shows what stands out, which providers differ from their peers and why, and what each threshold
     would flag and how often it would be right. Also shows volumes, amounts, rejections and latency.
-    The HTML has no scripts and loads no external resources. Without --include-claims, the
-    report has no claim or patient IDs and no amount of a single claim. It has provider IDs, counts,
+    The HTML has no scripts and loads no external resources. Without --include-claims, the report
+    contains no claim IDs, patient IDs or individual claim amounts. It has provider IDs, counts,
     rounded sums, and the most frequent evidence for a provider's risk reasons, such as units or
     days, which may come from a single claim. docs/operate/report.md explains each part.
 

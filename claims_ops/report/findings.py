@@ -69,7 +69,8 @@ def _thresholds(measures: Measures) -> list[str]:
     found = []
     if used and used["claims_at_threshold"] >= max(FEW, 0.2 * used["claims"]):
         improper = used["improper_at_threshold"]
-        of_these = f"; {improper:,} of them were improper" if improper else ""
+        were = "was" if improper == 1 else "were"
+        of_these = f"; {improper:,} of them {were} improper" if improper else ""
         found.append(
             f"{used['claims_at_threshold']:,} claims score exactly the threshold,"
             f" {used['threshold']:g}, so they are not flagged{of_these}."

@@ -176,7 +176,7 @@ def _base(measures: Measures) -> str:
     )
     return (
         f"{counted} A claim is improper if a disposition (or, without one, a label) says that it"
-        " should not have been paid as billed; judged claims have either."
+        " should not have been paid as billed; judged claims are those that have one or the other."
     )
 
 

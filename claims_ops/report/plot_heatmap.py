@@ -5,6 +5,7 @@ from typing import Any
 
 from claims_ops.report.plot_time import WIDE, Specification
 from claims_ops.report.text import count
+from claims_ops.shared.counted import counted
 
 AMOUNTS_FROM = (0, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000)
 """Where the bins of `sql/report/amount_by_score.sql` begin."""
@@ -35,7 +36,7 @@ def heatmap(rows: Sequence[Mapping[str, Any]]) -> Specification:
             "shade": _shade(row["claims"], most),
             "flagged": row["high_risk_claims"] > 0,
             "tooltip": f"amount {amount_label(row['amount_from'])},"
-            f" score {score_label(row['score_to'])}: {row['claims']:,} claims,"
+            f" score {score_label(row['score_to'])}: {counted(row['claims'], 'claim')},"
             f" {row['high_risk_claims']:,} high-risk",
         }
         for row in rows

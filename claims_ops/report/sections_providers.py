@@ -12,6 +12,7 @@ from claims_ops.report.sections_risk import claims_table
 from claims_ops.report.sparkline import sparkline
 from claims_ops.report.svg import draw
 from claims_ops.report.text import NONE, compact, count, dollars, instant, share, step
+from claims_ops.shared.counted import counted
 
 _LINK = Markup('<a href="{}">{}</a>')
 _PANELS = (
@@ -46,8 +47,8 @@ def providers(measures: Measures, pages: Mapping[int, str]) -> Section:
         lead="Providers for whom a reason fires at a very different rate than for their peers"
         " (other providers of the same specialty). Their size does not matter. A typical provider"
         f" has a mean score of {typical:.2f}. Where it is known which claims were improper, reasons"
-        " whose claims were improper less often than average come last. Trend: claims over time,"
-        " with those that have a reason in front. Amounts are rounded to two significant digits.",
+        " whose claims were improper less often than average come last. Trend: claims over time;"
+        " those with a reason are drawn in front. Amounts are rounded to two significant digits.",
         query="providers",
         empty="No provider stands out.",
         tables=[
@@ -86,7 +87,8 @@ def verdicts(row: Row) -> str:
     if not row["reason_judged"]:
         return ""
     rate = share(row["reason_improper"], row["reason_judged"])
-    return f"{rate} of its {row['reason_judged']:,} judged claims were improper"
+    were = "claim was" if row["reason_judged"] == 1 else "claims were"
+    return f"{rate} of its {row['reason_judged']:,} judged {were} improper"
 
 
 def tiles(provider: Provider) -> list[Tile]:
@@ -157,7 +159,7 @@ def _over_time(provider: Provider, measures: Measures) -> Section:
     rows = [
         {
             **row,
-            "tooltip": f"{instant(row['step'], seconds)}: {row['claims']:,} claims,"
+            "tooltip": f"{instant(row['step'], seconds)}: {counted(row['claims'], 'claim')},"
             f" {row['claims_with_reasons']:,} with a risk reason",
         }
         for row in _steps(provider, measures)

@@ -35,7 +35,7 @@ def reasons(measures: Measures) -> Section:
         title="Why claims are risky",
         lead="Claims on which each risk rule fired. The inner bar shows those flagged as high risk."
         " Where verdicts are known, rules that were right most often come first (with at least 10"
-        " judged claims), then those with the most improper money." + _left_out(rows),
+        " judged claims), then those with the largest improper amount." + _left_out(rows),
         query="rules_fired",
         empty="No risk rule fired.",
         ranking=_fired_ranking(rows, measures),
@@ -111,7 +111,8 @@ def _fired(measures: Measures, kind: str) -> Sequence[Row]:
 
 def _left_out(rows: Sequence[Row]) -> str:
     more = rows[0]["rules"] - len(rows) if rows else 0
-    return f" {more:,} more rules fired but are not shown." if more else ""
+    are = "rule fired but is" if more == 1 else "rules fired but are"
+    return f" {more:,} more {are} not shown." if more else ""
 
 
 def _firing(row: Row, measures: Measures) -> tuple[str, ...]:

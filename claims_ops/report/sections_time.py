@@ -6,6 +6,7 @@ from claims_ops.report.section import Section, Table
 from claims_ops.report.svg import draw
 from claims_ops.report.text import count, duration, instant, share, step
 from claims_ops.shared.claim_times import PROCESSING
+from claims_ops.shared.counted import counted
 
 _PANELS = (
     Panel("Claims scored", "claims", "var(--claims)"),
@@ -33,7 +34,7 @@ def volumes(measures: Measures) -> Section:
     rows = [
         {
             **row,
-            "tooltip": f"{instant(row['step'], seconds)}: {row['claims']:,} claims,"
+            "tooltip": f"{instant(row['step'], seconds)}: {counted(row['claims'], 'claim')},"
             f" {row['high_risk_claims']:,} high-risk, {row['rejected']:,} rejected",
         }
         for row in found

@@ -68,5 +68,5 @@ class RowCounter:
         except NotFound:
             return MessageCounts(published, 0, 0)
         except (GoogleAPIError, RequestException) as error:
-            raise click.ClickException(f"BigQuery does not respond: {error}") from None
+            raise click.ClickException(f"BigQuery did not respond: {error}") from None
         return MessageCounts(published, *row.values())

@@ -32,7 +32,7 @@ _NUMERIC_FAULTS = {
 }
 _COLUMN_TYPES = {"integer": "INTEGER", "number": "FLOAT", "boolean": "BOOLEAN", "object": "JSON"}
 _FORMAT_TYPES = {"date": "DATE", "date-time": "TIMESTAMP"}
-_ADDITIONAL = "Fields that the contract does not know."
+_ADDITIONAL = "Fields that are not in the contract."
 
 
 @dataclass(frozen=True, slots=True)

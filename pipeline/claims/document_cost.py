@@ -138,7 +138,9 @@ class _Breadth:
                 else:
                     found = found.get(key) if isinstance(found, Mapping) else None
         if not isinstance(found, bool) and id(found) not in self._bases:
-            raise DocumentError(_place(path, self._prefix), "leads to no schema of this document")
+            raise DocumentError(
+                _place(path, self._prefix), "does not point to a schema in this document"
+            )
         return found
 
 

@@ -179,8 +179,8 @@ class Launch:
     )
     pseudonym_key: str | None = _parameter(
         "Pseudonym key",
-        "Where to read the key: a numbered version of a secret in Secret Manager, or a gs:// file."
-        " The key must be at least 32 bytes long. Never pass the key itself.",
+        "Where to read the key from: a numbered version of a secret in Secret Manager, or a gs://"
+        " file. The key must be at least 32 bytes long. Never pass the key itself.",
         "Output",
         or_local=True,
         is_reference=True,
@@ -464,7 +464,8 @@ def check(options: PipelineOptions) -> Launch:
     sources = [name for name in SOURCES if getattr(launch, name)]
     if len(sources) != 1:
         names = f"{', '.join(SOURCES[:-1])} or {SOURCES[-1]}"
-        found = f"{' and '.join(sources)} were passed" if sources else "none was passed"
+        given_ones = ", ".join(sources[:-1]) + f" and {sources[-1]}" if sources else ""
+        found = f"{given_ones} were passed" if sources else "none was passed"
         raise ParameterError(
             sources[0] if sources else SOURCES[0], f"pass exactly one of {names}; {found}"
         )

@@ -90,7 +90,8 @@ def load(parts: tuple[Part, ...], source: Source, before: Loaded | None = None) 
         raise InvalidReference("is empty")
     if before is not None and not source.may_shrink and 2 * size < before.size:
         raise InvalidReference(
-            f"has fewer than half of the entries in use: {size:,} instead of {before.size:,}"
+            f"has fewer than half as many entries as the version in use: {size:,}, down from"
+            f" {before.size:,}"
         )
     return Loaded(content, reading.version, size)
 

@@ -130,7 +130,7 @@ FHIR = {"resourceType": "Claim", "id": "secret"}
             ["A backfill reads each", "do not have the shape"],
         ),
         (json.dumps(CLEAN, indent=1), None, ["A backfill reads each line as a message"]),
-        (json.dumps(FHIR), None, ["FHIR R4 Claim: pass --map fhir_r4_claim."]),
+        (json.dumps(FHIR), None, ["FHIR R4 Claim, pass --map fhir_r4_claim."]),
         ('{"no": "secret", "amount": "6 secret"}', MONEY, ["$money takes a number, a string"]),
         (json.dumps({**CLEAN, "claim_amount": -1}), None, []),
         (json.dumps([CLEAN, CLEAN]), "$", []),

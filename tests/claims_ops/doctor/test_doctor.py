@@ -54,7 +54,7 @@ def test_nobody_is_logged_in(alone: None, capsys: pytest.CaptureFixture[str]):
     assert failure.split(maxsplit=2) == ["fail", "credentials", "your login: not logged in"]
     assert fix.strip() == "$ gcloud auth application-default login"
     assert re.fullmatch(
-        r"0 pass, 1 fail, 0 unknown; \d\d checks were not run, because a login is missing", end
+        r"0 pass, 1 fail, 0 unknown; \d\d checks were not run, because you are not logged in", end
     )
 
 

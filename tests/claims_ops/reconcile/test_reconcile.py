@@ -160,7 +160,10 @@ def test_a_replay_without_a_row_is_missing(tables: Tables, capsys):
     assert tables.reconcile("--published", "5") == 1
     shown = capsys.readouterr()
     assert "replays: 0 of 1 recorded replays have a row" in shown.out
-    assert "wait until the job has worked through the replays, then run it again" in shown.err
+    assert (
+        "wait until the job has worked through the replays, then run this command again"
+        in shown.err
+    )
 
 
 def test_a_replay_that_is_not_on_record_is_told(tables: Tables, capsys):

@@ -14,6 +14,7 @@ from pipeline.claims.rejection import Rejection
 _ARRAY = (
     "A JSON array is not a claim. Write each claim on a line of its own"
     " (jq -c '.[]' FILE), or pass --map with a file that holds only `$`: then each item is a claim."
+    " A map for items of another shape begins with `$.{`."
 )
 _ARRAY_FOR_A_MAP = (
     "A message that is a JSON array reaches the map whole. Begin the map with `$.{` instead of `{`"
@@ -42,12 +43,14 @@ SKIPPED = (
 )
 
 
-def of_file(placed: Placed) -> Iterator[str]:
+def of_file(placed: Placed, claim_map: ClaimMap | None) -> Iterator[str]:
     """About how a message stands in its file."""
     message = placed.message
     # Only of a whole file is the place without a line.
     is_whole = message.message_id == f"{placed.place}:0"
-    if is_whole and not isinstance(message.data, Unreadable) and not _is_array(message.data):
+    if not is_whole or isinstance(message.data, Unreadable):
+        return
+    if claim_map or not _is_array(message.data):  # without a map, an array is rejected anyway
         yield _ONE_DOCUMENT
 
 
@@ -58,7 +61,8 @@ def of_rejection(
     broken = [(each.rule, each.field) for each in rejection.violations]
     required = contract.document.get("required", ())
     lacks_most = 2 * sum(("required", name) in broken for name in required) > len(required)
-    if _is_array(data) and (lacks_most or rejection.stage in ("parse", "map")):
+    is_array_in_field = claim_map and any(rule == "type" for rule, _ in broken)
+    if _is_array(data) and (lacks_most or is_array_in_field or rejection.stage in ("parse", "map")):
         yield _ARRAY_FOR_A_MAP if claim_map else _ARRAY
     if known := _KNOWN_SHAPE.search(rejection.error):
         shape, parameter, name = known.groups()

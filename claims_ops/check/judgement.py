@@ -72,7 +72,7 @@ def judge(placed: Iterable[Placed], documents: Documents, show: int = 0) -> Judg
     judgement = Judgement()
     told: dict[str, None] = {}
     for some in batches(placed, _BATCH):
-        told |= dict.fromkeys(hint for each in some for hint in hints.of_file(each))
+        told |= dict.fromkeys(hint for each in some for hint in hints.of_file(each, claim_map))
         places = {each.message.message_id: each.place for each in some}
         found: Sequence[Message] = [each.message for each in some]
         judgement.messages += len(found)

@@ -174,6 +174,14 @@ def _drain(to: Deployment, *, dry_run: bool) -> None:
     else:
         click.echo(drained(job))
     click.echo(
-        "All other resources still exist. These commands would remove them, along with unread"
-        " messages, the templates and ALL CLAIMS AND ERRORS:\n" + "\n".join(removal.commands(to))
+        "\n".join(
+            (
+                "All other resources still exist. These commands would remove those of this job,"
+                " along with unread messages:",
+                *removal.of_job(to),
+                "Other jobs may use the bucket and the datasets. Only if none does, these commands"
+                " would remove them, along with the templates and ALL CLAIMS AND ERRORS:",
+                *removal.of_all_jobs(to),
+            )
+        )
     )

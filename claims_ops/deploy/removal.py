@@ -4,8 +4,8 @@ from claims_ops.deployment.names import Deployment
 from claims_ops.deployment.plan import PROJECT_ROLES
 
 
-def commands(to: Deployment) -> list[str]:
-    """The commands that remove what the steps made, the harmless ones first."""
+def of_job(to: Deployment) -> list[str]:
+    """The commands that remove what the steps made for this job alone."""
     gcloud = f"gcloud --project={to.project}"
     member = f"--member=serviceAccount:{to.worker_account}"
     removed = [
@@ -25,8 +25,12 @@ def commands(to: Deployment) -> list[str]:
             f"{gcloud} pubsub subscriptions delete {subscriptions}",
             f"{gcloud} pubsub topics delete {topics}",
         ]
-    removed.append(f"{gcloud} storage rm --recursive gs://{to.bucket}")
-    removed += [
-        f"bq rm --recursive --dataset {project}:{dataset}" for project, dataset in to.datasets
-    ]
     return removed
+
+
+def of_all_jobs(to: Deployment) -> list[str]:
+    """Those that remove what other jobs may use, too."""
+    return [
+        f"gcloud --project={to.project} storage rm --recursive gs://{to.bucket}",
+        *(f"bq rm --recursive --dataset {project}:{dataset}" for project, dataset in to.datasets),
+    ]

@@ -111,6 +111,7 @@ def test_formats_are_told_by_what_is_in_the_files(tmp_path: Path, capsys):
 
 MONEY = '{"claim_id": no, "claim_amount": $money(amount)}'
 FHIR = {"resourceType": "Claim", "id": "secret"}
+WITHOUT_ITEMS = "{" + ", ".join(f'"{name}": {name}' for name in CLEAN) + "}"
 
 
 @pytest.mark.parametrize(
@@ -135,6 +136,8 @@ FHIR = {"resourceType": "Claim", "id": "secret"}
         (json.dumps({**CLEAN, "claim_amount": -1}), None, []),
         (json.dumps([CLEAN, CLEAN]), "$", []),
         (json.dumps(FHIR), "[]", ["The map skipped every document"]),
+        (json.dumps([CLEAN, CLEAN], indent=1), "$", ["A backfill reads each line as a message"]),
+        (json.dumps([CLEAN, CLEAN]), WITHOUT_ITEMS, ["Begin the map with `$.{`"]),
     ],
 )
 def test_what_to_do_is_said_once(

@@ -71,7 +71,7 @@ def judged(
         )
     records = f"A records for {name} and *.{name} that point to {_RANGES[ranges[0]]}"
     return failed(
-        f"{message}; create the zone, then add {records}",
+        f"{message}; create the zone for {name}, then add {records}",
         setup.gcloud.shown((*zone, *seen_by)),
     )
 

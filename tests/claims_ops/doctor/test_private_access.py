@@ -37,12 +37,12 @@ CASES = {
     "no route": ([], ALL, "routes create google --network=private", "no route"),
     "route elsewhere": ([VPN], [], "routes create google", "no route"),
     "IPv6 only": ([DEFAULT_V6], [], "routes create google", "no route"),
-    "no zone": ([PRIVATE], [], "create googleapis-com", "googleapis.com and gcr.io and pkg.dev"),
+    "no zone": ([PRIVATE], [], "create googleapis-com", "googleapis.com, gcr.io or pkg.dev"),
     "no registry": (
         [PRIVATE],
         ALL[:1],
         "create gcr-io --dns-name=gcr.io. --visibility=private --networks=private",
-        "create the zone, then add A records for gcr.io and *.gcr.io that point to 199",
+        "create the zone for gcr.io, then add A records for gcr.io and *.gcr.io that point to 199",
     ),
     "no pkg.dev beside a default route": (
         [DEFAULT],

@@ -22,6 +22,8 @@ _MAX_ATTRIBUTES = 100
 _MAX_KEY_BYTES, _MAX_VALUE_BYTES = 256, 1_024
 _BEFORE_CLAIMS = ("parse", "map")
 """Stages whose rows keep documents that a map is still to read."""
+_HISTORY = (ORIGINAL_PUBLISH_TIME, CLAIM_INDEX, CLAIMS_IN_MESSAGE, MAP_VERSION)
+"""Attributes that the replay of a whole message has from its row alone."""
 _REQUEST_OVERHEAD_BYTES = 1_000
 """More than a request has beside its messages: the name of the topic, at most 255 characters."""
 _FIELD_OVERHEAD_BYTES = 6
@@ -93,7 +95,11 @@ def _replay(row: Mapping[str, Any]) -> Replay | str:
         history[CLAIMS_IN_MESSAGE] = str(row["claims_in_message"])
         if row["stage"] not in _BEFORE_CLAIMS and row.get("map_version"):
             history[MAP_VERSION] = row["map_version"]
-    attributes = {each["key"]: each["value"] for each in row.get("attributes") or ()} | history
+    attributes = {each["key"]: each["value"] for each in row.get("attributes") or ()}
+    # A producer's own attributes of these names were no history, and would become one.
+    for name in _HISTORY if not row.get("claims_in_message") else ():
+        attributes.pop(name, None)
+    attributes |= history
     place = (row["message_id"], original, count, row["stage"] or "", row["error_code"] or "")
     replay = Replay(data, attributes, *place, row.get("claim_index"))
     return replay if _fits(replay) else "too_large"

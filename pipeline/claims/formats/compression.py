@@ -16,6 +16,9 @@ _STEP_BYTES = 1 << 10
 """Packed bytes that are read at a time; what damage among them leaves of them is lost."""
 _ZSTD_STEP_BYTES = 1 << 8
 """The same of zstd, which gives all of it at once: four bytes may be 128 KB, a bomb's step 8 MB."""
+_XZ_MEMORY = 130 << 20
+"""Bytes for a dictionary of 128 MiB, which is what zstd takes at most too; xz itself uses 64 MiB at
+most, but a file may ask for 4 GiB."""
 _GZIP = 16 + zlib.MAX_WBITS
 _PADDING = b"\0"
 """What may fill a file up behind its last stream: tapes do, and xz allows it."""
@@ -115,7 +118,7 @@ class _Stream(io.RawIOBase):
 _UNPACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": lambda file: _Stream(file, lambda: _Inflate(_GZIP)),
     b"BZh": lambda file: _Stream(file, bz2.BZ2Decompressor),
-    b"\xfd7zXZ\0": lambda file: _Stream(file, lzma.LZMADecompressor),
+    b"\xfd7zXZ\0": lambda file: _Stream(file, lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY)),
     b"\x28\xb5\x2f\xfd": lambda file: _Stream(file, _Zstd, _ZSTD_STEP_BYTES),
     **{
         b"\x78" + level: lambda file: _Stream(file, lambda: _Inflate(zlib.MAX_WBITS))

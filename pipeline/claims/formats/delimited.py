@@ -19,6 +19,8 @@ MAX_ROW_BYTES = 10 << 20
 """As much as a message of Pub/Sub. A quote that is never closed ends here."""
 ENCODINGS = {"UTF-8": "utf-8", "ISO-8859-1": "latin-1", "WINDOWS-1252": "cp1252"}
 """By their IANA names: those in which a line feed is one byte."""
+MAX_NAME_LENGTH = 300
+"""Characters of a column name, as in BigQuery: each row repeats it."""
 LINE = "line"
 """Attribute of a row: the number of its first line, the header's being 1."""
 _BOM = b"\xef\xbb\xbf"
@@ -114,6 +116,8 @@ def _row(
     if not lines.is_decoded:
         return "invalid_encoding", fields
     if header is None:
-        is_header = not fields or len(set(fields)) == len(fields) > 1
+        is_header = not fields or (
+            len(set(fields)) == len(fields) > 1 and max(map(len, fields)) <= MAX_NAME_LENGTH
+        )
         return None if is_header else "invalid_header", fields
     return None if len(fields) in (0, len(header)) else "ragged_row", fields

@@ -15,6 +15,10 @@ _DIGITS = bytes(0 if chr(byte) in ".0123456789" else 1 for byte in range(256))
 _WIDE = bytes(16)
 """A run of digits and points that a double, JSONata's only number, may not hold."""
 _WIDE_NUMBER = re.compile(rb"[:\[,]\s*-?[0-9.]{16}")
+_UNDERFLOW = re.compile(rb"[0-9][eE]-[0-9]{3}")
+"""The end of a number that may be zero as a double."""
+_ESCAPED = re.compile(rb"\\u00(?:22|3[aA])")
+"""A quote or colon that `orjson` writes shorter."""
 _SPACE = b" \t\r\n"
 _EXACT_INTEGER = 1 << 53
 
@@ -39,6 +43,8 @@ def decode_document(data: bytes) -> Any:
     if type(document) is not dict and type(document) is not list:
         return decode.rejection("not_an_object")
     is_wide = _WIDE in data.translate(_DIGITS) and _WIDE_NUMBER.search(data)
+    if b"e-" in data or b"E-" in data:
+        is_wide = is_wide or _UNDERFLOW.search(data)
     if is_wide or not _has_all_keys(document, data):
         return _decode_exactly(data)
     return document
@@ -52,6 +58,8 @@ def _has_all_keys(document: Any, data: bytes) -> bool:
         return False
     if written == data:
         return True
+    if b"\\u00" in data and _ESCAPED.search(data):
+        return False
     return written.translate(None, _SPACE).count(b'":') == data.translate(None, _SPACE).count(b'":')
 
 

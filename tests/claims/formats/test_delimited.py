@@ -37,6 +37,8 @@ def rows(data: bytes, *dialect: str) -> list[Any]:
         (HEADER + b'1,2\n1,"open\n3,4\n', [{"a": "1", "b": "2"}, "damaged_file"]),
         (b"a,a\n1,2\n", ["invalid_header"]),
         (b"a;b\n1;2\n", ["invalid_header"]),
+        (b"a," + b"b" * 301 + b"\n1,2\n", ["invalid_header"]),  # each row would repeat it
+        (b"a," + b"b" * 300 + b"\n1,2\n", [{"a": "1", "b" * 300: "2"}]),
         (b"", []),
         (HEADER, []),
     ],

@@ -14,6 +14,7 @@ from pipeline.claims.formats.compression import DamagedError, unpacked
 from pipeline.claims.formats.delimited import LINE, Dialect
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.formats.unreadable import unreadable
+from pipeline.claims.formats.x12 import separators
 from pipeline.claims.message import Message
 
 STDIN = "-"
@@ -100,9 +101,10 @@ def _guess(path: str, head: bytes) -> str:
     for suffix in _SUFFIXES:
         name = name.removesuffix(suffix)
     beginning = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    if beginning[:3] in (b"ISA", b"GS*", b"ST*"):
+    is_csv = name.endswith((".csv", ".tsv", ".psv"))
+    if beginning[:3] in (b"ISA", b"GS*", b"ST*") and not (is_csv and not separators(beginning)):
         return "X12"
-    return "CSV" if name.endswith((".csv", ".tsv", ".psv")) else "JSON"
+    return "CSV" if is_csv else "JSON"
 
 
 def _is_cut_by_lines(head: bytes) -> bool:

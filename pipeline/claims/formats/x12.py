@@ -120,9 +120,9 @@ def _of_interchange(head: bytes) -> Separators | None:
     component, rest = parts[16].lstrip(_BREAKS)[:1], parts[16].lstrip(_BREAKS)[1:]
     ending = rest[:1]
     if ending in _BREAKS:
-        # Either it ends segments, or the file is wrapped right here.
-        behind = rest.lstrip(_SPACE)[:1]
-        ending = b"\n" if not behind or behind.isalnum() else behind
+        # Either it ends segments, or the file is wrapped right before what does.
+        wrapped = re.match(rb"\s+([^\w\s])\s*[A-Z]{2}", rest)
+        ending = wrapped[1] if wrapped else b"\n"
     return None if ending.isalnum() else Separators(ending, element, component)
 
 

@@ -93,6 +93,7 @@ def test_formats_are_told_by_what_is_in_the_files(tmp_path: Path, capsys):
         "b.csv": b"claim_id,x\n1,2\n3\n",
         "c.json": json.dumps(CLEAN, indent=2).encode(),
         "d.json": b'{\n"a": ',
+        "e.csv": b"ISA_ID,claim_id\n1,2\n",
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
@@ -103,6 +104,8 @@ def test_formats_are_told_by_what_is_in_the_files(tmp_path: Path, capsys):
         "schema_violation": [f"{tmp_path}/b.csv:2"],
         "ragged_row": [f"{tmp_path}/b.csv:3"],
     }
+    _, found = figures(capsys, tmp_path / "e.csv")
+    assert {each["error_code"] for each in found["causes"]} == {"schema_violation"}
     code, found = figures(capsys, tmp_path / "c.json")
     assert (code, found["claims"]) == (0, 1)
     assert cli.main(["check", str(tmp_path / "d.json")]) == 1

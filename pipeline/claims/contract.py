@@ -306,6 +306,8 @@ class Contract(Fields):
                     yield f"{name}[{place}].{field}", value
 
     def _errors(self, claim: dict[str, Any]) -> list[jsonschema_rs.ValidationError]:
+        if self._is_valid(claim):  # in a sixth of the time of a search for errors
+            return []
         long = {
             name: value[:_EXAMINED_ITEMS]
             for name, value in claim.items()

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pickle
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,19 @@ def test_transient_failure_is_tried_again(server: InsertServer, status: int, cap
     assert refused == [] and counters == {}
     assert [found["claim_id"] for found in server.rows[str(CLAIMS)]] == ["1", "2"]
     assert len(server.requests) == 2
+    assert CANARY not in caplog.text
+
+
+def test_a_failure_that_lasts_fails_the_bundle_without_a_value(
+    server: InsertServer, monkeypatch: pytest.MonkeyPatch, caplog
+):
+    monkeypatch.setattr("google.cloud.bigquery.retry.DEFAULT_RETRY._timeout", 0.2)
+    monkeypatch.setattr("apache_beam.utils.retry.Clock.sleep", lambda *_: None)
+    server.failures = [503] * 100
+    with pytest.raises(RuntimeError, match="ServiceUnavailable") as raised:
+        write(row("1"))
+    assert len(server.requests) > 1
+    assert CANARY not in "".join(traceback.format_exception(raised.value))
     assert CANARY not in caplog.text
 
 

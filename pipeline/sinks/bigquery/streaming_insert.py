@@ -14,14 +14,12 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.io.gcp.bigquery import BigQueryDisposition, WriteToBigQuery
 from apache_beam.io.gcp.bigquery_tools import RetryStrategy
-from google.api_core.exceptions import RetryError
-from google.cloud import bigquery
 
-from pipeline import clients
 from pipeline.claims.contract import Column
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.tables import TableName
+from pipeline.sinks.bigquery.insert_client import InsertClient
 from pipeline.transforms.metrics import Tally
 
 _REASON = re.compile(r"[A-Za-z][A-Za-z ]{0,39}", re.ASCII)
@@ -123,27 +121,6 @@ class ToRejectionFn(beam.DoFn):
         return Rejection("write", code, text, (), claim_id)
 
 
-class _InsertClient:
-    """BigQuery's client as Beam's sink uses it.
-
-    When the client gives up, its error has the service's text, which may quote a row; Beam logs it,
-    and fails the bundle with it.
-    """
-
-    def __init__(self, project: str) -> None:
-        self._project = project
-        self._client: bigquery.Client | None = None
-
-    def insert_rows_json(self, *args: Any, **options: Any) -> Any:
-        """As the client does it, but RuntimeError when it gives up."""
-        self._client = self._client or clients.bigquery_client(self._project)
-        try:
-            return self._client.insert_rows_json(*args, **options)
-        except RetryError as error:
-            reason = type(error.cause).__name__
-        raise RuntimeError(f"BigQuery has not accepted rows for minutes: {reason}")
-
-
 @dataclass
 class StreamingInsert(beam.PTransform):
     """(Message, row) -> (Message, Rejection) of the rows that BigQuery refused."""
@@ -156,6 +133,7 @@ class StreamingInsert(beam.PTransform):
 
     def expand(self, rows: beam.PCollection) -> Any:
         """Wire the sink. Only transient errors are tried again, so that no bad row blocks."""
+        client = InsertClient(self.table.project, [column.name for column in self.columns])
         result = (
             rows
             | "ToInsertRows" >> beam.ParDo(ToInsertRowFn(self.columns))
@@ -165,7 +143,7 @@ class StreamingInsert(beam.PTransform):
                 method=WriteToBigQuery.Method.STREAMING_INSERTS,
                 create_disposition=BigQueryDisposition.CREATE_NEVER,
                 insert_retry_strategy=RetryStrategy.RETRY_ON_TRANSIENT_ERROR,
-                test_client=_InsertClient(self.table.project),  # Beam's name for any client
+                test_client=client,  # Beam's name for any that is not its own
             )
         )
         return result.failed_rows_with_errors | "ToRejections" >> beam.ParDo(

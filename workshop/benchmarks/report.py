@@ -143,11 +143,12 @@ _INTRODUCTION = """\
 Written by `make bench` ({form} form). {machine}.
 
 CPU is the user and system time of the pipeline's processes, without the servers that receive the
-rows. Each figure is the median of the rounds ({rounds}; {rest} for sizes, processes, bad input); the
-range goes from the lowest to the highest. Ratios are computed within a round. Start-up costs are
-subtracted: each run is a fresh process that reads a small input before the large one. The runner is
-FnApiRunner, with servers that respond immediately. *Floor* is `ReadFromText` and `orjson.loads`;
-*stock* is the same steps built from Beam's own transforms ([stock.py](stock.py))."""
+rows. Each figure is the median of the rounds ({rounds}; {rest} for sizes, processes, bad input);
+the range goes from the lowest to the highest. Ratios are computed within a round. Start-up costs
+are subtracted: each run is a fresh process that reads a small input before the large one. The
+runner is FnApiRunner, with servers that respond immediately. *Floor* is `ReadFromText` and
+`orjson.loads`; *stock* is the same steps built from Beam's own transforms
+([stock.py](stock.py))."""
 
 
 def _verdict_row(verdict: Verdict) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ RECORD = Path(__file__).with_name("graphs.json")
 
 _MEANING = """\
 Dataflow updates a running job only if the new graph has the job's steps, under the same labels and
-with the same coders, windows and state. Elements in flight and state move to the step with that label.
+with the same coders, windows and state. Elements in flight and state move to the step with that
+label.
 """
 _MISSING = f"""\
 Running jobs have steps that this code lacks:

@@ -86,7 +86,8 @@ def rows() -> Iterator[str]:
     for name, machine in machines.items():
         size = f"{machine['vcpus']} | {machine['memory_gb']:g} GB"
         yield f"| `{name}` | {size} | ${costs.floor(machine):,.0f} |"
-    yield from ("", f"**Cost of a month by rate**, on `{data['rates_on']}`, with `STORAGE_WRITE_API`:", "")
+    on = f"on `{data['rates_on']}`, with `STORAGE_WRITE_API`"
+    yield from ("", f"**Cost of a month by rate**, {on}:", "")
     services = costs.services_of_million()
     yield f"| claims per second | claims per month | workers | {' | '.join(services)} | total |"
     yield f"|---:|---:|---:|{'---:|' * len(services)}---:|"

@@ -39,9 +39,9 @@ class _Lines:
     def __init__(self, file: IO[bytes], encoding: str) -> None:
         self._next = partial(file.readline, MAX_ROW_BYTES + 1)
         self._encoding = encoding
-        self.row: list[bytes] = []
-        """What the current row was read from."""
-        self.offset = self.line = self._bytes = 0
+        self.row = bytearray()
+        """What the current row was read from; as lines, millions of short ones are a gigabyte."""
+        self.offset = self.line = self._bytes = self._row_lines = 0
         """Where the current row begins."""
         self.is_decoded = True
         """Whether the current row is in the declared encoding."""
@@ -50,8 +50,9 @@ class _Lines:
     def begin_row(self) -> None:
         """The next line is the first one of a row."""
         self.offset += self._bytes
-        self.line += len(self.row)
-        self.row, self._bytes, self.is_decoded = [], 0, True
+        self.line += self._row_lines
+        self._bytes = self._row_lines = 0
+        self.row, self.is_decoded = bytearray(), True
 
     def __iter__(self) -> "_Lines":
         return self
@@ -64,8 +65,9 @@ class _Lines:
         if not line:
             self.is_end = True
             raise StopIteration
-        self.row.append(line)
-        if self.offset == 0 and len(self.row) == 1:
+        self.row += line
+        self._row_lines += 1
+        if self.offset == 0 and self._row_lines == 1:
             line = line.removeprefix(_BOM)
         try:
             return line.decode(self._encoding)
@@ -97,7 +99,7 @@ def read(file: IO[bytes], name: str, dialect: Dialect) -> Iterator[Message]:
         if code is None and header is not None:
             data = orjson.dumps(dict(zip(header, fields, strict=True)))
         else:
-            data = unreadable(b"".join(lines.row), code or "", header is None)
+            data = unreadable(bytes(lines.row), code or "", header is None)
         yield Message(data, f"{name}:{lines.offset}", None, attributes)
         if isinstance(data, Beginning):
             return

@@ -154,6 +154,8 @@ def segments(file: IO[bytes]) -> Iterator[Segment]:
             data, offset = data[lead:], offset + lead
             if not data and is_end:
                 return
+            if len(data) < _HEAD_BYTES and not is_end:
+                continue
             written = separators(data[:_HEAD_BYTES])
             if written is None:
                 raise NotX12Error(offset)
@@ -193,7 +195,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     """The bytes of a file, of a damaged one all that come before the damage."""
     parts, size = list[bytes](), 0
     try:
-        while part := file.read1(_READ_BYTES):  # type: ignore[attr-defined]
+        while part := file.read1(min(_READ_BYTES, CHUNK_BYTES)):  # type: ignore[attr-defined]
             parts.append(part)
             size += len(part)
             if size >= CHUNK_BYTES:

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claims_ops.replay.message import message_data
 from pipeline.claims.contract import Contract
 from pipeline.claims.document_text import DocumentError
-from pipeline.claims.error_row import error_row, message_columns, message_data
+from pipeline.claims.error_row import error_row, message_columns
 from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Beginning, Message, StructureOnly
 from pipeline.claims.rejection import Rejection, Violation

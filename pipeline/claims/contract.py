@@ -54,7 +54,6 @@ def types_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def is_nullable(schema: Mapping[str, Any]) -> bool:
-    """Whether a property may be null."""
     declared = schema.get("type", ())
     return declared != "null" and not isinstance(declared, str) and "null" in declared
 
@@ -157,7 +156,6 @@ class Fields:
 
     @cached_property
     def objects(self) -> tuple[str, ...]:
-        """The fields whose columns hold JSON."""
         return tuple(column.name for column in self.columns if column.type == "JSON")
 
     @cached_property
@@ -206,7 +204,6 @@ class Contract(Fields):
 
     @classmethod
     def default(cls) -> Self:
-        """The contract that the package carries."""
         return cls(default_contract_text())
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
@@ -321,5 +318,4 @@ class Contract(Fields):
 
 
 def default_contract_text() -> str:
-    """The text of the claim schema that the package carries."""
     return resources.files("pipeline.claims").joinpath("claim.schema.json").read_text("utf-8")

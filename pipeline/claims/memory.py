@@ -36,7 +36,6 @@ class Memory(dict[K, V]):
         return result
 
     def make_room(self) -> None:
-        """Forget everything."""
         self.clear()
 
 

@@ -109,7 +109,6 @@ def _list_of(spell: Callable[[Any], Any], separator: str | None) -> Callable[[An
 
 
 def _record(column: Column, schema: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """The same for each field of a record."""
     properties = schema["items"]["properties"]
     spellers = [
         (field.name, _speller(field, properties[field.name]))

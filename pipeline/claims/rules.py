@@ -48,7 +48,6 @@ class Rules:
 
     @classmethod
     def default(cls) -> Self:
-        """The rules that the package carries."""
         return cls(default_rules_text())
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
@@ -143,5 +142,4 @@ def plain(value: Any) -> Any:
 
 
 def default_rules_text() -> str:
-    """The text of the rules that the package carries."""
     return resources.files("pipeline.claims").joinpath("rules.json").read_text("utf-8")

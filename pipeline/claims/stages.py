@@ -49,7 +49,6 @@ class Decided(NamedTuple):
 
     @classmethod
     def joined(cls, parts: Iterable["Decided"]) -> "Decided":
-        """Several batches as one."""
         messages: list[Message] = []
         outcomes: list[Any] = []
         rejected: list[tuple[Message, Rejection]] = []
@@ -92,7 +91,6 @@ class Parse(Stage):
         self._doubles = contract.double_fields
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[Message]) -> Decided:
-        """The fields of each message."""
         outcomes = [
             json_documents.decode(each.data, self._exact, self._doubles) for each in subjects
         ]
@@ -114,7 +112,6 @@ class ParseDocuments(Stage):
         self._decode = decode
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[Message]) -> Decided:
-        """The document of each message."""
         return Decided.of(messages, [self._decode(each.data) for each in subjects])
 
 
@@ -145,7 +142,6 @@ class Validate(Stage):
         self._validator = ClaimValidator(contract)
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[dict[str, Any]]) -> Decided:
-        """The claim of each message."""
         claims, rejected = self._validator.validate(subjects)
         if not rejected:
             return Decided(messages, claims)

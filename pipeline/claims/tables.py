@@ -120,7 +120,6 @@ class Table:
 
 
 def claims_table(contract: Contract) -> Table:
-    """The table of accepted claims: the contract's columns and what the pipeline adds."""
     return Table(
         (*contract.columns, *CLAIM_OUTCOME),
         "processing_timestamp",
@@ -130,7 +129,6 @@ def claims_table(contract: Contract) -> Table:
 
 
 def errors_table() -> Table:
-    """The table of rejected messages."""
     return Table(
         ERROR_COLUMNS,
         "error_timestamp",

@@ -37,7 +37,6 @@ class _Parser(argparse.ArgumentParser):
             self.add_argument(f"--{name}")
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print."""
         named = re.match(r"argument --([\w-]+)[^:]*: (.*)", message, re.S)
         name, reason = named.groups() if named else ("command line", message)
         if "expected one argument" in reason or "expected at least" in reason:

@@ -51,7 +51,6 @@ AMBIGUOUS = "It may not exist, or the account launching the job may lack a role 
 
 
 def is_runner(options: PipelineOptions) -> bool:
-    """Whether the options ask for Dataflow."""
     runner = options.view_as(StandardOptions).runner or ""
     return runner.rpartition(".")[2].lower() in ("dataflowrunner", "dataflow")
 

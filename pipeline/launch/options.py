@@ -363,7 +363,6 @@ class Launch:
 
     @property
     def csv_dialect(self) -> Dialect:
-        """How the rows of CSV files are written."""
         delimiter = "\t" if self.csv_delimiter == "tab" else self.csv_delimiter
         return Dialect(delimiter, self.csv_encoding)
 
@@ -417,7 +416,6 @@ class ClaimsOptions(PipelineOptions):
 
 
 def add_argument(parser: argparse._ActionsContainer, parameter: Parameter) -> None:
-    """Declare a parameter to argparse."""
     text = parameter.command_line_text.replace("%", "%%")  # a percent sign is argparse's own
     if parameter.default_text:
         text += f" [default: {parameter.default_text}]"

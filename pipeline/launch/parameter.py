@@ -72,7 +72,6 @@ class Parameter:
 
     @property
     def default_text(self) -> str | None:
-        """The default as it is written on a command line."""
         return None if self.default is None else as_text(self.default)
 
 

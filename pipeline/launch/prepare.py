@@ -205,8 +205,6 @@ def source(launch: Launch) -> beam.PTransform:
 
 
 def sinks(launch: Launch, made: Settings) -> Sinks:
-    """The transforms that write the two tables."""
-
     def sink(name: TableName, table: Table) -> beam.PTransform:
         if launch.write_method == "STREAMING_INSERTS":
             return StreamingInsert(name, table.columns)

@@ -26,7 +26,6 @@ class Progress(AbstractContextManager["Progress"]):
         self._last, self._moved = "", started
 
     def line(self, now: float) -> str:
-        """The line to show at a moment of the monotonic clock."""
         counts = self._counts.now()
         errors = sum(count for name, count in counts.items() if name.startswith("rejected_"))
         text = (

@@ -93,7 +93,6 @@ class NamedFields:
         return self._pseudonyms.of(self._meant.get(name, name), text)
 
     def is_pseudonym(self, name: str, text: str | None) -> bool:
-        """Whether a field's value is a pseudonym of this key."""
         return self._pseudonyms.is_own(self._meant.get(name, name), text)
 
     def _is_foreign(self, name: str, text: str) -> bool:
@@ -182,7 +181,6 @@ class NamedFields:
         return None
 
     def rejection(self, rejection: Rejection) -> Rejection:
-        """The rejection with a pseudonym for its claim id, where that is a named field."""
         if rejection.claim_id and "claim_id" in self.names:
             return rejection._replace(claim_id=self.of("claim_id", rejection.claim_id))
         return rejection

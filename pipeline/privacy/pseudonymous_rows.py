@@ -33,7 +33,6 @@ def _fields_behind(name: str) -> frozenset[str]:
 
 
 def without(rules: Rules, ids: Iterable[str]) -> Rules:
-    """The rules but for some."""
     left_out = set(ids)
     document = json.loads(rules.text)
     for section in ("risk_rules", "quality_rules"):

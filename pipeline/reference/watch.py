@@ -66,7 +66,6 @@ def read_rules(contract: Contract, lines: Iterable[str]) -> Rules:
 
 
 def source_of(parameter: str, contract: Contract) -> Source:
-    """How the file of a launch parameter is read."""
     if parameter == RULES:
 
         def read(lines: Iterable[str]) -> Any:
@@ -147,7 +146,6 @@ class Watch:
         self._stopped = threading.Event()
 
     def now(self) -> Basis:
-        """What claims are judged by now."""
         return self._basis
 
     def start(self) -> None:
@@ -157,7 +155,6 @@ class Watch:
             threading.Thread(target=self._watch, name="reference-files", daemon=True).start()
 
     def stop(self) -> None:
-        """End the watch."""
         self._stopped.set()
 
     def take_counts(self) -> Counter[str]:
@@ -167,7 +164,6 @@ class Watch:
         return counts
 
     def look(self) -> None:
-        """Check every file once."""
         changed = False
         for file in self._files:
             if file.look():

@@ -69,7 +69,6 @@ class Batch:
 
     @classmethod
     def of(cls, elements: Sequence[Any]) -> "Batch":
-        """The batch of some elements: messages, or pairs."""
         if elements and type(elements[0]) is tuple:
             return cls(*map(list, zip(*elements, strict=True)))
         return cls(list(elements))
@@ -112,7 +111,6 @@ def timestamp_of(message: Message) -> Timestamp:
 
 
 def batches_of(messages: Iterable[Message]) -> Iterator[Batch]:
-    """Messages in batches of a bounded size."""
     batch: list[Message] = []
     size = 0
     for message in messages:

@@ -133,7 +133,6 @@ class LiveCounts:
             tally.clear()
 
     def now(self) -> Counter[str]:
-        """The counts by metric name."""
         with self._turn:
             counts = Counter(self._ended)
             for tally in list(self._open.values()):

@@ -43,7 +43,6 @@ class ClaimPercentiles:
 
     @property
     def size(self) -> int:
-        """Groups in the table."""
         return len(self._groups)
 
     def amounts(self, claim_type: str, specialty: str, region: str) -> tuple[float, ...] | None:

@@ -73,7 +73,6 @@ class CodePairs:
 
     @property
     def size(self) -> int:
-        """Pairs in the list."""
         return sum(map(len, self._pairs.values()))
 
     def _among(self, codes: tuple[str, ...]) -> list[tuple[str, str, int]]:
@@ -89,7 +88,6 @@ class CodePairs:
 
 
 def _is_short(codes: tuple[str, ...], _pairs: object) -> bool:
-    """Whether the codes of a claim may be remembered."""
     return len(codes) <= _SMALL and all(len(code) == _CODE_LENGTH for code in codes)
 
 

@@ -27,7 +27,6 @@ class KeyedVerdicts(ValueVerdicts):
         self._signals = signals
 
     def judge(self, value: Any) -> int:
-        """The mask of the rules that the signals of this key allow to fire."""
         return reduce(and_, (verdicts.judge(of(value)) for of, verdicts in self._signals))
 
 
@@ -116,14 +115,12 @@ class GivenFacts(Facts):
     """Every signal there is, as columns that somebody else has made: rules are checked on these."""
 
     def has(self, names: Iterable[str]) -> bool:
-        """All are there."""
         return True
 
     def need(self, names: Collection[str]) -> None:
         """They are given."""
 
     def by_key(self, verdicts: Mapping[str, ValueVerdicts]) -> dict[str, ValueVerdicts]:
-        """Each signal is a column."""
         return dict(verdicts)
 
 

@@ -46,7 +46,6 @@ class MedicallyUnlikely:
 
     @property
     def size(self) -> int:
-        """Codes in the table."""
         return len(self.of_line) + len(self.of_day)
 
 

@@ -64,7 +64,6 @@ class ProviderProfiles:
 
     @property
     def size(self) -> int:
-        """Providers in the table."""
         return len(self._hashes)
 
     def value(self, place: int, provider: str | None) -> float | None:

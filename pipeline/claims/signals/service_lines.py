@@ -16,7 +16,6 @@ _REPEATS = frozenset(("76", "77", "91"))
 
 
 def code_of(line: Line) -> str | None:
-    """The procedure code."""
     code: str | None = line.get("procedure_code")
     return code
 

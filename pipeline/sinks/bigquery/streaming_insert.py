@@ -41,7 +41,6 @@ class InsertRow(dict[str, Any]):
 
     @property
     def message(self) -> Message:
-        """The message that the row was made from."""
         return self._recall()
 
     def __sizeof__(self) -> int:
@@ -59,7 +58,6 @@ class ToInsertRowFn(beam.DoFn):
         self._bytes = [column.name for column in columns if column.type == "BYTES"]
 
     def process(self, element: tuple[Message, dict[str, Any]]) -> Iterable[Any]:
-        """Convert one row."""
         message, row = element
         values = {name: value for name, value in row.items() if value is not None}
         for name in self._bytes:
@@ -96,14 +94,12 @@ class ToRejectionFn(beam.DoFn):
             logging.getLogger(name).addFilter(_WITHOUT_ERROR_TEXT)
 
     def process(self, element: tuple[Any, InsertRow, Any]) -> Iterable[Any]:
-        """Convert one failed row."""
         _, row, errors = element
         rejection = self._rejection(row, errors)
         self._tally[f"rejected_{rejection.stage}_{rejection.error_code}"] += 1
         return ((row.message, rejection),)
 
     def finish_bundle(self) -> None:
-        """Hand the counts of the bundle to Beam."""
         self._tally.flush()
 
     def _rejection(self, row: InsertRow, errors: Any) -> Rejection:
@@ -126,9 +122,6 @@ class StreamingInsert(beam.PTransform):
 
     table: TableName
     columns: tuple[Column, ...]
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, rows: beam.PCollection) -> Any:
         """Wire the sink. Only transient errors are tried again, so that no bad row blocks."""

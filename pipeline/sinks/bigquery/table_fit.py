@@ -53,7 +53,6 @@ def fit_of(found: bigquery.Table, name: TableName, table: Table) -> Fit:
 
 
 def field_of(column: Column) -> bigquery.SchemaField:
-    """The field that a column is in BigQuery."""
     return bigquery.SchemaField(
         column.name,
         column.type,

@@ -182,7 +182,6 @@ class TableSetup:
 
 
 def _sql_type(column: Column) -> str:
-    """A column's type in GoogleSQL."""
     sql_type = _SQL_TYPES.get(column.type, column.type)
     if column.fields:
         inner = ", ".join(f"{field.name} {_sql_type(field)}" for field in column.fields)

@@ -42,7 +42,7 @@ class ClaimRows:
         self._records = {
             name: fields.names("NUMERIC", "BIGNUMERIC") for name, fields in contract.records.items()
         }
-        self._objects = [column.name for column in contract.columns if column.type == "JSON"]
+        self._objects = contract.objects
         self._same_for_all: Mapping[str, Any] = {
             ORIGINAL_MESSAGE_ID: None,  # as all of a message's history, where it has none
             **Part(None, None, map_version)._asdict(),
@@ -64,8 +64,7 @@ class ClaimRows:
         size = len(claims)
         by_column = claims.columns if isinstance(claims, Rows) else columns_of(claims, self._blank)
         columns = dict(filled(by_column, self._blank, size))
-        if not are_empty(columns.get("patient_birth_date") or empty(size)):
-            columns |= with_ages(columns)
+        columns |= with_ages(columns)
         judgement = self._judgement_now()
         fired = judgement.fired(columns)
         columns |= judgement.columns(fired)

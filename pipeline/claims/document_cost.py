@@ -44,12 +44,12 @@ def check(document: Mapping[str, Any], prefix: str = "") -> None:
     total, place = breadth.of(document, ())
     if total > MAX_CHECKS:
         raise DocumentError(
-            _place(place, prefix),
+            place_of(place, prefix),
             f"would check a claim against more than {MAX_CHECKS:,} schemas (each number in an enum"
             f" counts as {_NUMBER_CHECKS})",
         )
     for path, pattern in _patterns(document):
-        _check_pattern(pattern, _place(path, prefix))
+        _check_pattern(pattern, place_of(path, prefix))
 
 
 def _check_pattern(pattern: str, place: str) -> None:
@@ -139,7 +139,7 @@ class _Breadth:
                     found = found.get(key) if isinstance(found, Mapping) else None
         if not isinstance(found, bool) and id(found) not in self._bases:
             raise DocumentError(
-                _place(path, self._prefix), "does not point to a schema in this document"
+                place_of(path, self._prefix), "does not point to a schema in this document"
             )
         return found
 
@@ -193,10 +193,6 @@ def _patterns(schema: Any) -> Iterator[tuple[Path, str]]:
             yield (*path, "pattern"), each["pattern"]
         for pattern in each.get("patternProperties", ()):
             yield (*path, "patternProperties", pattern), pattern
-
-
-def _place(path: Path, prefix: str) -> str:
-    return f"{prefix}.{place_of(path)}".strip(".")
 
 
 def _time(check: Callable[[Any], bool], texts: Iterable[str], place: str) -> None:

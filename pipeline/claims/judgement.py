@@ -1,14 +1,14 @@
 """Rules and signals applied to claims, by column: score, reasons, evidence, quality issues."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache, partial, reduce
 from itertools import repeat
 from operator import and_, or_
 from typing import Any, NamedTuple, Protocol
 
-from pipeline.claims.columns import Columns
+from pipeline.claims.columns import Columns, Rows
 from pipeline.claims.contract import Contract
 from pipeline.claims.evidence import Evidence
 from pipeline.claims.memory import Memory, always_fits
@@ -134,7 +134,8 @@ class Scorer:
         )
         if self._across:
             read = {name: self._values(facts, name, size) for name in self._read_across}
-            fired = map(or_, fired, map(self._fired_across, _claim_by_claim(read, size)))
+            claims = Rows(read) if read else repeat({}, size)
+            fired = map(or_, fired, map(self._fired_across, claims))
         return list(fired)
 
     def _values(self, facts: Columns, field: str, size: int) -> Sequence[Any]:
@@ -153,17 +154,6 @@ class Scorer:
         return Assessment(
             float(score), tuple(rule.id for rule in risk), tuple(rule.id for rule in quality)
         )
-
-
-def _claim_by_claim(facts: Columns, size: int) -> Iterable[dict[str, Any]]:
-    if not facts:
-        return repeat({}, size)
-    return _as_dicts(facts)
-
-
-def _as_dicts(facts: Columns) -> Iterator[dict[str, Any]]:
-    for values in zip(*facts.values(), strict=True):
-        yield dict(zip(facts, values, strict=True))
 
 
 class RuleColumns(NamedTuple):

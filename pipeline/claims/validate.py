@@ -44,7 +44,7 @@ class ClaimValidator:
             if column.type in MISSPELT
         ]
         self._blank = {**contract.blank, ADDITIONAL_FIELDS: None}
-        self._objects = [column.name for column in contract.columns if column.type == "JSON"]
+        self._objects = contract.objects
         self._as_they_are = contract.blank.keys() - self._objects
         """The fields whose columns take valid values as they are, or records once completed."""
 

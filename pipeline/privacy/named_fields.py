@@ -82,8 +82,7 @@ class NamedFields:
         self._known = frozenset(contract.properties)
         self._numbers = contract.names("NUMERIC", "BIGNUMERIC", "INTEGER", "FLOAT")
         self._texts = (*contract.names("JSON"), ADDITIONAL_FIELDS)
-        objects = {column.name for column in contract.columns if column.type == "JSON"}
-        self._lists = objects.difference(self._texts)
+        self._lists = set(contract.objects).difference(self._texts)
         self._part = part_of(contract, names)
         self._normaliser = Normaliser(self._part)
         self._resembling = ResemblingKeys(names, self.of)

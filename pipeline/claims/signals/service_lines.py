@@ -66,6 +66,4 @@ def duplicate_line(lines: Lines, service_date: str | None) -> int | None:
     return counted - len(seen)
 
 
-SIGNALS = {
-    "duplicate_line": Signal(duplicate_line, (LINES, "service_date"), only_with=LINES),
-}
+SIGNALS = {"duplicate_line": Signal(duplicate_line, (LINES, "service_date"), only_with=LINES)}

@@ -87,10 +87,8 @@ def column_of(name: str, schema: Any) -> Column:
         if not isinstance(declared_format, str):
             raise DocumentError(f"properties.{name}.format", "must be a string")
         derived = _COLUMN_TYPES.get(types[0]) or _FORMAT_TYPES.get(declared_format)
-        column_type, mode = (
-            declared.get("type", derived or "STRING"),
-            declared.get("mode", "NULLABLE"),
-        )
+        column_type = declared.get("type", derived or "STRING")
+        mode = declared.get("mode", "NULLABLE")
         fields = _fields_of(name, schema) if column_type == "RECORD" else ()
     return Column(name, column_type, mode, schema.get("description", ""), fields)
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from random import uniform
 from typing import Any, NamedTuple
 
@@ -67,11 +68,7 @@ def read_rules(contract: Contract, lines: Iterable[str]) -> Rules:
 
 def source_of(parameter: str, contract: Contract) -> Source:
     if parameter == RULES:
-
-        def read(lines: Iterable[str]) -> Any:
-            return read_rules(contract, lines)
-
-        return Source(read, _MAX_RULES_BYTES, may_shrink=True)
+        return Source(partial(read_rules, contract), _MAX_RULES_BYTES, may_shrink=True)
     return SOURCES[parameter]
 
 

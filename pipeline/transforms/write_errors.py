@@ -13,33 +13,28 @@ from pipeline.claims.rejection import Rejection
 from pipeline.privacy.redaction import redacted
 
 
+@dataclass(eq=False)
 class ErrorRowFn(beam.DoFn):
     """Makes rows of the error table."""
 
-    def __init__(
-        self,
-        contract_version: str,
-        pipeline_version: str,
-        clock: Clock,
-        shown: frozenset[str] | None,
-        map_version: str | None = None,
-    ) -> None:
-        """Rows show the field names in `shown` of a message and no value; None: they hold it."""
-        self._same_for_all = {
-            "contract_version": contract_version,
-            "pipeline_version": pipeline_version,
-        }
-        self._clock = clock
-        self._shown = shown
-        self._map_version = map_version
+    contract_version: str
+    pipeline_version: str
+    clock: Clock
+    shown: frozenset[str] | None
+    """Rows show these field names of a message and no value; None: they hold the message."""
+    map_version: str | None = None
 
     def process(self, element: tuple[Message, Rejection]) -> Iterable[Any]:
         message, rejection = element
-        row = error_row(message, rejection, self._clock())
-        if self._shown is not None:
-            row = redacted(row, message, self._shown)
-        map_version = row["map_version"] or self._map_version
-        return ((message, {**row, **self._same_for_all, "map_version": map_version}),)
+        row = error_row(message, rejection, self.clock())
+        if self.shown is not None:
+            row = redacted(row, message, self.shown)
+        row |= {
+            "contract_version": self.contract_version,
+            "pipeline_version": self.pipeline_version,
+            "map_version": row["map_version"] or self.map_version,
+        }
+        return ((message, row),)
 
 
 class RefuseToLoseFn(beam.DoFn):

@@ -93,17 +93,17 @@ class _Stream(io.RawIOBase):
 
     def _unpack(self) -> bool:
         """Unpack a step further, perhaps to nothing yet; whether it is not the end of the file."""
-        packed = b""
+        packed, is_asked = b"", False
         if self._current.eof:
             packed = self._next_stream()
             if not packed:
                 return False
             self._current = self._new()
         elif self._current.needs_input:
-            packed = self._file.read(self._step_bytes)
-        # Without input too: some output may be left.
+            packed, is_asked = self._file.read(self._step_bytes), True
+        # Without input too: some output may be left, or nothing where the last was just enough.
         self._ready = memoryview(self._current.decompress(packed, _UNPACKED_BYTES))
-        if not (packed or self._ready or self._current.eof) and self._current.needs_input:
+        if is_asked and not (packed or self._ready or self._current.eof):
             raise EOFError
         return True
 

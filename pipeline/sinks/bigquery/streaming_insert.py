@@ -70,15 +70,10 @@ _ERROR_TEXT = re.compile(r" Errors were .*|(?<= due to )(\d*).*|(?<= for retry: 
 _LOGGERS = (WriteToBigQuery.__module__, "google.api_core.retry", "google.cloud.bigquery.retry")
 
 
-class _WithoutErrorText(logging.Filter):
-    """Removes BigQuery's own text, which quotes values, from what other code logs of a refusal."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = _ERROR_TEXT.sub(r"\1", record.getMessage()), ()
-        return True
-
-
-_WITHOUT_ERROR_TEXT = _WithoutErrorText()
+def _remove_error_text(record: logging.LogRecord) -> bool:
+    """Remove BigQuery's own text, which quotes values, from what other code logs of a refusal."""
+    record.msg, record.args = _ERROR_TEXT.sub(r"\1", record.getMessage()), ()
+    return True
 
 
 class ToRejectionFn(beam.DoFn):
@@ -91,7 +86,7 @@ class ToRejectionFn(beam.DoFn):
         """Create the tally, and silence other loggers before the first refused row."""
         self._tally = Tally()
         for name in _LOGGERS:
-            logging.getLogger(name).addFilter(_WITHOUT_ERROR_TEXT)
+            logging.getLogger(name).addFilter(_remove_error_text)
 
     def process(self, element: tuple[Any, InsertRow, Any]) -> Iterable[Any]:
         _, row, errors = element

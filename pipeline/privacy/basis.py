@@ -1,10 +1,13 @@
 """What claims are judged by where `pseudonymise` names fields."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pipeline.claims.judgement import Basis, BasisSource
+from pipeline.claims.rules import Rule, Rules, fields_read, parts_of
 from pipeline.claims.signals.provider_profile import KEY
+from pipeline.claims.signals.table import SIGNALS
 from pipeline.privacy.named_fields import NamedFields
 
 _PROFILES = "provider_profile"
@@ -47,3 +50,36 @@ def with_profiles_by_pseudonym(basis: Basis, named: NamedFields) -> Basis:
         return basis
     profiles = _ByPseudonym(basis.lookups[_PROFILES], named)
     return basis._replace(lookups={**basis.lookups, _PROFILES: profiles})
+
+
+def rules_into(rules: Rules, names: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The rules that look into these fields, and into which; to ask whether one is null is not."""
+    found = {rule.id: _looks_into(rule) & set(names) for rule in (*rules.risk, *rules.quality)}
+    return {rule: fields for rule, fields in found.items() if fields}
+
+
+def _looks_into(rule: Rule) -> frozenset[str]:
+    read = fields_read(rule.when) or frozenset()
+    parts = parts_of(rule.when)
+    if parts is not None:
+        read = frozenset(
+            name
+            for name, schema in parts.items()
+            if not (isinstance(schema, dict) and schema.keys() <= {"type"})
+        )
+    return frozenset[str]().union(*map(_fields_behind, read))
+
+
+def _fields_behind(name: str) -> frozenset[str]:
+    """The fields that a feature is derived from; a field itself."""
+    if name not in SIGNALS:
+        return frozenset([name])
+    return frozenset[str]().union(*map(_fields_behind, SIGNALS[name].reads))
+
+
+def without(rules: Rules, ids: Iterable[str]) -> Rules:
+    left_out = set(ids)
+    document = json.loads(rules.text)
+    for section in ("risk_rules", "quality_rules"):
+        document[section] = [rule for rule in document[section] if rule["id"] not in left_out]
+    return Rules(json.dumps(document))

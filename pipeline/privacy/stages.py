@@ -11,9 +11,8 @@ from pipeline.claims.history import part_of
 from pipeline.claims.judgement import Basis, BasisSource
 from pipeline.claims.message import Message, Part
 from pipeline.claims.stages import Decided, Enrich, Metrics, Stage, decide
-from pipeline.privacy.basis import AdaptedBasis, with_profiles_by_pseudonym
+from pipeline.privacy.basis import AdaptedBasis, rules_into, with_profiles_by_pseudonym, without
 from pipeline.privacy.named_fields import NamedFields
-from pipeline.privacy.pseudonymous_rows import rules_into, without
 
 
 class _Wrapping(Stage):

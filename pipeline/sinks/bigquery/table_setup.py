@@ -1,7 +1,7 @@
 """The tables at launch: create a missing one, add new columns, refuse one that cannot serve."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 
@@ -12,13 +12,11 @@ from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from pipeline import clients
-from pipeline.claims.contract import Column
 from pipeline.claims.tables import Table, TableName, column_list
 from pipeline.sinks.bigquery import views
-from pipeline.sinks.bigquery.table_fit import ALIASES, DAY_MS, Fit, TableError, field_of, fit_of
+from pipeline.sinks.bigquery.table_fit import DAY_MS, Fit, TableError, field_of, fit_of
 
 _RETRY = DEFAULT_RETRY.with_timeout(5)  # a launch fails in seconds
-_SQL_TYPES = {legacy: standard for standard, legacy in ALIASES.items()}
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +25,7 @@ class NoAnswer(TableError):
     """The state of a table is unknown: BigQuery refuses access, or cannot be reached."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class TableSetup:
     """Makes sure that tables can take our rows."""
 
@@ -153,32 +151,11 @@ class TableSetup:
         if not changed:
             return "unchanged"
         self.client.update_table(found, changed, retry=_RETRY, timeout=self.timeout_seconds)
-        if clients.is_emulated():
-            self._add_to_emulator_storage(name, table, fit.lacks)
         if fit.lacks:
             return f"added {', '.join(fit.lacks)}"
         if not retention_days:
             return "set partitions to never expire"
         return f"set retention to {retention_days} day{'s' * (retention_days != 1)}"
-
-    def _add_to_emulator_storage(self, name: TableName, table: Table, added: Sequence[str]) -> None:
-        # bqemulator's update changes its catalogue only, its DDL the storage only.
-        for column in table.columns:
-            if column.name in added:
-                change = f"ADD COLUMN IF NOT EXISTS {column.name} {_sql_type(column)}"
-            elif any(each.startswith(f"{column.name}.") for each in added):
-                change = f"ALTER COLUMN {column.name} SET DATA TYPE {_sql_type(column)}"
-            else:
-                continue
-            self.client.query_and_wait(f"ALTER TABLE `{name}` {change}")
-
-
-def _sql_type(column: Column) -> str:
-    sql_type = _SQL_TYPES.get(column.type, column.type)
-    if column.fields:
-        inner = ", ".join(f"{field.name} {_sql_type(field)}" for field in column.fields)
-        sql_type = f"STRUCT<{inner}>"
-    return f"ARRAY<{sql_type}>" if column.mode == "REPEATED" else sql_type
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Message
 from pipeline.claims.rules import Rules
 from pipeline.claims.stages import Enrich
+from pipeline.privacy.basis import rules_into, without
 from pipeline.privacy.named_fields import NamedFields
-from pipeline.privacy.pseudonymous_rows import rules_into, without
 from pipeline.privacy.stages import PseudonymousEnrich
 from tests.privacy.test_pseudonyms import OURS
 from tests.support.claims.core import CLEAN, CONTRACT, RULES, VALIDATE, clock, fields_of, outcome_of

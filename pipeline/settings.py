@@ -58,11 +58,7 @@ class Settings:
         return PseudonymousParse(parse, named) if named else parse
 
     def map(self) -> Stage:
-        """The stage between, with a compiled claim map, where there is one.
-
-        Raises:
-            ValueError: there is none.
-        """
+        """The stage between, with a compiled claim map, where there is one."""
         if self.claim_map is None:
             raise ValueError("no claim map")
         stage, named = Map(self.claim_map, self.contract), self._named_fields()

@@ -28,11 +28,7 @@ class ClaimRows:
         pipeline_version: str,
         map_version: str | None = None,
     ) -> None:
-        """Each batch is judged by what `basis` has then.
-
-        Raises:
-            ValueError: a condition of the rules does not compile.
-        """
+        """Each batch is judged by what `basis` has then."""
         self._basis = basis
         self._threshold = high_risk_threshold
         self._judgement = Judgement(basis.now(), high_risk_threshold)

@@ -102,11 +102,7 @@ def fields_read(when: Mapping[str, Any] | bool) -> frozenset[str] | None:
 
 
 def condition_of(rule: Rule) -> Condition:
-    """Whether a rule fires on the facts of a claim.
-
-    Raises:
-        ValueError: `when` does not compile.
-    """
+    """Whether a rule fires on the facts of a claim; as `condition`."""
     return condition(plain(rule.when))
 
 

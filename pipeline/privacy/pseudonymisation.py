@@ -76,11 +76,7 @@ class Pseudonymisation:
     """A secret version, or a file."""
 
     def pseudonyms(self) -> Pseudonyms:
-        """The pseudonyms of the key, which this process reads once.
-
-        Raises:
-            KeyUnusable: it cannot be read, or is too short.
-        """
+        """The pseudonyms of the key, which this process reads once; raises as `read_key`."""
         with _lock:
             if self.key not in _known:
                 _known[self.key] = Pseudonyms(read_key(self.key))

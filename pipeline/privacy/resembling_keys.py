@@ -48,11 +48,7 @@ class ResemblingKeys:
         self._name = Memory(self._resembled, _REMEMBERED, _is_small).__getitem__
 
     def check(self, document: Any) -> None:
-        """Look whether a document can be replaced within, in bounded time and memory.
-
-        Raises:
-            TooManyValues: it cannot.
-        """
+        """Raise `TooManyValues` if a document cannot be replaced within, in bounded memory."""
         self._found(document)
 
     def replace_within(self, document: Any) -> None:

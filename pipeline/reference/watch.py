@@ -52,11 +52,7 @@ class Loaded(NamedTuple):
 
 
 def read_rules(contract: Contract, lines: Iterable[str]) -> Rules:
-    """The rules of a rules file, checked as at launch.
-
-    Raises:
-        DocumentError: what is wrong in it.
-    """
+    """The rules of a rules file, checked as at launch: raises as `check_rules`."""
     # A long line comes in parts, which may end within a letter.
     data = "".join(lines).encode("utf-8", "surrogateescape")
     try:

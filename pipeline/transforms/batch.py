@@ -30,12 +30,8 @@ class Batch:
     __slots__ = ("messages", "subjects")
 
     def __init__(self, messages: Sequence[Any], subjects: Sequence[Any] | None = None) -> None:
-        """Messages, or messages paired with the outcome of each in the last step.
-
-        Raises:
-            ValueError: a message has no outcome; it must not be lost.
-        """
-        if subjects is not None and len(subjects) != len(messages):
+        """Messages, or messages paired with the outcome of each in the last step."""
+        if subjects is not None and len(subjects) != len(messages):  # none must be lost
             counts = f"{len(messages)} messages, {len(subjects)} outcomes"
             raise ValueError(f"expected one outcome per message: {counts}")
         self.messages = messages

@@ -20,11 +20,6 @@ class ClaimPercentiles:
     """The amounts at the percentiles of each group of claims."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """Read the table.
-
-        Raises:
-            InvalidReference: a column is missing, or the percentiles do not ascend.
-        """
         self._groups: dict[_Group, tuple[float, ...]] = {}
         for number, cells in rows(lines, {name: name for name in ("percentiles", *COLUMNS[:3])}):
             percentiles, *group = cells

@@ -49,11 +49,6 @@ class CodePairs:
     """The pairs by their first code."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """Read the list, tab-separated.
-
-        Raises:
-            InvalidReference: a column is missing, or a code, date or modifier indicator is none.
-        """
         self._pairs: dict[str, array[int]] = {}
         self.among = Memory(self._among, _REMEMBERED, _is_short).__getitem__
         """The listed pairs of some codes, each with its packed period and indicator."""

@@ -19,11 +19,6 @@ class Exclusions:
     """Periods of exclusion by NPI."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """Read the list.
-
-        Raises:
-            InvalidReference: a column is missing, or a date is none.
-        """
         self._periods: dict[str, tuple[str, ...]] = {}
         self.size = 0
         """Entries of the list, those without an NPI included."""

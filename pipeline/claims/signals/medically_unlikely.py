@@ -27,11 +27,6 @@ class MedicallyUnlikely:
     """The limit of units of a procedure code."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """Read the table.
-
-        Raises:
-            InvalidReference: a column is missing, or a limit is no number.
-        """
         self.of_line: dict[str, int] = {}
         """Limits of one line, by code."""
         self.of_day: dict[str, int] = {}

@@ -60,7 +60,8 @@ class ClaimRows:
         size = len(claims)
         by_column = claims.columns if isinstance(claims, Rows) else columns_of(claims, self._blank)
         columns = dict(filled(by_column, self._blank, size))
-        columns |= with_ages(columns)
+        if not are_empty(columns.get("patient_birth_date") or empty(size)):
+            columns |= with_ages(columns)
         judgement = self._judgement_now()
         fired = judgement.fired(columns)
         columns |= judgement.columns(fired)

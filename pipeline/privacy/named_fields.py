@@ -6,6 +6,7 @@ a doubt, nothing but its structure is kept: it is `StructureOnly`.
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -94,9 +95,6 @@ class NamedFields:
     def is_pseudonym(self, name: str, text: str | None) -> bool:
         return self._pseudonyms.is_own(self._meant.get(name, name), text)
 
-    def _is_foreign(self, name: str, text: str) -> bool:
-        return self._pseudonyms.is_foreign(self._meant.get(name, name), text)
-
     def message(self, message: Message, fields: dict[str, Any] | Any) -> Message:
         """The message with pseudonyms in place of values. Never raises.
 
@@ -107,10 +105,8 @@ class NamedFields:
         message = message._replace(attributes=self._resembling.replaced(message.attributes))
         data = None
         if type(fields) is dict:
-            try:
+            with suppress(Exception):  # whatever it is, the message must not travel on as it came
                 data = self._data(message.data, fields)
-            except Exception:  # whatever it is, the message must not travel on as it came
-                data = None
         if data is None:
             return structure_only(message, self._known)
         return message._replace(data=data)
@@ -160,7 +156,7 @@ class NamedFields:
         return [
             name
             for name, value in values.items()
-            if type(value) is str and self._is_foreign(name, value)
+            if type(value) is str and self._pseudonyms.is_foreign(self._meant[name], value)
         ]
 
     def refused(self, fields: Mapping[str, Any]) -> Rejection | None:

@@ -151,7 +151,6 @@ class Watch:
         self._stopped.set()
 
     def take_counts(self) -> Counter[str]:
-        """What has happened since the last call, by metric name."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         return counts

@@ -129,7 +129,6 @@ _UNPACKERS: dict[bytes, Callable[[], Any]] = {
 
 
 def is_packed(beginning: bytes) -> bool:
-    """Whether a file that begins so is compressed."""
     return beginning.startswith(tuple(_UNPACKERS))
 
 

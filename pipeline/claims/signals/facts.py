@@ -66,10 +66,11 @@ class Facts:
         return facts
 
     def value(self, name: str, facts: Columns, place: int) -> Any:
-        """One signal of the claim at a place."""
+        """A field or signal of the claim at a place."""
         if name in facts:
             return facts[name][place]
-        return SIGNALS[name].of(*self._arguments_at(SIGNALS[name], facts, place))
+        signal = SIGNALS.get(name)
+        return None if signal is None else signal.of(*self._arguments_at(signal, facts, place))
 
     def evidence(self, name: str, facts: Columns, place: int) -> str | None:
         """What a signal has to show of the claim at a place, if more than its value."""
@@ -105,10 +106,7 @@ class Facts:
         if signal.source is not None:
             yield self._lookups[signal.source]
         for field in signal.reads:
-            if field in facts or field in SIGNALS:
-                yield self.value(field, facts, place)
-            else:
-                yield None
+            yield self.value(field, facts, place)
 
 
 class GivenFacts(Facts):

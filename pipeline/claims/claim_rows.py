@@ -5,13 +5,12 @@ from typing import Any
 
 from pipeline.claims.age import with_ages
 from pipeline.claims.columns import Rows, are_empty, columns_of, empty, filled
-from pipeline.claims.contract import Contract
+from pipeline.claims.contract import ADDITIONAL_FIELDS, Contract
 from pipeline.claims.history import ORIGINAL_MESSAGE_ID, history_columns
 from pipeline.claims.judgement import BasisSource, Judgement, RuleColumns
 from pipeline.claims.message import Message, Part
 from pipeline.claims.records import as_columns_take_them
 from pipeline.claims.storable import NumbersAsText, decimal_texts, json_column
-from pipeline.claims.validate import ADDITIONAL_FIELDS
 
 NUMBER_AS_TEXT = "number_as_text"
 """The quality issue of a claim with a number that a JSON column cannot hold to the digit."""

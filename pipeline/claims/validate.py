@@ -13,8 +13,6 @@ from pipeline.claims.records import MISSPELT, complete, is_misspelt
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.storable import json_column, json_text
 
-__all__ = ["ADDITIONAL_FIELDS", "STAGE", "ClaimValidator", "Validated"]
-
 STAGE = "validate"
 
 _PLACE = re.compile(r"\[\d+\]")

@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 
 from pipeline.claims.columns import Columns
-from pipeline.claims.contract import Contract, Fields
+from pipeline.claims.contract import ADDITIONAL_FIELDS, Contract, Fields
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.message import Message
 from pipeline.claims.normalise import Normaliser
 from pipeline.claims.rejection import Rejection, Violation
-from pipeline.claims.validate import ADDITIONAL_FIELDS, STAGE
+from pipeline.claims.validate import STAGE
 from pipeline.privacy.pseudonyms import PREFIX, PSEUDONYM_LENGTH, Pseudonyms
 from pipeline.privacy.redaction import structure_only
 from pipeline.privacy.resembling_keys import MAX_ENTRIES, Number, ResemblingKeys, TooManyValues

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from random import uniform
 from typing import Any, NamedTuple
@@ -88,36 +89,36 @@ def load(parts: tuple[Part, ...], source: Source, before: Loaded | None = None) 
     return Loaded(content, reading.version, size)
 
 
+@dataclass
 class _File:
     """One reference file: what of it is in use, and what was found last."""
 
-    def __init__(self, parameter: str, path: str, source: Source) -> None:
-        self.parameter = parameter
-        self.path = path
-        self.loaded: Loaded | None = None
-        self.fault: str | None = None
-        """Why the file as it is now is not in use."""
-        self._source = source
-        self._seen: tuple[Part, ...] = ()
-        """The file that was read last, valid or not; it is not reread."""
+    parameter: str
+    path: str
+    source: Source
+    loaded: Loaded | None = None
+    fault: str | None = None
+    """Why the file as it is now is not in use."""
+    seen: tuple[Part, ...] = ()
+    """The file that was read last, valid or not; it is not reread."""
 
     def look(self) -> bool:
         """Read the file if it has changed. Returns whether a new version is in use."""
         try:
             parts = look(self.path)
-            if parts == self._seen:
+            if parts == self.seen:
                 return False
-            loaded = load(parts, self._source, self.loaded)
+            loaded = load(parts, self.source, self.loaded)
         except FileUnusable as error:  # may be different in a moment
-            self.fault, self._seen = str(error), ()
+            self.fault, self.seen = str(error), ()
             return False
         except (DocumentError, InvalidReference) as error:
-            self.fault, self._seen = str(error), parts
+            self.fault, self.seen = str(error), parts
             return False
         except Exception as error:  # a file must not end the watch, whatever it holds
-            self.fault, self._seen = f"unexpected {type(error).__name__}", parts
+            self.fault, self.seen = f"unexpected {type(error).__name__}", parts
             return False
-        self.fault, self._seen = None, parts
+        self.fault, self.seen = None, parts
         changed = self.loaded is None or loaded.version != self.loaded.version
         self.loaded = loaded
         return changed
@@ -167,8 +168,8 @@ class Watch:
                     "the previous version stays in use" if file.loaded else "no version is in use"
                 )
                 self._unlogged[file.parameter] = f"{file.fault}; {kept}"
-            elif file.loaded and self._unlogged.get(file.parameter):
-                del self._unlogged[file.parameter]
+            else:
+                self._unlogged.pop(file.parameter, None)
         if changed:
             self._basis = self._basis_now()
         if self._unlogged and time.monotonic() - self._logged >= _LOG_SECONDS:

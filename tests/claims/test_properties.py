@@ -7,14 +7,13 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.claims.contract import MAX_VIOLATIONS
+from pipeline.claims.contract import ADDITIONAL_FIELDS, MAX_VIOLATIONS
 from pipeline.claims.error_row import error_row
 from pipeline.claims.formats.json_documents import ERRORS
 from pipeline.claims.message import Message
 from pipeline.claims.normalise import Normaliser
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.tables import claims_table
-from pipeline.claims.validate import ADDITIONAL_FIELDS
 from tests.support.claims.core import CLEAN, CONTRACT, NOW, RULES, accepted, outcome, with_literal
 from tests.support.claims.strategies import BUDGET, JSON_VALUES, amounts, claims, messages
 

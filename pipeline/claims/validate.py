@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pipeline.claims.columns import Rows, columns_of, filled
 from pipeline.claims.contract import ADDITIONAL_FIELDS, Contract
-from pipeline.claims.normalise import Normaliser
+from pipeline.claims.normalise import normaliser
 from pipeline.claims.records import MISSPELT, complete, is_misspelt
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.storable import json_column, json_text
@@ -33,7 +33,7 @@ class ClaimValidator:
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
-        self._normaliser = Normaliser(contract)
+        self._normalise = normaliser(contract)
         # What JSON Schema lets pass in another spelling than its column's: it takes 45.0 for an
         # integer, and a claim holds 45.
         self._misspelt = [
@@ -112,7 +112,7 @@ class ClaimValidator:
         self, fields: dict[str, Any], rest: Mapping[str, Any] | None = None
     ) -> dict[str, Any] | Rejection:
         """The outcome for fields that need another spelling, or are wrong; judged just once."""
-        fields = self._normaliser.normalise(fields)
+        fields = self._normalise(fields)
         if violations := self._contract.violations(fields):
             return self._rejection(fields, violations)
         return self._complete({**rest, **fields} if rest else fields)

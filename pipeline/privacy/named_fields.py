@@ -16,7 +16,7 @@ from pipeline.claims.columns import Columns
 from pipeline.claims.contract import ADDITIONAL_FIELDS, Contract, Fields
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.message import Message
-from pipeline.claims.normalise import Normaliser
+from pipeline.claims.normalise import normaliser
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.validate import STAGE
 from pipeline.privacy.pseudonyms import PREFIX, PSEUDONYM_LENGTH, Pseudonyms
@@ -85,7 +85,7 @@ class NamedFields:
         self._texts = (*contract.names("JSON"), ADDITIONAL_FIELDS)
         self._lists = set(contract.objects).difference(self._texts)
         self._part = part_of(contract, names)
-        self._normaliser = Normaliser(self._part)
+        self._normalise = normaliser(self._part)
         self._resembling = ResemblingKeys(names, self.of)
 
     def of(self, name: str, text: str) -> str:
@@ -150,7 +150,8 @@ class NamedFields:
 
     def _values(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """The named fields that are there, normalised."""
-        return self._normaliser.normalise({n: fields[n] for n in self.names if n in fields})
+        named: dict[str, Any] = self._normalise({n: fields[n] for n in self.names if n in fields})
+        return named
 
     def _foreign(self, values: Mapping[str, Any]) -> list[str]:
         return [

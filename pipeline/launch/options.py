@@ -143,7 +143,7 @@ class Launch:
     )
     error_payload: str = _parameter(
         "Error table payload",
-        "What the error table keeps of a rejected message.",
+        "How much of a rejected message the error table keeps.",
         default="FULL",
         choices=(
             Choice("FULL", "Full message", "the original message, which can be replayed"),

@@ -54,7 +54,7 @@ SINK_METRICS = (
     Metric("append_requests", "Append requests sent, including retries."),
     Metric("append_retries_{reason}", "Append requests that were retried, by cause."),
     Metric(
-        "schema_look_ups_failed", "Failed requests for a table's columns; each is repeated later."
+        "schema_look_ups_failed", "Failed requests for a table's columns; each is retried later."
     ),
     _distribution("append_latency_ms", "Time from sending an append request to its response."),
     _distribution(

@@ -17,8 +17,6 @@ TRUNCATED, REDACTED = "truncated", "redacted"
 RAW_LIMIT = 6 << 20
 """Bytes that `raw_bytes` holds at most: as base64 they fit the 9 MB of a streaming insert."""
 
-_WHOLE = Part(None, None)
-
 
 def message_columns(message: Message) -> dict[str, Any]:
     """The columns that hold a message, or as much of it as may be kept."""
@@ -70,5 +68,5 @@ def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> d
             {"key": key, "value": value} for key, value in sorted(message.attributes.items())
         ],
         "replay_count": replay_count,
-        **(part_of(message) or _WHOLE)._asdict(),
+        **(part_of(message) or Part(None, None))._asdict(),
     }

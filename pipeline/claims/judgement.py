@@ -118,13 +118,13 @@ class Scorer:
             self._in_common, zip(repeat(same, size), *differing, strict=True)
         )
         if self._across:
-            read = {name: self._values(facts, name, size) for name in self._read_across}
+            read = {
+                name: facts.get(name) or [self._blank.get(name)] * size
+                for name in self._read_across
+            }
             claims = Rows(read) if read else repeat({}, size)
             fired = map(or_, fired, map(self._fired_across, claims))
         return list(fired)
-
-    def _values(self, facts: Columns, field: str, size: int) -> Sequence[Any]:
-        return facts.get(field) or [self._blank.get(field)] * size
 
     def _fired_across(self, facts: dict[str, Any]) -> int:
         return sum(bit for bit, is_met in self._across if is_met(facts))

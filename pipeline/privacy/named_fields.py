@@ -112,7 +112,7 @@ class NamedFields:
         return message._replace(data=data)
 
     def _data(self, data: bytes, fields: dict[str, Any]) -> bytes | None:
-        values = self._values(fields)
+        values = self._normalise({n: fields[n] for n in self.names if n in fields})
         if self._part.accept([values]) != [True] or self._foreign(values):
             return None
         if self._is_plain(fields):
@@ -147,11 +147,6 @@ class NamedFields:
             [document[name] for name in document if name in self._known]
         )
         return {**document, **unknown}
-
-    def _values(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The named fields that are there, normalised."""
-        named: dict[str, Any] = self._normalise({n: fields[n] for n in self.names if n in fields})
-        return named
 
     def _foreign(self, values: Mapping[str, Any]) -> list[str]:
         return [

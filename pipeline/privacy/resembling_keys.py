@@ -45,7 +45,9 @@ class ResemblingKeys:
         self._pseudonym = pseudonym
         self._by_folded = {_folded(name): name for name in reversed(names)}
         self._longest = max(map(len, self._by_folded), default=0)
-        self._name = Memory(self._resembled, _REMEMBERED, _is_small).__getitem__
+        self._name = Memory(
+            self._resembled, _REMEMBERED, lambda key, _: len(key) <= _SMALL
+        ).__getitem__
 
     def check(self, document: Any) -> None:
         """Raise `TooManyValues` if a document cannot be replaced within, in bounded memory."""
@@ -118,10 +120,6 @@ class ResemblingKeys:
             if len(folded) > self._longest:
                 return None
         return self._by_folded.get(folded)
-
-
-def _is_small(key: str, _name: str | None) -> bool:
-    return len(key) <= _SMALL
 
 
 def _items(holder: Any) -> Iterator[tuple[Any, Any]]:

@@ -50,7 +50,9 @@ class Batch:
 
         Only messages alone are bounded by `MAX_BYTES`, too: what they came to is in memory already.
         """
-        if len(self) <= MAX_MESSAGES and (self.subjects is not None or self._size() <= MAX_BYTES):
+        if len(self) <= MAX_MESSAGES and (
+            self.subjects is not None or sum(map(len, map(_DATA_OF, self.messages))) <= MAX_BYTES
+        ):
             yield self
             return
         if self.subjects is None:
@@ -59,9 +61,6 @@ class Batch:
         for start in range(0, len(self), MAX_MESSAGES):
             part = slice(start, start + MAX_MESSAGES)
             yield Batch(self.messages[part], self.subjects[part])
-
-    def _size(self) -> int:
-        return sum(map(len, map(_DATA_OF, self.messages)))
 
     @classmethod
     def of(cls, elements: Sequence[Any]) -> "Batch":

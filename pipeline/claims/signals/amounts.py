@@ -13,14 +13,13 @@ from pipeline.claims.signals.published_table import InvalidReference, rows
 from pipeline.claims.signals.signal import Signal
 
 COLUMNS = ("claim_type", "provider_specialty", "provider_region", "percentiles")
-_Group = tuple[str, str, str]
 
 
 class ClaimPercentiles:
     """The amounts at the percentiles of each group of claims."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self._groups: dict[_Group, tuple[float, ...]] = {}
+        self._groups: dict[tuple[str, str, str], tuple[float, ...]] = {}
         for number, cells in rows(lines, {name: name for name in ("percentiles", *COLUMNS[:3])}):
             percentiles, *group = cells
             try:

@@ -65,18 +65,16 @@ def npi_check_digit_ok(billing_npi: str | None) -> bool | None:
     return total % 10 == 0
 
 
-def _is_short(billing_npi: str | None, _is_ok: object) -> bool:
-    return billing_npi is None or len(billing_npi) <= _NPI_DIGITS
-
+_npi_check_digit_ok = Memory(
+    npi_check_digit_ok, _REMEMBERED, lambda npi, _: npi is None or len(npi) <= _NPI_DIGITS
+).__getitem__
 
 SIGNALS = {
     "days_to_submission": Signal(days_to_submission, ("service_date", "submission_date")),
     "within_timely_filing": Signal(
         within_timely_filing, ("days_to_submission", "service_date", "submission_date")
     ),
-    "npi_check_digit_ok": Signal(
-        Memory(npi_check_digit_ok, _REMEMBERED, _is_short).__getitem__, ("billing_npi",)
-    ),
+    "npi_check_digit_ok": Signal(_npi_check_digit_ok, ("billing_npi",)),
     "length_of_stay": Signal(
         length_of_stay, ("admission_date", "service_date", "service_end_date")
     ),

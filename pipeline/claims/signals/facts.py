@@ -5,7 +5,7 @@ and remembered by its id.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import reduce
+from functools import partial, reduce
 from itertools import repeat
 from operator import and_
 from typing import Any
@@ -87,7 +87,7 @@ class Facts:
         for name in verdicts:
             signal = SIGNALS.get(name)
             if signal is not None and signal.source is not None and len(signal.reads) == 1:
-                look_up = _with_lookup(signal, self._lookups[signal.source])
+                look_up = partial(signal.of, self._lookups[signal.source])
                 keyed.setdefault(signal.reads[0], []).append((look_up, left.pop(name)))
         for key, signals in keyed.items():
             if key in left:
@@ -120,10 +120,6 @@ class GivenFacts(Facts):
 
     def by_key(self, verdicts: Mapping[str, ValueVerdicts]) -> dict[str, ValueVerdicts]:
         return dict(verdicts)
-
-
-def _with_lookup(signal: Signal, lookup: Any) -> Callable[[Any], Any]:
-    return lambda value: signal.of(lookup, value)
 
 
 def not_null(schema: Schema, field: str) -> Schema:

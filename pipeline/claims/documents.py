@@ -184,14 +184,10 @@ def check_rules(text: str, contract: Contract) -> Rules:
             field that no claim has, or one that is ground truth (`x-label`).
     """
     rules = Rules(text)
-    labels = {
-        name
-        for properties in (contract.properties, Contract.default().properties)
-        for name, schema in properties.items()
-        if schema.get("x-label")
-    }
     # A field of the default contract that this one lacks is null for every rule.
-    known = {*contract.properties, *Contract.default().properties, *SIGNALS}
+    fields = [*contract.properties.items(), *Contract.default().properties.items()]
+    labels = {name for name, schema in fields if schema.get("x-label")}
+    known = {*dict(fields), *SIGNALS}
     seen: set[str] = set()
     for section, some in (("risk_rules", rules.risk), ("quality_rules", rules.quality)):
         for place, rule in enumerate(some):

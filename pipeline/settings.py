@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.clock import Clock
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.table import FORMATS
@@ -72,14 +73,14 @@ class Settings:
         """The third stage, with compiled rules, and the reference files as they are now."""
 
         def enrich(basis: BasisSource) -> Enrich:
-            return Enrich(
+            rows = ClaimRows(
                 self.contract,
                 basis,
                 self.high_risk_threshold,
                 self.pipeline_version,
-                clock,
                 self.map_version,
             )
+            return Enrich(rows, clock)
 
         basis, named = shared(self.reference_files, self.rules, self.contract), self._named_fields()
         return PseudonymousEnrich(enrich, basis, named) if named else enrich(basis)

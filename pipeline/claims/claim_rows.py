@@ -27,8 +27,11 @@ class ClaimRows:
         pipeline_version: str,
         map_version: str | None = None,
     ) -> None:
-        """Each batch is judged by what `basis` has then."""
-        self._basis = basis
+        """Each batch is judged by what `basis` has then.
+
+        Claims with a score above the threshold, 0 to 1, are flagged.
+        """
+        self.basis = basis
         self._threshold = high_risk_threshold
         self._judgement = Judgement(basis.now(), high_risk_threshold)
         self._counted: list[tuple[RuleColumns, int]] = []
@@ -104,7 +107,7 @@ class ClaimRows:
         return counted + self._judgement.take_counts()
 
     def _judgement_now(self) -> Judgement:
-        basis = self._basis.now()
+        basis = self.basis.now()
         if basis is not self._judgement.basis:
             self._counted += self._judgement.take_counts()
             self._judgement = Judgement(basis, self._threshold)

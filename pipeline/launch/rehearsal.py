@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Column
 from pipeline.claims.document_cost import cpu_milliseconds
 from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Message
 from pipeline.claims.rules import condition_of
-from pipeline.claims.stages import Enrich
 from pipeline.claims.tables import Table, claims_table, errors_table
 from pipeline.claims.validate import STAGE as VALIDATE
 from pipeline.settings import Settings
@@ -80,14 +80,13 @@ def _rehearse(settings: Settings) -> None:
             if stage.name == VALIDATE:
                 _bound("claim_schema", "", stage.decide, messages, subjects)
             messages, subjects = decided.messages, decided.outcomes
-    enrich = Enrich(
+    rows = ClaimRows(
         settings.contract,
         Unchanging(settings.rules),
         settings.high_risk_threshold,
         settings.pipeline_version,
-        lambda: _NOW,
     )
-    row = enrich.decide([Message(b"")], [claim | {"additional_fields": None}]).outcomes[0]
+    [row] = rows.rows([Message(b"")], [claim | {"additional_fields": None}], _NOW)
     together = sum(
         _bound("rules", f"the rule {rule.id} ", condition_of(rule), claim)
         for rule in (*settings.rules.risk, *settings.rules.quality)

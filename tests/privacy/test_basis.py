@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Message
 from pipeline.claims.rules import Rules
@@ -18,7 +19,7 @@ from tests.support.claims.core import CLEAN, CONTRACT, RULES, VALIDATE, clock, f
 TEXTS = CONTRACT.names("STRING")
 NAMED = NamedFields(CONTRACT, TEXTS, OURS)
 ENRICH = PseudonymousEnrich(
-    lambda basis: Enrich(CONTRACT, basis, 0.5, "test", clock), Unchanging(RULES), NAMED
+    lambda basis: Enrich(ClaimRows(CONTRACT, basis, 0.5, "test"), clock), Unchanging(RULES), NAMED
 )
 
 

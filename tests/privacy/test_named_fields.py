@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claims_ops.replay.message import message_data
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Contract
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.error_row import error_row, message_columns
@@ -44,7 +45,9 @@ NAMED = NamedFields(CONTRACT, NAMES, OURS)
 
 def enriching(contract: Contract, named: NamedFields) -> PseudonymousEnrich:
     return PseudonymousEnrich(
-        lambda basis: Enrich(contract, basis, 0.5, "test", clock), Unchanging(RULES), named
+        lambda basis: Enrich(ClaimRows(contract, basis, 0.5, "test"), clock),
+        Unchanging(RULES),
+        named,
     )
 
 

@@ -22,7 +22,7 @@ from pipeline.claims.contract import (
 )
 from pipeline.claims.document_text import DocumentError, place_of, version_of
 from pipeline.claims.judgement import Scorer
-from pipeline.claims.rules import Rule, Rules, condition_of, fields_read
+from pipeline.claims.rules import Rule, Rules, condition_of, fields_read, plain
 from pipeline.claims.signals.facts import GivenFacts
 from pipeline.claims.signals.table import SIGNALS
 
@@ -40,6 +40,9 @@ _SHOWN = 200
 _RULE_ID = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 # Patterns are ECMA-262: the engine that decides on claims decides on them too.
 _FORMATS = jsonschema.FormatChecker(set(_REFERENCE.FORMAT_CHECKER.checkers) - {"regex"})
+_FORMATS_OF_COLUMNS = {"DATE": "date", "TIMESTAMP": "date-time"}
+"""Values of these columns are spelt and checked by the format: another one, or none, lets through
+what the column cannot hold, or nothing."""
 _COLUMN_TYPES = {
     "string": {"STRING", "DATE", "TIMESTAMP"},
     "integer": {"INTEGER", "NUMERIC", "BIGNUMERIC", "FLOAT"},
@@ -122,8 +125,9 @@ def _check_fields(
 
 
 def _check_column_type(schema: Mapping[str, Any], column: Column, place: str) -> None:
+    where = place
     if isinstance(schema.get("items"), dict):
-        schema = schema["items"]
+        schema, where = schema["items"], f"{place}.items"
     declared = schema.get("type", "string")
     types = [declared] if isinstance(declared, str) else declared
     json_type = next((one for one in types if one != "null"), "")
@@ -132,6 +136,9 @@ def _check_column_type(schema: Mapping[str, Any], column: Column, place: str) ->
         raise DocumentError(place, reason)
     if column.type == "RECORD" and "null" in types:
         raise DocumentError(f"{place}.items.type", "a record must not be null")
+    wanted = _FORMATS_OF_COLUMNS.get(column.type)
+    if wanted not in (None, schema.get("format")):
+        raise DocumentError(f"{where}.format", f"must be {wanted} for a {column.type} column")
 
 
 def _check_extensions(schema: Mapping[str, Any], place: str, *, is_required: bool) -> None:
@@ -231,7 +238,7 @@ def _check_rule(rule: Rule, where: str, known: set[str], labels: set[str]) -> No
         )
     if not 0 <= rule.weight <= 1:
         raise DocumentError(f"{where}.weight", "must be between 0 and 1")
-    _check_schema(rule.when, f"{where}.when")
+    _check_schema(plain(rule.when), f"{where}.when")
     try:
         condition_of(rule)
     except ValidationError as error:

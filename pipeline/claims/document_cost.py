@@ -141,9 +141,8 @@ class _Breadth:
         try:
             base = urldefrag(_joined(base, schema.get("$id", ""))).url
         except ValueError as error:
-            raise DocumentError(
-                _place((*path, "$id"), self._prefix), f"not a URI: {error}"
-            ) from None
+            place = _place((*path, "$id"), self._prefix)
+            raise DocumentError(place, f"not a URI reference: {error}") from None
         if "$id" in schema:
             self._places[base] = schema
         for keyword in ("$anchor", "$dynamicAnchor"):

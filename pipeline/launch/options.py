@@ -46,6 +46,8 @@ def _parameter(label: str, text: str, group: str, param_type: str = "TEXT", **mo
 
 
 _KINDS = (bool, int, float, str)
+REFERENCE_FILES = ("rules", *SOURCES_OF_SIGNALS)
+"""Parameters whose files workers read again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,7 +355,7 @@ class Launch:
     @property
     def reference_files(self) -> tuple[tuple[str, str], ...]:
         """The files that workers read again, by parameter."""
-        named = ((name, getattr(self, name)) for name in ("rules", *SOURCES_OF_SIGNALS))
+        named = ((name, getattr(self, name)) for name in REFERENCE_FILES)
         return tuple((name, path) for name, path in named if path)
 
     @property

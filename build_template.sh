@@ -9,11 +9,11 @@ Usage: ./build_template.sh [OPTION]...
 
 Build the container image, push it to Artifact Registry, and register the Flex Template in a
 bucket as gs://BUCKET/templates/claims/TAG.json. An existing image or template with the same tag is
-left unchanged. latest.json, beside it, is a copy of the template that was registered last, and is
-replaced if it differs. A second run with the same tag changes nothing.
+left unchanged. latest.json, next to it, is a copy of the template that was registered last; it is
+replaced if that template differs. A second run with the same tag changes nothing.
 
 Options, with their equivalent environment variables:
-  --project ID       PROJECT     default: the project of `gcloud config`
+  --project ID       PROJECT     default: the project set in gcloud config
   --region NAME      REGION      region of the repository and the bucket; default: us-central1
   --repository NAME  REPOSITORY  repository in Artifact Registry; default: claims
   --bucket NAME      BUCKET      bucket for the template; default: PROJECT-claims
@@ -21,7 +21,8 @@ Options, with their equivalent environment variables:
   --cloud-build                  build with Cloud Build (cloudbuild.yaml) instead of local Docker;
                                  docs/operate/operations.md shows how to create the
                                  service account it needs
-  --image NAME@DIGEST            register this image, which is already pushed, instead of building
+  --image NAME@DIGEST            register this image, which must already be pushed, instead
+                                 of building one
   --force                        replace an existing image and template with the same tag
   --dry-run                      print the commands of a first run without running them
                                  (+ marks changes, ? marks reads); needs no network

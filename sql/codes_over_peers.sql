@@ -1,6 +1,6 @@
 -- Procedure codes that a provider uses far more often than its peers (providers of the same specialty).
 -- The share is the share of the provider's claims that have the code. The peers' share is the mean of
--- their shares, including those that never use the code, without the provider itself.
+-- their shares, including those that never use the code but not the provider itself.
 -- @min_claims INT64 = 20: Minimum number of claims per provider.
 -- @min_peers INT64 = 5: Minimum number of peers per provider.
 -- @times FLOAT64 = 3: Minimum ratio of the provider's share to its peers'.

@@ -1,4 +1,4 @@
--- Providers by day (UTC) of the last 30 days: claims, amounts, and how much of them is high risk.
+-- Providers by day (UTC) over the last 30 days: claims, amounts, and how much of that is high risk.
 -- Counts current claims only, without those that were replaced or voided.
 SELECT
   DATE(processing_timestamp) AS day,

@@ -1,4 +1,4 @@
--- The profile of each provider as of a day, in which workers look up signals: one row per provider.
+-- The profile of each provider as of a day, one row per provider; workers look up signals in it.
 -- Windows are days of service before ${AS_OF}, a DATE. A percentile is (rank - 0.5) / n among the n
 -- providers of the same specialty and region, or among all providers if these are fewer than 5. Because
 -- 0.99 takes 50 peers, leading a small group is not enough to stand out.

@@ -1,4 +1,4 @@
--- Precision, recall and money of each risk rule, and of the flag, in the last 30 days.
+-- Precision, recall and amounts for each risk rule, and for the flag, over the last 30 days.
 -- Counts current claims known to be improper or proper, from a disposition or, without one, a label.
 -- Precision is the share of the claims on which the rule fired that were improper; recall is the share
 -- of the improper claims on which it fired.

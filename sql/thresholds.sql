@@ -1,6 +1,6 @@
--- What each threshold would flag: claims and money, and how much of them would be right.
+-- What each threshold would flag: how many claims, what amount, and how often it would be right.
 -- If it is known which claims were improper: also precision, recall and the money at stake. A claim is
--- flagged if its score is above the threshold; at_threshold counts claims that score exactly the
+-- flagged if its score is above the threshold; at_threshold counts claims whose score equals the
 -- threshold, which are not flagged.
 WITH judged AS (
   SELECT

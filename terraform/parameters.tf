@@ -114,7 +114,7 @@ variable "error_table" {
 }
 
 variable "error_payload" {
-  description = "What the error table keeps of a rejected message: FULL (the original message, which can be replayed) or REDACTED (field names and types without values, which cannot be replayed)."
+  description = "How much of a rejected message the error table keeps: FULL (the original message, which can be replayed) or REDACTED (field names and types without values, which cannot be replayed)."
   type        = string
   default     = "FULL"
   nullable    = false

@@ -54,7 +54,7 @@ def _reference_options(command: Command) -> Command:
         click.option(
             f"--{name.replace('_', '-')}",
             metavar="FILE",
-            help=f"Like the launch parameter {name}: a local file or a gs:// path.",
+            help=f"Same as the launch parameter {name}; a local file or a gs:// path.",
         )
         for name in SOURCES
     ]

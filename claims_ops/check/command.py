@@ -58,9 +58,9 @@ def check(
 
     Reads JSON, newline-delimited JSON, CSV and X12 837, compressed or not. Maps, validates and
     scores the claims as the pipeline does, but without reference files or provider profiles:
-    signals that need them are null, and rules on those signals do not fire. `claims backtest` can
-    read these files. Prints no claim values unless you pass --show. Exits with 1 if anything is
-    rejected.
+    signals that need them are null, and rules on those signals do not fire. To score with those
+    files, use `claims backtest`. Prints no claim values unless you pass --show. Exits with 1 if
+    anything is rejected.
 
     \b
     Examples:

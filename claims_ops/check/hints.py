@@ -17,8 +17,8 @@ _ARRAY = (
     " A map for items of another shape begins with `$.{`."
 )
 _ARRAY_FOR_A_MAP = (
-    "A message that is a JSON array reaches the map whole. Begin the map with `$.{` instead of `{`"
-    " to turn each item into a claim (docs/start/maps.md)."
+    "If a message is a JSON array, the map receives the whole array. Begin the map with `$.{`"
+    " instead of `{` to turn each item into a claim (docs/start/maps.md)."
 )
 _ONE_DOCUMENT = (
     "A file that contains a single JSON document spread over several lines was checked as one"

@@ -199,8 +199,8 @@ def _drain(to: Deployment, *, dry_run: bool) -> None:
                 "All other resources still exist. These commands would remove those of this job,"
                 " along with unread messages:",
                 *removal.of_job(to),
-                "Other jobs may use the bucket and the datasets. Only if none does, these commands"
-                " would remove them, along with the templates and ALL CLAIMS AND ERRORS:",
+                "Other jobs may use the bucket and the datasets. If none does, these commands would"
+                " remove them too, along with the templates and ALL CLAIMS AND ERRORS:",
                 *removal.of_all_jobs(to),
             )
         )

@@ -79,7 +79,7 @@ def import_(
     reviewer: str | None,
     project: str | None,
 ) -> None:
-    """Record the decisions in a CSV file (- for stdin).
+    """Record decisions from a CSV file (- for stdin).
 
     The header names the columns: claim_id and outcome, and any of amount_recovered, reviewer,
     reviewed_at and note. If a line has no reviewed_at, the current time is used. If any line is

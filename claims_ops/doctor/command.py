@@ -67,8 +67,7 @@ def doctor(
     describe the deployment, but not those that say what to do with it, such as --update. A check
     passes, fails, or is reported as unknown if the service does not respond or you lack a
     permission. For each check that does not pass, it prints a command that fixes the problem or
-    shows more about it. Against emulators, checks that they do not support, such as roles, are
-    skipped.
+    shows more about it. On emulators, it skips the checks that they do not support, such as roles.
 
     Exits with 1 if a check fails. A table that the launch will create or extend passes.
 

@@ -66,8 +66,8 @@ def judged(
     message = f"network {network} has no private DNS zone for {names}"
     if to_all:
         message = (
-            f"network {network} has a private DNS zone for googleapis.com but none for {names};"
-            " the launcher pulls its image from there"
+            f"network {network} has a private DNS zone for googleapis.com but none for {names},"
+            " which the launcher pulls its image from"
         )
     records = f"A records for {name} and *.{name} that point to {_RANGES[ranges[0]]}"
     return failed(

@@ -26,13 +26,13 @@ PAGES = "provider-*.html"
     "--since",
     type=Instant(),
     metavar="TIME",
-    help="Only rows whose time is at or after this; --by chooses the time.",
+    help="Only rows at or after this time; --by selects which time.",
 )
 @click.option(
     "--until",
     type=Instant(),
     metavar="TIME",
-    help="Only rows whose time is before this; --by chooses the time.",
+    help="Only rows before this time; --by selects which time.",
 )
 @click.option(
     "--by",
@@ -58,7 +58,7 @@ PAGES = "provider-*.html"
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Write a folder instead, with index.html and a page for each provider that stands out.",
+    help="Write to a folder instead: index.html, and a page for each provider that stands out.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Write the figures as JSON instead of a page."

@@ -72,8 +72,8 @@ def _thresholds(measures: Measures) -> list[str]:
         were = "was" if improper == 1 else "were"
         of_these = f"; {improper:,} of them {were} improper" if improper else ""
         found.append(
-            f"{used['claims_at_threshold']:,} claims score exactly the threshold,"
-            f" {used['threshold']:g}, so they are not flagged{of_these}."
+            f"{used['claims_at_threshold']:,} claims have a score equal to the"
+            f" threshold, {used['threshold']:g}, so they are not flagged{of_these}."
         )
     if used and better and better is not used:
         found.append(

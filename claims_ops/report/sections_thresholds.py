@@ -21,7 +21,7 @@ def thresholds(measures: Measures) -> Section:
         short="Thresholds",
         title="What a threshold would flag",
         lead="Claims with a score above each value, which would be flagged if it were the"
-        " high_risk_threshold. A claim that scores exactly the threshold is not flagged. "
+        " high_risk_threshold. A claim whose score equals the threshold is not flagged. "
         + (
             "Precision and recall count judged claims only; the best balance of the two is the"
             " highest F1 score."

@@ -14,7 +14,7 @@ _PANELS = (
     Panel("Messages rejected", "rejected", "var(--rejected)"),
 )
 _BY = {
-    PROCESSING: "Messages by when their rows were written",
+    PROCESSING: "Messages by the time their rows were written",
     "service_date": "Claims by date of service, if they have one",
     "submission_date": "Claims by date of submission, if they have one",
 }
@@ -114,8 +114,8 @@ def latency(measures: Measures) -> Section:
         short="Latency",
         title="Latency",
         lead="From when Pub/Sub received a message to when its claim was scored. Claims from a"
-        " backfill have no latency. The table also has the lag since ingest_ts, for claims whose"
-        " ingest_ts is not later than their score.",
+        " backfill have no latency. The table also shows the lag since ingest_ts, for claims that"
+        " were scored no earlier than that time.",
         query="latency",
         empty="No claims in this range.",
         plot=draw(lines(told, _LINES, seconds, "seconds"), "Latency over time")

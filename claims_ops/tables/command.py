@@ -16,7 +16,7 @@ def tables(request: requests.TablesRequest) -> None:
     Prepares the tables as a launch with create_tables=true and create_views=true does, whatever
     these two parameters say, but starts no job. Use it to create the tables before a launch, or to
     add columns while a job is running. It never removes a column; it replaces the views (current
-    claims, their service lines, Tuva's medical_claim), if the claim schema has the columns that
+    claims, their service lines, Tuva's medical_claim) if the claim schema has the columns that
     they need. It also creates the dispositions table, which `claims disposition` writes to.
 
     \b

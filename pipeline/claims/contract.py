@@ -27,7 +27,7 @@ _EXAMINED_ITEMS = 1_000
 minutes."""
 
 _NUMERIC_FAULTS = {
-    "scale": f"more than {NUMERIC.scale} decimals",
+    "scale": f"more than {NUMERIC.scale} decimal places",
     "precision": f"more than {NUMERIC.most.adjusted() + 1} digits before the decimal point",
 }
 _COLUMN_TYPES = {"integer": "INTEGER", "number": "FLOAT", "boolean": "BOOLEAN", "object": "JSON"}
@@ -79,7 +79,7 @@ def column_of(name: str, schema: Any) -> Column:
         items = schema.get("items", {})
         if not isinstance(items, dict) or types_of(items) == ("array",):
             raise DocumentError(
-                f"properties.{name}.items", "must be a schema, but not an array schema"
+                f"properties.{name}.items", "must be the schema of a single item, not of an array"
             )
         item = column_of(name, items)
         column_type, mode, fields = declared.get("type", item.type), "REPEATED", item.fields
@@ -306,6 +306,8 @@ class Contract(Fields):
                     yield f"{name}[{place}].{field}", value
 
     def _errors(self, claim: dict[str, Any]) -> list[jsonschema_rs.ValidationError]:
+        if self._is_valid(claim):  # in a sixth of the time of a search for errors
+            return []
         long = {
             name: value[:_EXAMINED_ITEMS]
             for name, value in claim.items()

@@ -73,7 +73,7 @@ def _rules(document: Mapping[str, Any], section: str, keys: tuple[str, ...]) -> 
             raise DocumentError(f"{section}[{place}].weight", "must be a number")
         # Written out, 1e-99999999 has a hundred million digits.
         if weight and Decimal(weight).adjusted() < -_MAX_DECIMALS:
-            reason = f"must have at most {_MAX_DECIMALS} decimals"
+            reason = f"must have at most {_MAX_DECIMALS} decimal places"
             raise DocumentError(f"{section}[{place}].weight", reason)
     return tuple(
         Rule(entry["id"], entry["description"], entry["when"], Decimal(entry.get("weight", 0) or 0))

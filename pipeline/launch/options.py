@@ -153,7 +153,7 @@ class Launch:
     )
     error_payload: str = _parameter(
         "Error table payload",
-        "What the error table keeps of a rejected message.",
+        "How much of a rejected message the error table keeps.",
         "Output",
         "ENUM",
         default="FULL",

@@ -52,7 +52,7 @@ SINK_METRICS = (
     Metric("append_retries_{reason}", "Append requests that were retried, by cause."),
     Metric(
         "schema_look_ups_failed",
-        "Failed requests for a table's columns; each is repeated later.",
+        "Failed requests for a table's columns; each is retried later.",
     ),
     Metric(
         "append_latency_ms",

@@ -92,7 +92,7 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
     default=analyst_queries.DIRECTORY.parent / "build/report.html",
     show_default="build/report.html in the checkout",
     metavar="FILE",
-    help="Where to write the report on the run.",
+    help="Where to write the report.",
 )
 @click.option(
     "--quiet", is_flag=True, help="Print only the final counts: no progress, no queries, no report."

@@ -40,7 +40,7 @@ def next_steps() -> str:
 def summary(balance: MessageCounts, expected: Mapping[str, int], seconds: float) -> str:
     """The balance, beside what the generator meant its messages to become."""
     if (balance.claims, balance.errors) == (expected["accepted"], expected["rejected"]):
-        split = "as generated"
+        split = "as expected"
     else:
         split = (
             f"but the generator produced {expected['accepted']} good and {expected['rejected']}"

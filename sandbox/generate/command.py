@@ -94,9 +94,10 @@ def generate(
 ) -> None:
     """Generate synthetic claims.
 
-    The claims look like a US payer's, with related codes, realistic amounts, missing values,
-    duplicates, late submissions, service lines, replacements and voids. About 5% are labelled as
-    fraud, and some providers commit it systematically. No real patient data is used.
+    The claims look like a US payer's, with diagnosis and procedure codes that belong together,
+    realistic amounts, missing values, duplicates, late submissions, service lines, replacements and
+    voids. About 5% are labelled as fraud, and some providers commit it systematically. No real
+    patient data is used.
 
     \b
     Examples:

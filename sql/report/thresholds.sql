@@ -1,5 +1,5 @@
 -- What each threshold from 0 to 0.9 would flag: the claims with a score above it, their amount, how many
--- claims score exactly the threshold, and how many of those with a known outcome were improper. A
+-- claims have a score equal to the threshold, and how many of those with a known outcome were improper. A
 -- threshold with no differences flags exactly the claims that were flagged.
 -- Counts current claims only, without those that were replaced or voided.
 WITH scores AS (

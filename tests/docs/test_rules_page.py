@@ -31,4 +31,4 @@ def test_a_changed_weight_shows_in_the_demo(checkout: Path):
     scores = re.findall(rf" (\S+){reasons}", risky, re.M)
     assert scores
     assert {*scores} <= {"0.6", "1"}  # with the weights of the package, 0.3 and 0.7
-    assert "200 = 190 claims + 10 errors, as generated" in ended.stdout
+    assert "200 = 190 claims + 10 errors, as expected" in ended.stdout

@@ -89,7 +89,7 @@ def add_to_page(directory: Path) -> None:
     told = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
     about = (
         f"Written by `make engines`: {LARGE:,} claims, of which {BAD_SHARE:.0%} are bad; the median"
-        f" of {ROUNDS} runs; memory is that of all processes, on Prism its server too. {told}."
+        f" of {ROUNDS} runs; memory counts all processes, including Prism's server. {told}."
     )
     table = report.section_markdown(section(found["engines"]))
     page.write_text(f"{others}\n\n{table}\n\n{about}\n")

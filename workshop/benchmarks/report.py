@@ -142,12 +142,13 @@ _INTRODUCTION = """\
 
 Written by `make bench` ({form} form). {machine}.
 
-CPU is user and system time of the pipeline's processes, without the servers that take the rows.
-A figure is the median of the rounds ({rounds}; {rest} for sizes, processes, bad input); the range
-is from the least to the most. A ratio is taken within a round. What start-up costs is subtracted:
-each run is a fresh process that reads a small input before the large one. FnApiRunner; servers
-that answer at once. *Floor* is `ReadFromText` and `orjson.loads`; *stock* the same steps from
-Beam's own parts ([stock.py](stock.py))."""
+CPU is the user and system time of the pipeline's processes, without the servers that receive the
+rows. Each figure is the median of the rounds ({rounds}; {rest} for sizes, processes, bad input);
+the range goes from the lowest to the highest. Ratios are computed within a round. Start-up costs
+are subtracted: each run is a fresh process that reads a small input before the large one. The
+runner is FnApiRunner, with servers that respond immediately. *Floor* is `ReadFromText` and
+`orjson.loads`; *stock* is the same steps built from Beam's own transforms
+([stock.py](stock.py))."""
 
 
 def _verdict_row(verdict: Verdict) -> tuple[str, ...]:

@@ -161,8 +161,8 @@ def page(
             "",
             "The streaming job on the emulators, one process; 5% of the messages are malformed.",
             "",
-            f"{balance}. From the first to the last quarter, the first third left out: memory"
-            f" {judged.memory_growth:+.1%} (at most {GROWTH_LIMIT:+.0%}), threads"
+            f"{balance}. Without the first third of the run, from the first quarter to the last:"
+            f" memory {judged.memory_growth:+.1%} (at most {GROWTH_LIMIT:+.0%}), threads"
             f" {judged.threads:+}, open files {judged.files:+} (at most {MORE_LIMIT:+}):"
             f" {'flat' if judged.is_flat else 'NOT FLAT'}.",
             "",

@@ -13,31 +13,33 @@ from workshop.graph_record.launches import LAUNCHES, STREAMING, pipeline_of
 RECORD = Path(__file__).with_name("graphs.json")
 
 _MEANING = """\
-Dataflow updates a running job only if the new graph has its steps, by their labels, with the same
-coders, windows and state. What is in flight or kept in a step moves to the step of that label.
+Dataflow updates a running job only if the new graph has the job's steps, under the same labels and
+with the same coders, windows and state. Elements in flight and state move to the step with that
+label.
 """
 _MISSING = f"""\
 Running jobs have steps that this code lacks:
 {{}}
   Renamed? Add "old label": "new label" to {NAMES.name}; a prefix such as "ParseJson" covers all
-  below it. Removed? Add "label": "". Then `make graph`. `claims deploy --update` passes it on.
-  By mistake? Give the step its label back.
+  steps below it. Removed? Add "label": "". Then run `make graph`. `claims deploy --update` passes
+  the entry on to Dataflow. By mistake? Give the step its old label back.
 """
 _ASTRAY = f"""\
-{NAMES.name} leads to steps that this code lacks:
+{NAMES.name} refers to steps that this code lacks:
 {{}}
 """
 _CHANGED = """\
-Steps keep or pass on something else than in running jobs:
+Steps whose state or output differs from that in running jobs:
 {}
-  No name helps there: Dataflow refuses the update, and the running job goes on. If the change is
-  meant, `make graph DRAIN=1`, and say in CHANGELOG.md that operators drain the job first
-  (`claims deploy --drain`) and then launch the new one: nothing is lost, Pub/Sub keeps the rest.
+  Renaming does not help: Dataflow refuses the update, and the running job continues. If you intend
+  the change, run `make graph DRAIN=1`, and say in CHANGELOG.md that operators must drain the job
+  (`claims deploy --drain`) before they launch the new one. Nothing is lost, because Pub/Sub keeps
+  the remaining messages.
 """
 _ADDED = """\
 Steps that running jobs lack, which an update may add:
 {}
-  If they are meant: `make graph`.
+  If you intend this, run `make graph`.
 """
 
 

@@ -71,24 +71,25 @@ def rows() -> Iterator[str]:
     data = json.loads(PRICES.read_text())
     costs = Costs(data)
     machines = {machine["type"]: machine for machine in data["machines"]}
-    yield f"Prices of {data['region']}, in US dollars, free tiers left out:"
+    yield f"Prices in {data['region']}, in US dollars, without free tiers:"
     yield from ("", "| what | price | as of | source |", "|---|---:|---|---|")
     for each in data["prices"].values():
         place = each["source"].removeprefix("https://")
-        price = f"${each['usd']} a {each['unit']}"
+        price = f"${each['usd']} per {each['unit']}"
         yield f"| {each['what']} | {price} | {each['as_of']} | [{place}]({each['source']}) |"
     yield from (
         "",
-        "**The floor of a month**: one streaming worker that waits, all month long.",
+        "**Minimum cost of a month**: one streaming worker that is idle all month.",
         "",
     )
-    yield from ("| machine type | vCPUs | memory | a month |", "|---|---:|---:|---:|")
+    yield from ("| machine type | vCPUs | memory | per month |", "|---|---:|---:|---:|")
     for name, machine in machines.items():
         size = f"{machine['vcpus']} | {machine['memory_gb']:g} GB"
         yield f"| `{name}` | {size} | ${costs.floor(machine):,.0f} |"
-    yield from ("", f"**A month by rate**, on `{data['rates_on']}`, with `STORAGE_WRITE_API`:", "")
+    on = f"on `{data['rates_on']}`, with `STORAGE_WRITE_API`"
+    yield from ("", f"**Cost of a month by rate**, {on}:", "")
     services = costs.services_of_million()
-    yield f"| claims a second | claims a month | workers | {' | '.join(services)} | together |"
+    yield f"| claims per second | claims per month | workers | {' | '.join(services)} | total |"
     yield f"|---:|---:|---:|{'---:|' * len(services)}---:|"
     for rate in data["rates"]:
         machine = machines[data["rates_on"]]
@@ -99,7 +100,7 @@ def rows() -> Iterator[str]:
         month = f"{millions:,.{1 if millions < 100 else 0}f} million"
         fixed = f"{workers}: ${parts[0]:,.0f}"
         yield f"| {rate:,} | {month} | {fixed} | {shown} | **${sum(parts):,.0f}** |"
-    yield from ("", "**A million claims**, while workers are busy:", "")
+    yield from ("", "**Cost of a million claims**, while workers are busy:", "")
     yield from ("| | STORAGE_WRITE_API | STREAMING_INSERTS |", "|---|---:|---:|")
     both = [
         {**costs.services_of_million(inserts=i), "workers": costs.workers_of_million(inserts=i)}
@@ -108,4 +109,4 @@ def rows() -> Iterator[str]:
     for name in both[0]:
         yield f"| {name} | ${both[0][name]:.3f} | ${both[1][name]:.3f} |"
     sums = [sum(each.values()) for each in both]
-    yield f"| **together** | **${sums[0]:.3f}** | **${sums[1]:.3f}** |"
+    yield f"| **total** | **${sums[0]:.3f}** | **${sums[1]:.3f}** |"

@@ -8,8 +8,8 @@ from pipeline.transforms import metrics
 def rows() -> Iterator[str]:
     """Its lines, in Markdown."""
     sections = {
-        "Of the steps": metrics.STEP_METRICS,
-        "Of each table's sink, with `STORAGE_WRITE_API`": metrics.SINK_METRICS,
+        "Steps": metrics.STEP_METRICS,
+        "Sink of each table, with `STORAGE_WRITE_API`": metrics.SINK_METRICS,
     }
     yield "| metric | kind | what it measures |"
     yield "|---|---|---|"

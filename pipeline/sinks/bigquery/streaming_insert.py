@@ -19,6 +19,7 @@ from pipeline.claims.contract import Column
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.tables import TableName
+from pipeline.sinks.bigquery.insert_client import InsertClient
 from pipeline.transforms.metrics import Tally
 
 _REASON = re.compile(r"[A-Za-z][A-Za-z ]{0,39}", re.ASCII)
@@ -132,6 +133,7 @@ class StreamingInsert(beam.PTransform):
 
     def expand(self, rows: beam.PCollection) -> Any:
         """Wire the sink. Only transient errors are tried again, so that no bad row blocks."""
+        client = InsertClient(self.table.project, [column.name for column in self.columns])
         result = (
             rows
             | "ToInsertRows" >> beam.ParDo(ToInsertRowFn(self.columns))
@@ -141,6 +143,7 @@ class StreamingInsert(beam.PTransform):
                 method=WriteToBigQuery.Method.STREAMING_INSERTS,
                 create_disposition=BigQueryDisposition.CREATE_NEVER,
                 insert_retry_strategy=RetryStrategy.RETRY_ON_TRANSIENT_ERROR,
+                test_client=client,  # Beam's name for any that is not its own
             )
         )
         return result.failed_rows_with_errors | "ToRejections" >> beam.ParDo(

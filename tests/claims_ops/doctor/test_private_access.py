@@ -48,7 +48,7 @@ CASES = {
         [DEFAULT],
         ALL[:2],
         "create pkg-dev",
-        "has a private DNS zone for googleapis.com but none for pkg.dev; the launcher",
+        "has a private DNS zone for googleapis.com but none for pkg.dev, which the launcher",
     ),
     "zone of another network": (
         [PRIVATE],

@@ -173,7 +173,7 @@ def test_what_stands_out_is_no_maximum(tables: Tables, tmp_path: Path):
         "fires on none of their peers' claims, and 100.0% of its 30 judged claims were improper"
         in first
     )
-    assert second.startswith("30 claims score exactly the threshold, 0.5")
+    assert second.startswith("30 claims have a score equal to the threshold, 0.5")
     assert third.startswith("A threshold of 0.4 gives the best balance")
     assert fourth.startswith("Rejections with late jumped: 20 (")
     at = {row["threshold"]: row for row in figures["thresholds"]}

@@ -110,7 +110,7 @@ def test_every_message_becomes_a_row(tmp_path: Path):
     assert f"\nOpen the report in a browser: {report}\n" in out
     shown = tiles(report.read_text())
     assert (shown["Messages"], shown["Claims scored"], shown["Rejected"]) == ("60", "54", "6")
-    assert "\npublished 60 = 54 claims + 6 errors, as generated, in " in out
+    assert "\npublished 60 = 54 claims + 6 errors, as expected, in " in out
     titles = [line for line in excerpt().splitlines() if ".sql)" in line]
     assert titles and all(f"\n{title}\n" in out for title in titles)
     assert all(f"(sql/{name}.sql)" in out for name in analyst_queries.NAMES)
@@ -137,7 +137,7 @@ def test_the_readme_shows_messages_of_the_demo():
     assert reasons and {*reasons} <= rules
     counts = Counter(each.expected for each in made)
     balance = MessageCounts(2000, counts["accepted"], counts["rejected"])
-    assert f"\n{balance}, as generated, in " in shown
+    assert f"\n{balance}, as expected, in " in shown
 
 
 @pytest.mark.timeout(200)
@@ -155,7 +155,7 @@ def test_with_python_only(tmp_path: Path):
         )
         == 1
     )
-    assert "\nread 60 = 54 claims + 6 errors, as generated, in " in out
+    assert "\nread 60 = 54 claims + 6 errors, as expected, in " in out
     [providers] = re.findall(r"scored with the profiles of (\d+) providers", out)
     assert int(providers) > 0
     assert "\nThe demo ran two file backfills instead of Pub/Sub and a streaming job." in out

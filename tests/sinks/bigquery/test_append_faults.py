@@ -16,6 +16,7 @@ from pipeline.sinks.bigquery.append.delivery import AppendFailed
 from pipeline.sinks.bigquery.append.schema_fit import table_fields
 from pipeline.sinks.bigquery.append.shared_streams import STREAMS
 from pipeline.sinks.bigquery.append.stream import AppendStream
+from pipeline.sinks.bigquery.storage_write import AppendBatchesFn
 from tests.support.bigquery.appending import COLUMNS, LIMITS, STREAM, bundles, element, wait_until
 from tests.support.bigquery.cutting_proxy import CuttingProxy
 from tests.support.bigquery.fault_server import SECRET, Fault, FaultServer
@@ -239,6 +240,72 @@ def test_a_text_like_a_column_in_other_letters_than_ours_names_none(
         [(message, rejection)] = worker.run(ELEMENTS)
     assert (message.data, rejection.error) == (b"claim-7", "BigQuery refused the row")
     assert stored(server) == Counter(IDS) - Counter(["claim-7"])
+
+
+def test_a_connection_whose_handshake_is_slow_is_made(server: FaultServer) -> None:
+    """A try that ends too early is not made up for by the next: it begins from the start."""
+    limits = replace(LIMITS, budget_seconds=2)
+    with CuttingProxy(server.address) as proxy, bundles(proxy.address, limits) as worker:
+        proxy.delay_seconds = 0.4
+        assert worker.run(ELEMENTS[:1]) == []
+        assert proxy.connections == 1
+        proxy.delay_seconds = 0.0
+    assert stored(server) == Counter(IDS[:1])
+
+
+def test_an_error_that_quotes_a_long_row_is_read_whole(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end of a call it is metadata, of which gRPC takes 8 kB by itself."""
+    monkeypatch.setattr("tests.support.bigquery.fault_server.SECRET", SECRET * 2_000)
+    server.is_poison = lambda row: row["claim_id"] == "claim-7"
+    server.poison_ends_call = True
+    with bundles(server.address, replace(LIMITS, budget_seconds=1)) as worker:
+        [(message, rejection)] = worker.run(ELEMENTS[:20])
+    assert (message.data, rejection.error_code) == (b"claim-7", "row_refused")
+    assert stored(server) == Counter(IDS[:20]) - Counter(["claim-7"])
+
+
+def test_a_call_that_ends_with_the_error_it_has_answered_refuses_no_other_row(
+    server: FaultServer,
+) -> None:
+    """Rows of two bundles are sent alone: the end that one has caused is not about the other."""
+    ends, repeats = Fault(INVALID, ends_call=True), Fault(INVALID, repeats=True)
+    server.script = iter([ends, ends, repeats])
+    rejected: list[Any] = []
+    with bundles(server.address) as first, bundles(server.address) as second:
+        for worker, each in zip((first, second), ELEMENTS, strict=False):
+            worker.fn.start_bundle()
+            worker.fn.process(each)
+            worker.fn._take_kept()
+            worker.fn._send()
+            wait_until(lambda: not shared_stream()._calls)
+
+        def finish(fn: AppendBatchesFn) -> None:
+            rejected.extend(fn.finish_bundle())
+
+        threads = [threading.Thread(target=finish, args=(each.fn,)) for each in (first, second)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert server.faults[repeats] == 1
+    assert len(rejected) == 1
+
+
+def test_many_rows_whose_refusals_end_calls_hold_nothing_up(server: FaultServer) -> None:
+    """Each end is the answer to one row only; whatever was sent after it has none."""
+    server.is_poison = lambda row: int(row["claim_id"].removeprefix("claim-")) % 4 == 0
+    server.poison_ends_call = True
+    waits: list[float] = []
+    with bundles(server.address) as worker:
+        worker.fn.start_bundle()
+        worker.fn._delivery._sleep = waits.append
+        rejected = [output for each in ELEMENTS for output in worker.fn.process(each) or ()]
+        rejected += worker.fn.finish_bundle()
+    assert len(rejected) == len(ELEMENTS) / 4
+    assert len(waits) < 20
+    assert stored(server) == Counter(IDS) - Counter(IDS[::4])
 
 
 PERSISTENT = {

@@ -141,3 +141,14 @@ def test_a_look_up_that_is_not_answered_is_tried_again(server: FaultServer) -> N
         threading.Timer(0.6, setattr, (table, "columns", COLUMNS)).start()
         assert worker.run(ELEMENTS[1:]) == []
     assert stored(server) == Counter(IDS)
+
+
+def test_requests_that_are_refused_together_are_looked_up_for_once(server: FaultServer) -> None:
+    """Each look-up may take half the answer timeout: one after the other would hold a bundle up."""
+    server.latency_seconds = 0.2
+    server.script = repeat(Fault(code_pb2.INVALID_ARGUMENT, storage_code=7), 20)
+    with bundles(server.address, replace(LIMITS, request_rows=5)) as worker:
+        assert worker.run(ELEMENTS) == []
+    assert server.counts["requests"] == 40
+    assert server.counts["look_ups"] == 1
+    assert stored(server) == Counter(IDS)

@@ -5,7 +5,8 @@ import json
 import logging
 import os
 import pickle
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from pipeline.claims.error_row import error_row
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.tables import TableName, claims_table, errors_table
+from pipeline.sinks.bigquery import insert_client
+from pipeline.sinks.bigquery.insert_client import InsertClient
 from pipeline.sinks.bigquery.streaming_insert import (
     InsertRow,
     StreamingInsert,
@@ -31,6 +34,7 @@ from tests.support.bigquery.insert_server import (
     LARGEST_REQUEST,
     InsertServer,
     RowError,
+    accept_all,
     insert_server,
 )
 
@@ -39,6 +43,11 @@ COLUMNS = claims_table(Contract.default()).columns
 CANARY = "Canary-7f3a"
 """Stands for a value of a claim: nobody but the table may see it."""
 MESSAGE = Message(b'{"notes": "Canary-7f3a"}', "17", "2026-11-23T00:00:00+00:00", {"k": "v"})
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(insert_client, "INTERVAL_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -54,6 +63,11 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InsertSe
 
 def row(claim_id: str, **values: Any) -> dict[str, Any]:
     return {"claim_id": claim_id, "claim_amount": "1.5", "notes": CANARY, **values}
+
+
+def lacks_notes(row: Mapping[str, Any]) -> RowError | None:
+    """As a server that has not heard of the column yet."""
+    return RowError("invalid", "notes", "no such field: notes.") if "notes" in row else None
 
 
 _given: list[tuple[Message, dict[str, Any]]] = []  # in the graph itself they would be compressed
@@ -167,9 +181,22 @@ def test_transient_failure_is_tried_again(server: InsertServer, status: int, cap
     assert CANARY not in caplog.text
 
 
+def test_a_failure_that_lasts_fails_the_bundle_without_a_value(
+    server: InsertServer, monkeypatch: pytest.MonkeyPatch, caplog
+):
+    monkeypatch.setattr("google.cloud.bigquery.retry.DEFAULT_RETRY._timeout", 0.2)
+    monkeypatch.setattr("apache_beam.utils.retry.Clock.sleep", lambda *_: None)
+    server.failures = [503] * 100
+    with pytest.raises(RuntimeError, match="ServiceUnavailable") as raised:
+        write(row("1"))
+    assert len(server.requests) > 1
+    assert CANARY not in "".join(traceback.format_exception(raised.value))
+    assert CANARY not in caplog.text
+
+
 @pytest.mark.parametrize(
     "status, code",
-    [(400, "insert_bad_request"), (403, "insert_forbidden"), (404, "insert_not_found")],
+    [(400, "insert_bad_request"), (403, "insert_forbidden")],
 )
 def test_request_refused_for_good_rejects_its_rows(
     server: InsertServer, status: int, code: str, caplog
@@ -180,6 +207,56 @@ def test_request_refused_for_good_rejects_its_rows(
     assert [message.message_id for message, _ in refused] == ["0", "1"]
     assert counters == {f"rejected_write_{code}": 2}
     assert CANARY not in caplog.text
+
+
+def test_rows_wait_for_a_table_that_inserts_do_not_know_yet(server: InsertServer, caplog):
+    server.failures = [404, 404]
+    refused, _ = write(row("1"), row("2"))
+    assert refused == []
+    assert [found["claim_id"] for found in server.rows[str(CLAIMS)]] == ["1", "2"]
+    assert f"{CLAIMS}: inserts do not know it; rows wait up to 300 s" in caplog.text
+    assert CANARY not in caplog.text
+
+
+def test_rows_wait_for_a_column_that_inserts_do_not_know_yet(server: InsertServer, caplog):
+    bad = RowError("invalid", "claim_amount", CANARY)
+    lagging = iter([lacks_notes] * 7)  # of three rows, then twice of those with notes
+    server.refuse = lambda row: bad if row["claim_id"] == "2" else next(lagging, accept_all)(row)
+    refused, _ = write(row("1", notes=None), row("2", notes=None), row("3"), row("4"))
+    assert [(message.message_id, each.error_code) for message, each in refused] == [
+        ("1", "insert_invalid")
+    ]
+    assert [found["claim_id"] for found in server.rows[str(CLAIMS)]] == ["1", "3", "4"]
+    assert "inserts do not know its column notes" in caplog.text
+    assert CANARY not in caplog.text
+
+
+def test_what_stays_missing_is_waited_for_once(
+    server: InsertServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(insert_client, "BUDGET_SECONDS", 0.2)
+    client = InsertClient("local-project", ["claim_id", "notes"])
+
+    def insert(*claim_ids: str) -> list[tuple[int, str]]:
+        found = client.insert_rows_json(str(CLAIMS), [row(each) for each in claim_ids], claim_ids)
+        return [(error["index"], error["errors"][0]["reason"]) for error in found]
+
+    for failure, reason in ("notes", "invalid"), ("table", "Not Found"):
+        server.refuse = lacks_notes if failure == "notes" else accept_all
+        server.failures = [404] * 1_000 if failure == "table" else []
+        assert insert("1", "2") == [(0, reason), (1, reason)]
+        before = len(server.requests)
+        assert before > 2
+        assert insert("1", "2") == [(0, reason), (1, reason)]
+        assert len(server.requests) == before + 1
+        server.refuse, server.failures = accept_all, []
+        assert insert("1", "2") == []
+        server.requests.clear()
+        server.refuse = lacks_notes if failure == "notes" else accept_all
+        server.failures = [404] * 2 if failure == "table" else []
+        insert("1")
+        assert len(server.requests) > 2  # it is waited for again
+    assert [found["claim_id"] for found in server.rows[str(CLAIMS)]] == ["1", "2", "1", "2", "1"]
 
 
 def test_oversize_row_is_refused_alone(server: InsertServer):

@@ -66,6 +66,7 @@ FAULTS = (
         for ends_call in (False, True)
     ),
     *(Fault(code_pb2.INVALID_ARGUMENT, ends, text=LAGGING_TEXT) for ends in (False, True)),
+    *(Fault(code, repeats=True) for code in (code_pb2.UNAVAILABLE, code_pb2.INTERNAL)),
     *(Fault(code, stays=True) for code in (code_pb2.UNAVAILABLE, code_pb2.NOT_FOUND)),
 )
 SILENT_FAULTS = (Fault(is_silent=True), Fault(swallows=True))

@@ -6,6 +6,7 @@ Its address stays when the server behind it moves.
 import socket
 import struct
 import threading
+import time
 from typing import Any
 
 _RESET = struct.pack("ii", 1, 0)  # linger for 0 s: closing sends RST, as a crash does
@@ -20,6 +21,8 @@ class CuttingProxy:
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._cut_after_bytes: int | None = None
         self._silenced: set[socket.socket] = set()
+        self.delay_seconds = 0.0
+        """Of what comes from the target, as on a long way."""
         self.connections = 0
         self.cuts = 0
 
@@ -86,6 +89,7 @@ class CuttingProxy:
                     sink.sendall(data[: len(data) // 2])
                     self.cut()
                     return
+                time.sleep(0.0 if counts else self.delay_seconds)
                 sink.sendall(data)
         except OSError:
             pass

@@ -31,6 +31,7 @@ Response = types.AppendRowsResponse.pb()
 _StorageError = types.StorageError.pb()
 _RECENT = 32
 _GARBAGE = b"\xff"
+_MOMENT = 0.05
 _STORAGE_ERROR_URL = f"type.googleapis.com/{_StorageError.DESCRIPTOR.full_name}"
 _TYPE_NAMES = {"INTEGER": "INT64", "FLOAT": "DOUBLE", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 
@@ -50,6 +51,8 @@ class Fault:
     """Whether the rows are stored all the same: the answer is lost after the append took effect."""
     closes: bool = False
     """Whether the call is ended in peace afterwards, as after ten idle minutes."""
+    repeats: bool = False
+    """Whether the call ends with the error, too, a moment after it was an answer."""
     cuts: bool = False
     """Whether the connection is cut instead of an answer, by `FaultServer.cut`."""
     drops: bool = False
@@ -205,6 +208,9 @@ class FaultServer:
                 yield from answers
                 if closes:
                     return
+                if call.ending is not None:
+                    time.sleep(_MOMENT)
+                    raise call.ending
             while not self.ends_calls and context.is_active():
                 time.sleep(0.01)
         except CallEnded as ended:
@@ -252,6 +258,8 @@ class _Call:
         """The rows of the appends whose answers may still be under way."""
         self.is_left = False
         """Whether an answer has made the client leave: it reads none that follow."""
+        self.ending: CallEnded | None = None
+        """How the call ends after the answers to this request."""
         self._is_silent = False
         self._is_doubled = False
         self._staying: Fault | None = None
@@ -296,6 +304,8 @@ class _Call:
             error = Response(error=_status(fault.code, fault.storage_code, fault.text))
             if fault.is_garbled:
                 error.error.details.add(type_url=_STORAGE_ERROR_URL, value=_GARBAGE)
+            if fault.repeats:
+                self.ending = CallEnded(fault.code, fault.storage_code, fault.text)
             return [error.SerializeToString()], fault.closes
         mismatch = self._check_schema(table)
         if mismatch is not None:

@@ -213,7 +213,7 @@ def test_registry_of_a_private_network(doctor: Doctor, project: Project):
     code, checks = doctor(*where, asked=("registry",))
     (check,) = checks.values()
     assert code == 1
-    assert "but none for gcr.io or pkg.dev;" in check["message"]
+    assert "but none for gcr.io or pkg.dev, which" in check["message"]
     assert "managed-zones create gcr-io" in check["run"]
 
 

@@ -22,7 +22,7 @@ def test_each_price_has_source_and_date_and_is_on_the_page(name: str):
     assert price.keys() == {"what", "usd", "unit", "source", "as_of"}
     assert re.fullmatch(r"https://cloud\.google\.com/[a-z]+/pricing", price["source"])
     assert datetime.date.fromisoformat(price["as_of"])
-    row = f"| {price['what']} | ${price['usd']} a {price['unit']} | {price['as_of']} | ["
+    row = f"| {price['what']} | ${price['usd']} per {price['unit']} | {price['as_of']} | ["
     assert row in PAGE
 
 

@@ -13,13 +13,13 @@ from workshop.benchmarks.detection.rings import generated
 
 HERE = Path(__file__).parent
 _GENERATED = """\
-The claims are generated, and so are the labels: rings of providers that were planted with the
-patterns the signals look for (workshop/benchmarks/detection/rings.py, seed {seed}). That the rules
-find them shows that lists, profiles and rules work together; it says nothing of how much real fraud
-they would find. Profiles are computed every 30 days, of the claims that had come by then."""
+The claims are generated, and so are the labels: rings of providers were planted with the patterns
+that the signals look for (workshop/benchmarks/detection/rings.py, seed {seed}). The results show
+that lists, profiles and rules work together, but not how much real fraud they would find. Profiles
+are computed every 30 days, from the claims that had arrived by then."""
 _FILES = """\
-The claims and the labels of providers are those of two files. Profiles for the rules are computed
-every 30 days, of the claims that had come by then."""
+The claims and the providers' labels come from two files. Profiles for the rules are computed every
+30 days, from the claims that had arrived by then."""
 _path = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

@@ -45,8 +45,8 @@ _TITLE = """\
 
 {data}
 
-*AUC by size* is that of what the logarithm of a provider's claim count does not explain of its
-score. A tie counts as what it is. Written by `make detect`.
+*AUC by size* is the AUC of the part of a provider's score that the logarithm of its claim count
+does not explain. Ties are counted as ties. Written by `make detect`.
 """
 
 

@@ -25,6 +25,7 @@ _SCOPES = (
     "https://www.googleapis.com/auth/cloud-platform",
 )
 _PLAINTEXT = "http"
+_MAX_METADATA_BYTES: Final = 1 << 26
 
 
 def endpoint_in_use(endpoint: str | None) -> str:
@@ -64,6 +65,10 @@ def open_channel(
     options = [
         ("grpc.max_send_message_length", -1),
         ("grpc.max_receive_message_length", -1),
+        # The error that ends a call may quote a row, and travels as metadata: beyond 8 kB gRPC
+        # would put RESOURCE_EXHAUSTED in its place.
+        ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", _MAX_METADATA_BYTES),
         ("grpc.primary_user_agent", user_agent()),
         # A connection may stay open and swallow everything: only an unanswered ping tells.
         ("grpc.keepalive_time_ms", keepalive_ms),
@@ -71,7 +76,8 @@ def open_channel(
         ("grpc.http2.ping_timeout_ms", keepalive_ms),  # of any ping; 60 s by default
         # Our own backoff decides when to try again: the channel must not sleep longer.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        # Despite its name, the time that connecting may take, handshakes included.
+        ("grpc.min_reconnect_backoff_ms", keepalive_ms),
         ("grpc.max_reconnect_backoff_ms", 5_000),
         # Channels with equal options would share a connection, and its end.
         ("grpc.use_local_subchannel_pool", 1),

@@ -12,6 +12,7 @@ from google.rpc import code_pb2
 
 from pipeline.sinks.bigquery.append.answers import (
     ADVICE,
+    CONNECTION_CLOSED,
     LACKING,
     SCHEMA_LAGS,
     Answer,
@@ -57,8 +58,18 @@ class _Batch:
         self.size = sum(map(len, rows))
         self.alone = False
         self.tries = 0
+        self.reason = ""
+        """Of the last failure."""
         self.failing_since: float | None = None
         self.fit: SchemaFit | None = None
+
+    @property
+    def is_bystander(self) -> bool:
+        """Whether a call kept ending before it came to these rows, maybe for those before them.
+
+        Sent with others they would never have an answer of their own, if many rows are bad.
+        """
+        return self.reason == CONNECTION_CLOSED and self.tries >= _PATIENT_TRIES
 
     def part(self, places: Collection[int]) -> "_Batch":
         """Some of the rows, which have failed as long and as often as all of them."""
@@ -94,6 +105,7 @@ class Delivery:
         self._open: deque[tuple[_Batch, Append]] = deque()
         self._waiting: list[_Batch] = []
         self._refused: list[Refused] = []
+        self._refused_fit: SchemaFit | None = None  # looked at once before what waits is sent
 
     def send(self, rows: Sequence[bytes], owners: Sequence[Any], held: int = 0) -> None:
         """Send rows, each with its owner; looks at the answers that are there already.
@@ -118,8 +130,7 @@ class Delivery:
             AppendFailed: the budget is spent.
         """
         while self._open or self._waiting:
-            while self._open:
-                self._judge_next()
+            self._judge_open()
             self._send_waiting()
 
     def take_refused(self) -> list[Refused]:
@@ -145,6 +156,10 @@ class Delivery:
             self._tally.sample("in_flight_bytes", self._stream.in_flight_bytes)
             return
 
+    def _judge_open(self) -> None:
+        while self._open:
+            self._judge_next()
+
     def _judge_next(self) -> None:
         batch, append = self._open.popleft()
         answer = self._stream.wait(append)
@@ -158,8 +173,7 @@ class Delivery:
         elif remedy is Remedy.BISECT:
             self._bisect(batch, answer)
         elif remedy is Remedy.REFRESH_SCHEMA:
-            if batch.fit is not None:
-                self._look(batch.fit, is_refused=True)
+            self._refused_fit = batch.fit
             self._postpone(batch, answer)
         else:
             self._postpone(batch, answer)
@@ -246,6 +260,7 @@ class Delivery:
                 self._refuse_for_schema(batch, range(batch.count))
             return
         batch.tries += 1
+        batch.reason = answer.reason
         if answer.reason in ADVICE or batch.tries >= _PATIENT_TRIES:
             self._log.warn(answer.reason, failing_seconds)
         self._tally[f"append_retries_{answer.reason.lower()}"] += 1
@@ -261,7 +276,10 @@ class Delivery:
         longest = self._limits.first_backoff_seconds * 2.0 ** min(tries - 1, 30)
         self._sleep(_RANDOM.uniform(0, min(longest, self._limits.max_backoff_seconds)))
         fit = self._stream.fit
-        if fit.left_out:
-            self._look(fit)
+        is_refused, self._refused_fit = fit is self._refused_fit, None
+        if is_refused or fit.left_out:
+            self._look(fit, is_refused=is_refused)
         for batch in waiting:
             self._send(batch)
+            if batch.is_bystander and all(other.is_bystander for other in self._waiting):
+                self._judge_open()

@@ -84,7 +84,8 @@ class AppendStream:
             size: bytes of the request.
             held: bytes that the caller holds until the answer, beside the rows.
             fit: the schema that the rows were checked against.
-            alone: with nothing else in flight, so that any answer is about these rows.
+            alone: on a call of its own with nothing else in flight, so that any answer is about
+                these rows.
 
         Raises:
             StaleSchema: `fit` is no longer that of the connection; nothing was sent.
@@ -97,6 +98,8 @@ class AppendStream:
                     self._changed.wait(self._end_silent(self._calls))
                 if fit is not self.fit:
                     raise StaleSchema
+                if alone:  # a call that has refused rows may yet end for their sake
+                    self._retire_call()
                 self._call = self._call or self._open_call()
                 self._call.send(append, rows)
             except BaseException:

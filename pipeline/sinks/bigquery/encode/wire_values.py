@@ -41,7 +41,7 @@ REFUSALS: Final = {
     "bad_datetime": "must be a date and time without a UTC offset",
     "bad_timestamp": "must be a date and time with a UTC offset (RFC 3339)",
     "bad_number": "must be a finite number",
-    "too_many_decimals": "more decimals than the column can hold",
+    "too_many_decimals": "more decimal places than the column can hold",
     "unknown_column": "the table has no such column",
     "not_encodable": "cannot be encoded",
 }

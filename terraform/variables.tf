@@ -213,7 +213,7 @@ variable "at_least_once" {
 }
 
 variable "transform_name_mapping" {
-  description = "Map from old to new step labels for one update: the entries of pipeline/launch/transform_names.json that the running job needs."
+  description = "Map from old to new step labels for one update: the entries of claims_ops/deployment/transform_names.json that the running job needs."
   type        = map(string)
   default     = {}
   nullable    = false

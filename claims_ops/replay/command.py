@@ -20,8 +20,9 @@ from claims_ops.shared.interruption import unwinding
 from claims_ops.shared.option_types import MAX_COUNT, Instant, Number, TopicName
 from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
+from claims_ops.shared.replays import replays_name
 from claims_ops.shared.terminal import printable
-from pipeline.claims.tables import TableName, replays_name
+from pipeline.claims.tables import TableName
 from pipeline.launch.nearest import nearest
 
 if TYPE_CHECKING:

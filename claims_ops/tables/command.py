@@ -5,7 +5,8 @@ from dataclasses import replace
 import click
 
 from claims_ops.deployment import request as requests
-from pipeline.claims.tables import TableName, dispositions_name, dispositions_table
+from claims_ops.shared.dispositions import DISPOSITIONS_TABLE, dispositions_name
+from pipeline.claims.tables import TableName
 
 
 @click.command("tables")
@@ -51,6 +52,6 @@ def tables(request: requests.TablesRequest) -> None:
         dispositions = dispositions_name(TableName.parse(wanted.output_table))
         with clients.bigquery_client(project) as client:
             setup = TableSetup(client, create=True, kms_key=wanted.bigquery_kms_key)
-            click.echo(f"{dispositions}: {setup.ensure(dispositions, dispositions_table())}")
+            click.echo(f"{dispositions}: {setup.ensure(dispositions, DISPOSITIONS_TABLE)}")
     except (options.ParameterError, TableError) as error:
         raise click.ClickException(str(error)) from None

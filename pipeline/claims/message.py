@@ -20,7 +20,6 @@ class Unreadable(bytes):
         return unreadable
 
     def __getnewargs__(self) -> tuple[Any, ...]:
-        """What makes it anew where it is unpickled."""
         return bytes(self), self.error_code
 
 
@@ -31,13 +30,11 @@ class Beginning(Unreadable):
     """Bytes of the message itself, as far as it is known."""
 
     def __new__(cls, data: bytes, whole_size: int, error_code: str = "message_too_large") -> Self:
-        """`data` is what was kept."""
         beginning = super().__new__(cls, data, error_code)
         beginning.whole_size = whole_size
         return beginning
 
     def __getnewargs__(self) -> tuple[Any, ...]:
-        """What makes it anew where it is unpickled."""
         return bytes(self), self.whole_size, self.error_code
 
 

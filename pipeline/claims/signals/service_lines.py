@@ -16,7 +16,6 @@ _REPEATS = frozenset(("76", "77", "91"))
 
 
 def code_of(line: Line) -> str | None:
-    """The procedure code."""
     code: str | None = line.get("procedure_code")
     return code
 
@@ -67,6 +66,4 @@ def duplicate_line(lines: Lines, service_date: str | None) -> int | None:
     return counted - len(seen)
 
 
-SIGNALS = {
-    "duplicate_line": Signal(duplicate_line, (LINES, "service_date"), only_with=LINES),
-}
+SIGNALS = {"duplicate_line": Signal(duplicate_line, (LINES, "service_date"), only_with=LINES)}

@@ -172,7 +172,7 @@ prepare_build() {
             --location "$region" --repository-format docker
     revision=$(git rev-parse HEAD 2>/dev/null) || revision=''
     [[ $revision =~ ^[0-9a-f]*$ ]] || revision=''
-    source=$(git config --get remote.origin.url | sed 's|//[^/@]*@|//|') || source=''
+    source=$(git config --get remote.origin.url | sed 's|//[^/]*@|//|') || source=''
     [[ $source =~ ^[A-Za-z0-9@:/._~+-]*$ ]] || source=''
 }
 
@@ -212,7 +212,9 @@ write_spec() {
     if [[ -n $dry_run ]]; then
         run "$@"
     else
-        "$@" | python3 -c "$COMPLETE" metadata.json >"$work/spec.json"
+        "$@" >"$work/printed.json" || fail 'gcloud could not build the template; see its error above'
+        python3 -c "$COMPLETE" metadata.json <"$work/printed.json" >"$work/spec.json" 2>/dev/null ||
+            fail 'gcloud printed no template specification that names an image'
     fi
 }
 

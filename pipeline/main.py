@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 try:
     import apache_beam as beam
@@ -69,7 +69,7 @@ def run(job: Prepared, started: float) -> int:
     """
     as_json = job.options.view_as(outcome.OutputOptions).json
     if dataflow.is_runner(job.options):
-        result = job.pipeline.run()
+        result = _submitted(job.pipeline)
         if result.has_job:  # not where it was only staged, as a template's launcher does
             where = outcome.on_dataflow(result.job_id(), job.options, job.launch, as_json=as_json)
             sys.stdout.write(f"{where}\n")
@@ -87,6 +87,24 @@ def run(job: Prepared, started: float) -> int:
     text = outcome.json_of if as_json else outcome.text_of
     sys.stdout.write(f"{text(ended, job.launch)}\n")
     return EXIT_FAILED if ended.missing else 0
+
+
+def _submitted(pipeline: beam.Pipeline) -> Any:
+    """The job, which Dataflow has now.
+
+    Raises:
+        ParameterError: Beam refuses one of its own options, some of which it reads only here.
+        GoogleAPICallError: Dataflow refuses.
+    """
+    try:
+        return pipeline.run()
+    except GoogleAPICallError:
+        raise
+    except Exception as error:
+        if _is_interrupt(error):
+            raise
+        reason = f"the job could not be submitted ({type(error).__name__}: {error})"
+        raise options.ParameterError("Beam", reason) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,6 +22,9 @@ locals {
       "roles/dataflow.worker" = "run as a worker and write logs and metrics"
       "roles/dataflow.viewer" = "find the running job by name for an update"
     }
+    views = {
+      "roles/bigquery.jobUser" = "run the queries that create the views"
+    }
     buckets = {
       "roles/storage.objectAdmin" = "stage the job and write temporary files"
     }

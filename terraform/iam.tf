@@ -10,7 +10,7 @@ resource "google_service_account" "workers" {
 }
 
 resource "google_project_iam_member" "workers" {
-  for_each = local.roles.projects
+  for_each = merge(local.roles.projects, var.create_views ? local.roles.views : {})
 
   project = var.project
   role    = each.key

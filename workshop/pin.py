@@ -11,6 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -80,8 +81,9 @@ def digest(reference: Reference) -> str:
                 raise
             token = _token(error.headers.get("WWW-Authenticate", ""))
             return _asked(reference, {"Authorization": f"Bearer {token}"})
-    except (OSError, ValueError, KeyError) as error:
-        raise PinError(f"{reference.name}:{reference.tag}: {error}") from None
+    except (OSError, HTTPException, ValueError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PinError(f"{reference.name}:{reference.tag}: {reason}") from None
 
 
 def _asked(reference: Reference, headers: Mapping[str, str]) -> str:

@@ -105,6 +105,7 @@ def deploy(
         raise click.UsageError("Pipeline options after -- work only with --direct.")
     _check_options(options)
     to = requests.deployment(request, workers, image=image, pipeline_options=options)
+    _check_places(to)
     if not to.streaming and (update or bounds or workers.at_least_once):
         raise click.UsageError(
             "--update, --workers and --at-least-once work only for streaming jobs."
@@ -130,6 +131,20 @@ def deploy(
         raise click.ClickException(str(error)) from None
 
 
+def _check_places(to: Deployment) -> None:
+    """Refuse files of this machine that the job cannot read, before anything is made or printed.
+
+    Raises:
+        click.UsageError: names the launch parameter.
+    """
+    from pipeline.launch import dataflow, options  # Beam, which takes seconds
+
+    try:
+        dataflow.check_places(to.parameters, by_template=to.image is None)
+    except options.ParameterError as error:
+        raise click.UsageError(f"--parameter: {error}") from None
+
+
 def _check_options(given: Sequence[str]) -> None:
     """Refuse pipeline options that the launch would refuse, before anything is made.
 
@@ -143,6 +158,11 @@ def _check_options(given: Sequence[str]) -> None:
         options,  # Beam, which takes seconds
     )
 
+    ours = {parameter.name for parameter in options.PARAMETERS}
+    for word in given:
+        name = word.partition("=")[0].removeprefix("--")
+        if word.startswith("--") and name in ours:  # an option of `deploy` is checked, and granted
+            raise click.UsageError(f"{name}: pass it as --parameter {name}=..., not after --")
     try:
         command_line.refuse_unknown(given)
     except options.ParameterError as error:

@@ -1,7 +1,7 @@
 """The commands that would undo a deployment: printed, never run, because some delete claims."""
 
 from claims_ops.deployment.names import Deployment
-from claims_ops.deployment.plan import PROJECT_ROLES
+from claims_ops.deployment.plan import project_roles
 
 
 def of_job(to: Deployment) -> list[str]:
@@ -12,7 +12,7 @@ def of_job(to: Deployment) -> list[str]:
         *(
             f"{gcloud} projects remove-iam-policy-binding {to.project} {member}"
             f" --role={role} --condition=None"
-            for role in PROJECT_ROLES
+            for role in project_roles(to)
         ),
         f"{gcloud} iam service-accounts delete {to.worker_account}",
     ]

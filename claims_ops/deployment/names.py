@@ -102,6 +102,11 @@ class Deployment:
         return name if name.startswith("projects/") else None
 
     @property
+    def creates_views(self) -> bool:
+        """Whether the launch creates views, which it does with queries."""
+        return self.parameters.get("create_views", "").lower() == "true"
+
+    @property
     def console(self) -> str:
         """Where to look at the jobs."""
         return f"https://console.cloud.google.com/dataflow/jobs?project={self.project}"

@@ -33,6 +33,8 @@ PROJECT_ROLES = {
     "roles/dataflow.viewer": "find the running job by name for an update",
 }
 """Roles of the worker account on the project, and why."""
+VIEWS_ROLES = {"roles/bigquery.jobUser": "run the queries that create the views"}
+"""Further ones, only with `create_views`."""
 DELIVERY_ATTEMPTS = 100
 """The most that Pub/Sub offers: a message is redelivered whenever a worker ends with it in hand."""
 
@@ -164,6 +166,11 @@ def account(to: Deployment, gcloud: Gcloud) -> Resource:
     )
 
 
+def project_roles(to: Deployment) -> dict[str, str]:
+    """Roles of the worker account on the project, and why."""
+    return PROJECT_ROLES | (VIEWS_ROLES if to.creates_views else {})
+
+
 def grants(to: Deployment, gcloud: Gcloud) -> Iterator[Grant | DatasetGrant]:
     """Who may do what."""
     policies = Policies(gcloud)
@@ -173,7 +180,7 @@ def grants(to: Deployment, gcloud: Gcloud) -> Iterator[Grant | DatasetGrant]:
         return Grant(target, lambda: worker, worker, role, why, policies)
 
     project = Target("the project", ("projects",), (to.project,))
-    for role, why in PROJECT_ROLES.items():
+    for role, why in project_roles(to).items():
         yield grant(project, role, why)
     yield grant(
         _bucket_target(to.bucket),

@@ -6,11 +6,12 @@ on sample texts that grow step by step, so that the check itself stays short.
 """
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import jsonschema_rs
 from referencing import Registry
@@ -22,14 +23,30 @@ from pipeline.claims.document_text import DocumentError, place_of
 MAX_CHECKS = 100_000
 """Schemas that one value may be checked against; each takes some 20 ns."""
 _NUMBER_CHECKS = 10
-"""Schemas that a number of an `enum` counts for: a fraction is compared with one after the other,
-about 1 us each, where text is looked up."""
+"""Schemas that a number of an `enum` counts for, and each part of an array or object in it: they
+are compared with one after the other, up to 1 us each, where text is looked up."""
+_UNEVALUATED_CHECKS = 3
+"""How often the schemas below `unevaluatedProperties` or `unevaluatedItems` are checked: the engine
+asks them once more which properties they know, and those below them at each level again."""
 MAX_MILLISECONDS = 2
 """CPU of a pattern on one sample text. A whole ordinary claim takes 0.002."""
 _SIZES = (8, 12, 16, 20, 24, 32, 64, 256, 4_096)
 """Characters of the sample texts. By 24 a pattern that backtracks takes 10 ms, at which the
 engine gives up and calls the text unfit."""
 _LETTERS_TRIED = 20
+_ENDS_TRIED = 3
+_REPETITIONS_TRIED = 10
+_END = "\n!"
+_OTHERS = "a1 A-_.,;:/@#%&=+~'\"\u00e9\u03b1\u044f\u6f22"
+"""Characters of many kinds, of which most classes hold one."""
+_ATOM = re.compile(
+    r"\\(?:[pP]\{[^}]*\}|x[0-9A-Fa-f]{2}|u\{[0-9A-Fa-f]+\}|u[0-9A-Fa-f]{4}|.)"
+    r"|\[(?:\\.|[^\]\\])*\]|\((?:\?(?:[:=!]|<[=!]|<\w+>))?|\{[0-9]+,?[0-9]*\}|.",
+    re.DOTALL,
+)
+"""Parts of a pattern: an escape, a class, the beginning of a group, a repetition, a character."""
+_ZERO_WIDTH = ("^", "$", r"\b", r"\B")
+_REPETITION = re.compile(r"[*+?]|\{([0-9]+),?[0-9]*\}")
 _TRIES = 5
 _BACKREFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9k]")
 
@@ -44,8 +61,9 @@ def check(document: Mapping[str, Any], prefix: str = "") -> None:
     Raises:
         DocumentError: names the place of the branching reference, or of the pattern.
     """
+    breadth = _Breadth(document, prefix)
     resolver = Registry[Any]().resolver_with_root(DRAFT202012.create_resource(document))
-    total, place = _Breadth(document, prefix).of(document, (), resolver)
+    total, place = breadth.of(document, (), resolver)
     if total > MAX_CHECKS:
         raise DocumentError(
             place_of(place, prefix),
@@ -62,19 +80,56 @@ def _check_pattern(pattern: str, place: str) -> None:
             place,
             "backreferences (\\1, \\k) are not allowed, because they can take seconds per claim",
         )
-    try:
-        is_match = jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid
-    except ValueError:
-        raise DocumentError(
-            place, "not a valid ECMA-262 regular expression, or too large"
-        ) from None
-    letters = sorted({*re.findall(r"[\w .,-]", pattern), "a", "1", " "})
-    for letter in letters[:_LETTERS_TRIED]:
+    is_match = _matches(pattern)
+    if is_match is None:
+        raise DocumentError(place, "not a valid ECMA-262 regular expression, or too large")
+    for word, end in _samples(pattern):
         for size in _SIZES:
-            match = partial(is_match, letter * size + "\n!")
+            match = partial(is_match, (word * size)[:size] + end)
             if cpu_milliseconds(match, MAX_MILLISECONDS) > MAX_MILLISECONDS:
                 reason = f"takes more than {MAX_MILLISECONDS} ms to check one string"
                 raise DocumentError(place, reason)
+
+
+def _samples(pattern: str) -> Iterator[tuple[str, str]]:
+    """Words to repeat, and what follows them, so that a pattern nearly matches the text."""
+    letters = sorted({*re.findall(r"[\w .,-]", pattern), "a", "1", " "})
+    yield from ((letter, _END) for letter in letters[:_LETTERS_TRIED])
+    if _matches(pattern, jsonschema_rs.RegexOptions()) is not None:
+        return  # in linear time
+    words, ends = [""], {_END: None}
+    for atom in _ATOM.findall(pattern):
+        if atom[0] in "(|)":
+            words.append("")
+        elif times := _REPETITION.fullmatch(atom):
+            words[-1] += words[-1][-1:] * (min(int(times[1] or 1), _REPETITIONS_TRIED) - 1)
+        elif atom not in _ZERO_WIDTH:
+            words[-1] += _letter(atom)
+            ends |= dict.fromkeys(atom[2:3] if atom.startswith("[^") else "")
+    words += ["".join(words), *"".join(words)]
+    for word in [*dict.fromkeys(filter(None, words))][:_LETTERS_TRIED]:
+        yield from ((word, end) for end in [*ends][:_ENDS_TRIED])
+
+
+@lru_cache(1_024)
+def _letter(atom: str) -> str:
+    """A character that a class, an escape or a character of a pattern stands for, if any does."""
+    code = re.fullmatch(r"\\(?:x|u\{?)([0-9A-Fa-f]{2,6})\}?", atom)
+    own = chr(int(code[1], 16)) if code and int(code[1], 16) <= sys.maxunicode else ""
+    is_match = _matches(f"^(?:{atom})$")
+    return next((each for each in (*own, *atom, *_OTHERS) if is_match and is_match(each)), "")
+
+
+def _matches(
+    pattern: str, engine: "jsonschema_rs.RegexOptions | None" = None
+) -> Callable[[Any], bool] | None:
+    """Whether a text matches; None where the engine does not take the pattern."""
+    try:
+        return jsonschema_rs.Draft202012Validator(
+            {"pattern": pattern}, pattern_options=engine
+        ).is_valid
+    except ValueError:
+        return None
 
 
 class _Breadth:
@@ -82,8 +137,18 @@ class _Breadth:
 
     def __init__(self, document: Mapping[str, Any], prefix: str) -> None:
         self._prefix = prefix
-        self._schemas = {id(schema) for _, schema in _schemas(document)}
+        self._schemas = set[int]()
         self._known: dict[int, int] = {}
+        for path, schema in _schemas(document):
+            self._schemas.add(id(schema))
+            self._check_uri(schema.get("$id", ""), (*path, "$id"))
+
+    def _check_uri(self, reference: str, path: Path) -> None:
+        try:
+            urlsplit(reference)
+        except ValueError as error:
+            reason = f"not a URI reference: {error}"
+            raise DocumentError(place_of(path, self._prefix), reason) from None
 
     def of(self, schema: Any, path: Path, resolver: Any) -> tuple[int, Path]:
         """How many, and the first place below which there are too many."""
@@ -92,8 +157,9 @@ class _Breadth:
         if id(schema) in self._known:
             return self._known[id(schema)], path
         self._known[id(schema)] = 1  # a way back to it ends here: the engine remembers these
-        numbers = sum(type(value) is not str for value in schema.get("enum", ()))
-        total, place = 1 + _NUMBER_CHECKS * numbers, path
+        compared = [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else ())]
+        total, place = 1 + _NUMBER_CHECKS * sum(map(_parts, compared)), path
+        times = 1 if _UNEVALUATED.isdisjoint(schema) else _UNEVALUATED_CHECKS
         resolver = resolver.in_subresource(DRAFT202012.create_resource(schema))
         below = [(inner, step, resolver) for step, inner in _below(schema)]
         for keyword in ("$ref", "$dynamicRef"):
@@ -102,7 +168,7 @@ class _Breadth:
                 below.append((target.contents, (keyword,), target.resolver))
         for inner, step, its_resolver in below:
             count, inner_place = self.of(inner, (*path, *step), its_resolver)
-            total += count
+            total += times * count
             if count > MAX_CHECKS:
                 place = inner_place
                 break
@@ -116,6 +182,7 @@ class _Breadth:
             DocumentError: nothing, or another document; or what is only a schema because the
                 reference leads there, as under a keyword that nobody knows: it was not checked.
         """
+        self._check_uri(reference, path)
         resource, _, fragment = reference.partition("#")
         if not fragment.startswith("/"):  # an anchor, which `referencing` takes as it is written
             reference = f"{resource}#{unquote(fragment)}"
@@ -128,6 +195,14 @@ class _Breadth:
         raise DocumentError(
             place_of(path, self._prefix), "does not point to a schema in this document"
         )
+
+
+def _parts(value: Any) -> int:
+    """With how many parts of a value another one may be compared; text alone is looked up."""
+    inner = value.values() if isinstance(value, dict) else value
+    return int(type(value) is not str) + (
+        sum(_parts(each) or 1 for each in inner) if isinstance(value, dict | list) else 0
+    )
 
 
 def _inside(schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
@@ -149,6 +224,7 @@ def _below(schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
             yield (keyword,), schema[keyword]
 
 
+_UNEVALUATED = frozenset(("unevaluatedProperties", "unevaluatedItems"))
 _SINGLE = (
     *("not", "if", "then", "else", "items", "contains", "propertyNames"),
     *("additionalProperties", "unevaluatedProperties", "unevaluatedItems"),

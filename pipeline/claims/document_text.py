@@ -48,7 +48,9 @@ def load(text: str, parse_float: Callable[[str], Any] = float) -> Any:
         raise DocumentError("", f"larger than {MAX_BYTES:,} bytes")
     try:
         document = json.loads(text, parse_float=parse_float, object_pairs_hook=_object)
-    except (ValueError, ArithmeticError, RecursionError) as error:
+    except ArithmeticError:  # of Decimal, which names itself alone
+        raise DocumentError("", "not JSON: the exponent of a number is too large") from None
+    except (ValueError, RecursionError) as error:
         raise DocumentError("", f"not JSON: {error}") from None
     _check(document)
     return document

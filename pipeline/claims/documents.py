@@ -23,7 +23,7 @@ from pipeline.claims.contract import (
 )
 from pipeline.claims.document_text import DocumentError, place_of, version_of
 from pipeline.claims.judgement import Scorer
-from pipeline.claims.rules import Rule, Rules, condition_of, fields_read
+from pipeline.claims.rules import Rule, Rules, condition_of, fields_read, plain
 from pipeline.claims.signals.facts import GivenFacts
 from pipeline.claims.signals.table import SIGNALS
 
@@ -41,6 +41,9 @@ _SHOWN = 200
 _RULE_ID = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 # Patterns are ECMA-262: the engine that decides on claims decides on them too.
 _FORMATS = jsonschema.FormatChecker(set(_REFERENCE.FORMAT_CHECKER.checkers) - {"regex"})
+_FORMATS_OF_COLUMNS = {"DATE": "date", "TIMESTAMP": "date-time"}
+"""Values of these columns are spelt and checked by the format: another one, or none, lets through
+what the column cannot hold, or nothing."""
 _COLUMN_TYPES = {
     "string": {"STRING", "DATE", "TIMESTAMP"},
     "integer": {"INTEGER", "NUMERIC", "BIGNUMERIC", "FLOAT"},
@@ -122,13 +125,18 @@ def _check_fields(
 
 
 def _check_column_type(schema: Mapping[str, Any], column: Column, place: str) -> None:
-    item = schema["items"] if isinstance(schema.get("items"), dict) else schema
+    item, where = schema, place
+    if isinstance(schema.get("items"), dict):
+        item, where = schema["items"], f"{place}.items"
     json_type = next(iter(types_of(item)), "string")
     if column.type not in _COLUMN_TYPES.get(json_type, ()):
         reason = f"a BigQuery {column.type} column cannot hold a JSON {json_type}"
         raise DocumentError(place, reason)
     if column.type == "RECORD" and is_nullable(item):
         raise DocumentError(f"{place}.items.type", "a record must not be null")
+    wanted = _FORMATS_OF_COLUMNS.get(column.type)
+    if wanted not in (None, item.get("format")):
+        raise DocumentError(f"{where}.format", f"must be {wanted} for a {column.type} column")
 
 
 def _check_extensions(schema: Mapping[str, Any], place: str, *, is_required: bool) -> None:
@@ -219,7 +227,7 @@ def _check_rule(rule: Rule, where: str, known: set[str], labels: set[str]) -> No
         )
     if not 0 <= rule.weight <= 1:
         raise DocumentError(f"{where}.weight", "must be between 0 and 1")
-    _check_schema(rule.when, f"{where}.when")
+    _check_schema(plain(rule.when), f"{where}.when")
     try:
         condition_of(rule)
     except ValidationError as error:

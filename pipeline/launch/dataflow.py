@@ -5,7 +5,7 @@ update without a running job never ends. Here it takes seconds.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import requests
@@ -24,7 +24,8 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import dataflow_v1beta3
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from pipeline.launch.options import ClaimsOptions, ParameterError
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS
+from pipeline.launch.options import REFERENCE_FILES, ClaimsOptions, ParameterError
 
 MAX_WORKERS = 10
 """Most workers where the launch sets no limit. Dataflow itself allows 100 or, in batch, 2,000."""
@@ -38,6 +39,8 @@ _NO_SAMPLING = "disable_always_on_exception_sampling"
 _TIMEOUT_SECONDS = 5
 _RETRY = DEFAULT_RETRY.with_timeout(8)  # seconds for all attempts together
 _LOCATION = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/\S*")
+_FILE = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+", re.DOTALL)
+_READ_AT_LAUNCH = ("claim_schema", "claim_map")
 _NEEDED = ("storage.objects.create", "storage.objects.get")
 _REPLACEABLE = (  # among others Beam looks forever
     dataflow_v1beta3.JobState.JOB_STATE_RUNNING,
@@ -63,7 +66,7 @@ def prepare(options: PipelineOptions, version: str) -> None:
     """
     cloud = options.view_as(GoogleCloudOptions)
     _check_runner_v2(options.view_as(DebugOptions))
-    _check_key(options.view_as(ClaimsOptions).pseudonym_key)
+    check_places(options.view_as(ClaimsOptions).get_all_options())
     _check_locations(options, cloud)
     if cloud.update:
         _check_running(options, cloud)
@@ -114,7 +117,19 @@ def _check_bucket(what: str, client: Any, name: str) -> str | None:
     return f"you lack {' and '.join(missing)} on {what}" if missing else None
 
 
-def _check_key(source: str | None) -> None:
+def check_places(parameters: Mapping[str, Any], *, by_template: bool = False) -> None:
+    """Refuse launch parameters that name a file of this machine where another one reads it.
+
+    That of a template's launcher has no more files than those of the workers.
+
+    Raises:
+        ParameterError: names the first.
+    """
+    for name in ("input_files", *REFERENCE_FILES, *(_READ_AT_LAUNCH if by_template else ())):
+        path = parameters.get(name)
+        if path and not _FILE.fullmatch(path) and path not in PACKAGED_MAPS:
+            raise ParameterError(name, "must be a gs:// path when running on Dataflow")
+    source = parameters.get("pseudonym_key")
     if source and not source.startswith(("projects/", "gs://")):
         raise ParameterError(
             "pseudonym_key",

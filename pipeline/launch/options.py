@@ -52,6 +52,8 @@ def _file(label: str, text: str, **more: Any) -> Any:
 
 _PICKERS = {bool: "BOOLEAN", int: "NUMBER", float: "NUMBER", str: "TEXT"}
 """By the type of an attribute, what picks its value in the console."""
+REFERENCE_FILES = ("rules", *SOURCES_OF_SIGNALS)
+"""Parameters whose files workers read again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,7 +306,7 @@ class Launch:
     @property
     def reference_files(self) -> tuple[tuple[str, str], ...]:
         """The files that workers read again, by parameter."""
-        named = ((name, getattr(self, name)) for name in ("rules", *SOURCES_OF_SIGNALS))
+        named = ((name, getattr(self, name)) for name in REFERENCE_FILES)
         return tuple((name, path) for name, path in named if path)
 
     @property

@@ -73,6 +73,10 @@ def _rehearse(settings: Settings) -> None:
     claim = {column.name: _value(column) for column in settings.contract.columns}
     messages: Sequence[Message] = [Message(json.dumps(claim).encode())]
     subjects: Sequence[Any] = messages
+    if settings.claim_map is not None:
+        # No document of its shape is known here, but what runs away does so on others, too.
+        for document in ({}, claim):
+            _bound("claim_map", "", settings.map().decide, messages, [document])
     # A schema may well reject this claim: what matters is that the stages decide on it.
     for stage in (settings.parse(), settings.validate(), settings.enrich(lambda: _NOW)):
         if subjects:

@@ -141,6 +141,50 @@ def test_text_to_compare_with_is_looked_up() -> None:
     check_rules(json.dumps({"risk_rules": [rule], "quality_rules": []}), CONTRACT)
 
 
+def in_each_other(levels: int, keyword: str) -> dict[str, Any]:
+    schema: dict[str, Any] = {keyword: False}
+    for _ in range(levels):
+        schema = {"allOf": [schema], keyword: False}
+    return schema
+
+
+@pytest.mark.parametrize("keyword", ["unevaluatedProperties", "unevaluatedItems"])
+@pytest.mark.parametrize("levels, is_accepted", [(6, True), (20, False)])
+def test_what_is_unevaluated_is_asked_at_each_level(
+    keyword: str, levels: int, is_accepted: bool
+) -> None:
+    """20 levels took 10 s a claim, and kept the launch, or the watch of a worker, for a minute."""
+    rule = {"id": "a", "description": "", "weight": 0.1}
+    rule["when"] = {"properties": {"notes": in_each_other(levels, keyword)}}
+    text = json.dumps({"risk_rules": [rule], "quality_rules": []})
+    if is_accepted:
+        check_rules(text, CONTRACT)
+        return
+    with pytest.raises(DocumentError, match=r"^risk_rules\[0\]\.when\.properties\.notes.*100,000"):
+        check_rules(text, CONTRACT)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"enum": [{"a": [*range(200), last]} for last in range(900)]},
+        {"anyOf": [{"const": [*range(100), last]} for last in range(1_500)]},
+    ],
+)
+def test_arrays_to_compare_with(schema: dict[str, Any]) -> None:
+    """A tenth of a second for a claim that differs from each in its last item alone."""
+    document = json.loads(default_contract_text())
+    document["properties"]["extra"] = {"type": "object", **schema}
+    with pytest.raises(DocumentError, match=r"^properties\.extra.* 100,000 schemas"):
+        check_contract(json.dumps(document), OURS)
+
+
+def test_an_exponent_that_is_too_large() -> None:
+    text = '{"risk_rules": [], "quality_rules": [], "x": 1e99999999999999999999}'
+    with pytest.raises(DocumentError, match="^not JSON: the exponent of a number is too large$"):
+        check_rules(text, CONTRACT)
+
+
 def test_a_document_is_read_once_however_many_rules_it_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -3,11 +3,13 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pipeline.claims.contract import Contract, default_contract_text
+from pipeline.claims.mapping.claim_map import PACKAGED_MAPS, ClaimMap
 from pipeline.claims.rules import Rules
 from pipeline.launch.rehearsal import RehearsalFailed, rehearse
 from pipeline.settings import Settings
@@ -112,6 +114,22 @@ def test_rules_that_take_long_together(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pipeline.launch.rehearsal.condition_of", lambda rule: burning(0.2))
     with pytest.raises(RehearsalFailed, match="^evaluating all rules takes .* ms"):
         rehearse(settings())
+
+
+@pytest.mark.parametrize("name", PACKAGED_MAPS)
+def test_packaged_map(name: str, caplog):
+    rehearse(replace(settings(), claim_map=ClaimMap.packaged(name)))
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["($f := function($x) { $f($x) }; $f(1))", "$match('aaaaaaaaaaaaaaaaaaaa!', /^(a+)+$/)"]
+)
+def test_a_map_that_takes_long(text: str):
+    """Each message would keep a worker for a tenth of a second, and then fail."""
+    with pytest.raises(RehearsalFailed, match="^takes .* ms of CPU per claim") as caught:
+        rehearse(replace(settings(), claim_map=ClaimMap(text)))
+    assert caught.value.parameter == "claim_map"
 
 
 def test_a_schema_that_takes_long(monkeypatch: pytest.MonkeyPatch):

@@ -4,10 +4,12 @@ import hashlib
 import json
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 import yaml
@@ -17,6 +19,8 @@ from workshop.pin import LIST, REPEATED, ROOT, PinError, Reference, digest, imag
 
 class Registry(BaseHTTPRequestHandler):
     """A registry with the anonymous tokens of Docker Hub; an image called `missing` it lacks."""
+
+    answer: Any = {"token": "anonymous"}
 
     def do_HEAD(self) -> None:
         if self.headers.get("Authorization") != "Bearer anonymous":
@@ -36,7 +40,7 @@ class Registry(BaseHTTPRequestHandler):
         assert "service=r" in self.path and "scope=repository%3Ax%3Apull" in self.path
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(json.dumps({"token": "anonymous"}).encode())
+        self.wfile.write(json.dumps(self.answer).encode())
 
     def log_message(self, *about: object) -> None:
         pass
@@ -119,6 +123,32 @@ def test_nothing_is_written_when_one_cannot_be_had(checkout: Path, registry: str
 def test_a_registry_that_nobody_serves():
     with pytest.raises(PinError, match=r"^127\.0\.0\.1:9/x:1: "):
         digest(Reference("127.0.0.1:9/x", "1"))
+
+
+@pytest.mark.parametrize(
+    "answer", [b"<html>\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + 70_000 * b"a" + b"\r\n\r\n"]
+)
+def test_what_answers_is_no_registry(answer: bytes):
+    """Such as the sign-in page of a network."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(answer)
+
+        Thread(target=serve, daemon=True).start()
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(PinError, match=rf"^{host}/x:1: [^\n]+$"):
+            digest(Reference(f"{host}/x", "1"))
+
+
+@pytest.mark.parametrize("answer", [[], None, "anonymous", {}], ids=json.dumps)
+def test_no_token(answer: Any, registry: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Registry, "answer", answer)
+    with pytest.raises(PinError, match=rf"^{registry}/x:1: [^\n]+$"):
+        digest(Reference(f"{registry}/x", "1"))
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ _WHOLE = Deployment(
         "error_table": "my-project:claims.errors",
         "pseudonym_key": "projects/my-project/secrets/key/versions/1",
         "rules": "gs://foreign/rules.json",
+        "create_views": "true",
     },
     own_source=True,
 )
@@ -140,6 +141,8 @@ def _roles() -> dict[str, dict[str, str]]:
 def _kind(grant: Grant | DatasetGrant) -> str:
     if isinstance(grant, DatasetGrant):
         return "datasets"
+    if grant.role in plan.VIEWS_ROLES:
+        return "views"
     kind = grant.target.commands[-1]
     if grant.target.resource == ("gs://foreign",):
         return f"foreign_{kind}"

@@ -142,6 +142,7 @@ def test_account_of_the_build(offline: Gcloud, project: str, account: str):
     "address, shown",
     [
         ("https://token:secret@github.com/o/r.git", "https://github.com/o/r.git"),
+        ("https://token:s@secret@github.com/o/r.git", "https://github.com/o/r.git"),
         ("git@github.com:o/r.git", "git@github.com:o/r.git"),
         ("https://github.com/o/r.git,_JOB=claims", ""),
         ("https://github.com/o/r.git\n_JOB=claims", ""),
@@ -171,6 +172,30 @@ def without_scratch(printed: str) -> str:
     return "\n".join(
         " ".join(w for w in line.split(" ") if "/tmp" not in w) for line in printed.splitlines()
     )
+
+
+@pytest.mark.parametrize(
+    "gcloud_does, said",
+    [
+        ("echo 'ERROR: refused' >&2; exit 1", "gcloud could not build the template"),
+        ("exit 0", "gcloud printed no template specification"),
+        ("echo '[]'", "gcloud printed no template specification"),
+        ("echo '{}'", "gcloud printed no template specification"),
+    ],
+)
+def test_a_template_that_gcloud_does_not_print(gcloud_does: str, said: str, tmp_path: Path):
+    gcloud = tmp_path / "gcloud"
+    gcloud.write_text(f"#!/bin/sh\n{gcloud_does}\n")
+    gcloud.chmod(0o755)
+    ended = subprocess.run(
+        [SCRIPT, "--project", PROJECT, "--tag=v1", "--image", IMAGE],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    lines = [line for line in ended.stderr.splitlines() if line != "ERROR: refused"]
+    assert len(lines) == 1 and lines[0].startswith(f"build_template.sh: {said}")
 
 
 def test_a_registered_version_does_not_change(gcloud: Gcloud, storage: Storage, apis: GoogleApis):

@@ -266,6 +266,31 @@ def test_secret_of_the_pseudonyms(deploy, project: Project, capsys):
     assert file.foreign_buckets == ("keys",)
 
 
+@pytest.mark.parametrize("key", ["hunter2", "/9j4AAQSkZJRgABAQAAAQABAAD/2wBDAAIB="])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_key_itself_is_never_printed(key: str, after: bool, capsys):
+    given = ["deploy", f"--project={PROJECT}", "--dry-run"]
+    if after:
+        given += ["--direct", "--image=i", "--", f"--pseudonym_key={key}"]
+    else:
+        given += ["--parameter=pseudonymise=patient_id", f"--parameter=pseudonym_key={key}"]
+    assert main(given) == 2
+    out, err = capsys.readouterr()
+    assert "pseudonym_key" in err and key not in out + err
+
+
+@pytest.mark.parametrize("views", ["true", "TRUE", "false"])
+def test_views_are_made_by_queries(views: str, capsys):
+    """As the worker account, which may run none by the role on a dataset alone."""
+    given = ["deploy", "--project=my-project", "--dry-run", f"--parameter=create_views={views}"]
+    assert main(given) == 0
+    planned = capsys.readouterr().out
+    is_granted = "add-iam-policy-binding my-project" in planned and "bigquery.jobUser" in planned
+    assert main([*given, "--drain"]) == 0
+    is_removed = "--role=roles/bigquery.jobUser" in capsys.readouterr().out
+    assert is_granted == is_removed == (views.lower() == "true")
+
+
 def test_without_dead_letters(capsys):
     given = ["deploy", "--project=my-project", "--dry-run"]
     for words, is_there in (([], True), (["--no-dead-letter"], False)):
@@ -421,6 +446,13 @@ def test_dry_run_starts_nothing(deploy, apis: GoogleApis, capsys, monkeypatch):
         (["--parameter", "output_table"], "output_table"),
         (["--parameter", "output_table=claims"], "output_table"),
         (["--parameter", "colour=red"], "colour"),
+        (["--parameter=input_files=/data/claims.ndjson"], "input_files: must be a gs://"),
+        (["--parameter=input_files=gs://"], "input_files: must be a gs://"),
+        (["--parameter=mue_table=mue.csv"], "mue_table: must be a gs://"),
+        (["--parameter=claim_map=./map.jsonata"], "claim_map: must be a gs://"),
+        (["--parameter=claim_schema=claim.schema.json"], "claim_schema: must be a gs://"),
+        (["--direct", "--image=i", "--parameter=rules=rules.json"], "rules: must be a gs://"),
+        (["--direct", "--image=i", "--", "--output_table=p:d.t"], "--parameter output_table="),
         (["--parameter", "input_topic=projects/my-project/topics/t", "--from=topic"], "topic"),
         (["--update", "--drain"], "--drain"),
         (["--direct"], "--image"),

@@ -12,9 +12,11 @@ from google.cloud import dataflow_v1beta3
 from google.protobuf import json_format
 
 from pipeline import main
+from pipeline.claims.contract import default_contract_text
 from pipeline.launch import dataflow as ours
 from pipeline.launch import prepare
 from pipeline.launch.dataflow import AT_LEAST_ONCE, EXACTLY_ONCE
+from pipeline.launch.options import REFERENCE_FILES
 from sandbox.emulators.emulators import BigqueryServer
 from tests.support.google.dataflow import Dataflow
 from tests.support.google.google_apis import ApiError, Call, GoogleApis, google_apis
@@ -23,7 +25,7 @@ from tests.support.google.storage import Storage
 SOON_SECONDS = 10
 CLAIMS = Path(__file__).parents[2] / "cases/graph/input.ndjson"
 SUBSCRIPTION = {"input_subscription": "projects/my-project/subscriptions/claims"}
-BACKFILL = {"input_files": str(CLAIMS)}
+BACKFILL = {"input_files": "gs://{bucket}/input.ndjson"}
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +42,7 @@ def bucket(storage: Storage) -> str:
 
 
 @pytest.fixture
-def arguments(bucket: str, dataset: str):
+def arguments(bucket: str, dataset: str, storage: Storage):
     def make(*more: str, **given: str | None) -> list[str]:
         """Of a launch in which nothing is wrong but what is given; None leaves one out."""
         right = {
@@ -54,6 +56,9 @@ def arguments(bucket: str, dataset: str):
             "sdk_container_image": "us-docker.pkg.dev/my-project/claims/pipeline:1",
             "experiments": "disable_logging_submission_environment",  # it takes 2 s
         }
+        if given.get("input_files") == BACKFILL["input_files"]:
+            given |= {name: path.format(bucket=bucket) for name, path in BACKFILL.items()}
+            storage.write(str(given["input_files"]), CLAIMS.read_bytes())
         said = (right | given).items()
         return [*(f"--{name}={value}" for name, value in said if value is not None), *more]
 
@@ -177,6 +182,33 @@ def refusal(capsys: pytest.CaptureFixture[str], given: list[str]) -> str:
 def test_missing_bucket(arguments, capsys, name: str):
     line = refusal(capsys, arguments(**SUBSCRIPTION, **{name: "gs://no-such-bucket/temp"}))
     assert line == f"claims: {name}: the bucket no-such-bucket does not exist"
+
+
+@pytest.mark.parametrize("name", ["input_files", *REFERENCE_FILES])
+def test_file_of_this_machine(arguments, capsys, name: str):
+    """Workers would fail, or go without the list and say nothing."""
+    source = {} if name == "input_files" else SUBSCRIPTION
+    line = refusal(capsys, arguments(**source, **{name: str(CLAIMS)}))
+    assert line.startswith(f"claims: {name}: must be a gs:// path")
+
+
+def test_documents_that_only_the_launch_reads_may_be_here(staged, tmp_path: Path):
+    schema, claim_map = tmp_path / "claim.schema.json", tmp_path / "map.jsonata"
+    schema.write_text(default_contract_text())
+    claim_map.write_text("$")
+    staged(**SUBSCRIPTION, claim_schema=str(schema), claim_map=str(claim_map))
+
+
+@pytest.mark.parametrize("option", ["--labels={team", "--sdk_location=/nowhere", "--job_name="])
+def test_option_of_beam_that_it_reads_only_at_the_end(
+    arguments, capsys, apis: GoogleApis, dataflow: Dataflow, option: str
+):
+    name = option[2:].partition("=")[0]
+    given = arguments(endpoint(apis), option, **({"job_name": None} | SUBSCRIPTION))
+    given = [each for each in given if each]
+    line = refusal(capsys, given)
+    assert line.startswith("claims: Beam: the job could not be submitted ("), name
+    assert dataflow.jobs == {}
 
 
 def test_missing_project(arguments, capsys, monkeypatch: pytest.MonkeyPatch):

@@ -125,9 +125,8 @@ def _check_fields(
 
 
 def _check_column_type(schema: Mapping[str, Any], column: Column, place: str) -> None:
-    item, where = schema, place
-    if isinstance(schema.get("items"), dict):
-        item, where = schema["items"], f"{place}.items"
+    is_array = isinstance(schema.get("items"), dict)
+    item, where = (schema["items"], f"{place}.items") if is_array else (schema, place)
     json_type = next(iter(types_of(item)), "string")
     if column.type not in _COLUMN_TYPES.get(json_type, ()):
         reason = f"a BigQuery {column.type} column cannot hold a JSON {json_type}"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import jsonschema_rs
 from referencing import Registry
@@ -61,8 +61,9 @@ def check(document: Mapping[str, Any], prefix: str = "") -> None:
     Raises:
         DocumentError: names the place of the branching reference, or of the pattern.
     """
+    breadth = _Breadth(document, prefix)
     resolver = Registry[Any]().resolver_with_root(DRAFT202012.create_resource(document))
-    total, place = _Breadth(document, prefix).of(document, (), resolver)
+    total, place = breadth.of(document, (), resolver)
     if total > MAX_CHECKS:
         raise DocumentError(
             place_of(place, prefix),
@@ -136,8 +137,18 @@ class _Breadth:
 
     def __init__(self, document: Mapping[str, Any], prefix: str) -> None:
         self._prefix = prefix
-        self._schemas = {id(schema) for _, schema in _schemas(document)}
+        self._schemas = set[int]()
         self._known: dict[int, int] = {}
+        for path, schema in _schemas(document):
+            self._schemas.add(id(schema))
+            self._check_uri(schema.get("$id", ""), (*path, "$id"))
+
+    def _check_uri(self, reference: str, path: Path) -> None:
+        try:
+            urlsplit(reference)
+        except ValueError as error:
+            reason = f"not a URI reference: {error}"
+            raise DocumentError(place_of(path, self._prefix), reason) from None
 
     def of(self, schema: Any, path: Path, resolver: Any) -> tuple[int, Path]:
         """How many, and the first place below which there are too many."""
@@ -171,6 +182,7 @@ class _Breadth:
             DocumentError: nothing, or another document; or what is only a schema because the
                 reference leads there, as under a keyword that nobody knows: it was not checked.
         """
+        self._check_uri(reference, path)
         resource, _, fragment = reference.partition("#")
         if not fragment.startswith("/"):  # an anchor, which `referencing` takes as it is written
             reference = f"{resource}#{unquote(fragment)}"

@@ -15,7 +15,7 @@ import orjson
 from pipeline.claims.columns import Columns
 from pipeline.claims.contract import ADDITIONAL_FIELDS, Contract, Fields
 from pipeline.claims.document_text import DocumentError
-from pipeline.claims.message import Message
+from pipeline.claims.message import Message, json_data
 from pipeline.claims.normalise import normaliser
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.validate import STAGE
@@ -123,7 +123,7 @@ class NamedFields:
         for name, value in values.items():
             if value is not None:
                 document[name] = self.of(name, value)
-        return orjson.dumps(document, _as_number, orjson.OPT_PASSTHROUGH_SUBCLASS)
+        return json_data(document, _as_number, orjson.OPT_PASSTHROUGH_SUBCLASS)
 
     def _is_plain(self, fields: Mapping[str, Any]) -> bool:
         """Whether all there is are known fields that hold no key and no digit beyond a double."""

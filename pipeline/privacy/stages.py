@@ -4,12 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-import orjson
-
 from pipeline.claims.columns import Rows
 from pipeline.claims.history import part_of
 from pipeline.claims.judgement import Basis, BasisSource
-from pipeline.claims.message import Message, Part
+from pipeline.claims.message import Message, Part, json_data
 from pipeline.claims.stages import Decided, Enrich, Metrics, Stage, decide
 from pipeline.privacy.basis import AdaptedBasis, rules_into, with_profiles_by_pseudonym, without
 from pipeline.privacy.named_fields import NamedFields
@@ -73,7 +71,7 @@ class PseudonymousMap(_Wrapping):
     def _kept(self, message: Message, claim: dict[str, Any]) -> Message:
         part = part_of(message)
         if part is None:
-            data = orjson.dumps(claim)
+            data = json_data(claim)
             message = message._replace(data=data, part=self._only_part)
         return self._named.message(message, claim)
 

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import IO, NamedTuple
 
-import orjson
-
 from pipeline.claims.formats.compression import DamagedError
 from pipeline.claims.formats.unreadable import unreadable
-from pipeline.claims.message import Beginning, Message
+from pipeline.claims.message import Beginning, Message, json_data
 
 MAX_ROW_BYTES = 10 << 20
 """As much as a message of Pub/Sub. A quote that is never closed ends here."""
@@ -97,7 +95,7 @@ def read(file: IO[bytes], name: str, dialect: Dialect) -> Iterator[Message]:
             continue
         data: bytes
         if code is None and header is not None:
-            data = orjson.dumps(dict(zip(header, fields, strict=True)))
+            data = json_data(dict(zip(header, fields, strict=True)))
         else:
             data = unreadable(bytes(lines.row), code or "", header is None)
         yield Message(data, f"{name}:{lines.offset}", None, attributes)

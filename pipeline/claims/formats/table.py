@@ -44,8 +44,7 @@ def _decode_x12(data: bytes) -> Any:
         size += len(message.data) + _CLAIM_BYTES
         if size > MAX_DOCUMENT_BYTES:
             return rejection("x12_too_large")
-        # A copy: of what orjson has written, 4 KB stay in memory, however short it is.
-        documents.append(b"%b" % message.data)
+        documents.append(message.data)
     return documents or rejection("empty_message" if not data.strip() else "not_837")
 
 

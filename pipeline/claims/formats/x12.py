@@ -16,11 +16,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import IO, Any, NamedTuple
 
-import orjson
-
 from pipeline.claims.formats.compression import DamagedError
 from pipeline.claims.formats.unreadable import NOT_CLAIMS, unreadable
-from pipeline.claims.message import Message, Unreadable
+from pipeline.claims.message import Message, Unreadable, json_data
 
 CHUNK_BYTES, _READ_BYTES = 1 << 20, 1 << 16
 MAX_CLAIM_BYTES = 10 << 20
@@ -340,7 +338,7 @@ def read(file: IO[bytes], name: str) -> Iterator[Message]:
             end = segment.offset + len(segment.data)
             kind, *elements = segment.data.split(segment.written.element, 2)
             if reader.claim is not None and kind in _ENDS_CLAIM:
-                data: bytes = orjson.dumps(reader.document())
+                data: bytes = json_data(reader.document())
                 if len(data) > _MAX_SHARED_BYTES + _JSON_GROWTH * size:
                     lost = unreadable(b"\n".join(raw), "x12_too_large", is_lost=True)
                     yield Message(lost, f"{name}:{begun}")

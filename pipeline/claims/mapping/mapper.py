@@ -10,7 +10,7 @@ from pipeline.claims.contract import Contract, is_nullable
 from pipeline.claims.formats.json_documents import rejection
 from pipeline.claims.history import part_of
 from pipeline.claims.mapping.claim_map import ClaimMap
-from pipeline.claims.message import Message, Part
+from pipeline.claims.message import Message, Part, json_data
 from pipeline.claims.rejection import Rejection
 
 
@@ -115,5 +115,4 @@ def _place(before: Part | None, place: int, count: int) -> tuple[int, int]:
 
 
 def _data(document: bytes | None, claim: Any) -> bytes:
-    # A copy: of what orjson has written, 4 KB stay in memory, however short it is.
-    return b"%b" % orjson.dumps(claim) if document is None else document
+    return json_data(claim) if document is None else document

@@ -78,7 +78,7 @@ variable "tag" {
 }
 
 variable "template" {
-  description = "Path of a different template. Default: gs://BUCKET/templates/claims/TAG.json."
+  description = "Path to a different template. Default: gs://BUCKET/templates/claims/TAG.json."
   type        = string
   default     = null
 

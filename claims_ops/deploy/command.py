@@ -173,7 +173,7 @@ def _steps(to: Deployment, *, update: bool, first: str | None) -> list[Step]:
     every = steps(to, update, transform_names())
     names = [step.name for step in every]
     if first and first not in names:
-        raise click.UsageError(f"--from: this deployment does not have the step {first}.")
+        raise click.UsageError(f"--from: this deployment has no {first} step.")
     return every[names.index(first or names[0]) :]
 
 

@@ -128,9 +128,9 @@ def replay(
     """Republish rejected messages.
 
     Publishes each original message, byte for byte, with its attributes. There are two exceptions:
-    from a message with several claims, it publishes only the rejected claim, as JSON; and if the
-    job ran with pseudonymise, the message has pseudonyms. Messages that the error table does not
-    hold in full (truncated or redacted) are left out.
+    for a message with several claims, it publishes only the rejected claim, as JSON; and if the
+    job ran with pseudonymise, the message contains pseudonyms. Messages that the error table does
+    not hold in full (truncated or redacted) are left out.
 
     Records each published message in a table in the same dataset as the error table, so that a
     later run does not publish it again. If a message is published but cannot be recorded, the

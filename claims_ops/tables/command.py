@@ -14,11 +14,12 @@ from pipeline.claims.tables import TableName
 def tables(request: requests.TablesRequest) -> None:
     """Create the tables and views, or add missing columns.
 
-    Prepares the tables as a launch with create_tables=true and create_views=true does, whatever
-    these two parameters say, but starts no job. Use it to create the tables before a launch, or to
-    add columns while a job is running. It never removes a column; it replaces the views (current
-    claims, their service lines, Tuva's medical_claim) if the claim schema has the columns that
-    they need. It also creates the dispositions table, which `claims disposition` writes to.
+    Prepares the tables the way a launch with create_tables=true and create_views=true would,
+    regardless of those two parameters, but does not start a job. Use it to create the tables before
+    a launch, or to add columns while a job is running. It never removes a column; it replaces the
+    views (current claims, their service lines, Tuva's medical_claim) if the claim schema has the
+    columns that they need. It also creates the dispositions table, which `claims disposition`
+    writes to.
 
     \b
     Examples:

@@ -20,7 +20,7 @@ from pipeline.claims.formats.compression import DamagedError
 from pipeline.claims.formats.unreadable import NOT_CLAIMS, unreadable
 from pipeline.claims.message import Message, Unreadable, json_data
 
-CHUNK_BYTES, _READ_BYTES = 1 << 20, 1 << 16
+CHUNK_BYTES, _READ_BYTES = 1 << 17, 1 << 16
 MAX_CLAIM_BYTES = 10 << 20
 """Segments of one claim, as JSON about thrice as much; 999 lines are a tenth of it."""
 _SEGMENT_BYTES, _ELEMENT_BYTES = 50, 20

@@ -215,7 +215,7 @@ write_spec() {
     else
         "$@" >"$work/printed.json" || fail 'gcloud could not build the template; see its error above'
         python3 -c "$COMPLETE" metadata.json <"$work/printed.json" >"$work/spec.json" 2>/dev/null ||
-            fail 'gcloud printed no template specification that names an image'
+            fail 'gcloud did not print a template specification with an image'
     fi
 }
 

@@ -1,4 +1,4 @@
--- Rules (from --rules) that fired on no claim.
+-- Rules (from --rules) that did not fire on any claim.
 -- A rule is silent if no claim matches it, or if the reference file that it needs is missing.
 SELECT
   rules.kind,

@@ -70,7 +70,7 @@ variable "csv_encoding" {
 }
 
 variable "claim_map" {
-  description = "JSONata expression that turns documents of another shape into claims: a packaged map (csv_example, fhir_r4_bundle, fhir_r4_claim, fhir_r4_eob, flat_json_example, x12_837) or a file. Without one, every message must already be a claim, except that X12 input uses the packaged x12_837. Example: fhir_r4_claim"
+  description = "JSONata expression that turns documents with a different structure into claims: a packaged map (csv_example, fhir_r4_bundle, fhir_r4_claim, fhir_r4_eob, flat_json_example, x12_837) or a file. Without one, every message must already be a claim, except that X12 input uses the packaged x12_837. Example: fhir_r4_claim"
   type        = string
   default     = null
 

@@ -75,7 +75,7 @@ def notes(scored_with: Mapping[tuple[str, ...], int], unpassed: frozenset[str]) 
     return [
         f"{counted(claims, 'claim')} {'was' if claims == 1 else 'were'} scored with"
         f" {_and(names)}, which {was} not passed: rules that read {them} cannot fire here; pass"
-        f" {_and(options)}, or --against FILE to compare both sets of rules with the same files"
+        f" {_and(options)}, or --against FILE to compare both sets of rules using the same files"
     ]
 
 

@@ -14,7 +14,7 @@ from pipeline.claims.rejection import Rejection
 _ARRAY = (
     "A JSON array is not a claim. Write each claim on a line of its own"
     " (jq -c '.[]' FILE), or pass --map with a file that holds only `$`: then each item is a claim."
-    " A map for items of another shape begins with `$.{`."
+    " A map for items with a different structure begins with `$.{`."
 )
 _ARRAY_FOR_A_MAP = (
     "If a message is a JSON array, the map receives the whole array. Begin the map with `$.{`"

@@ -24,7 +24,9 @@ _CAUSES = {
         "an API that was just enabled can take a few minutes to become available everywhere; wait,"
         " then try again."
     ),
-    r"\./build_template\.sh": "give it the same project, region, bucket and tag as this command.",
+    r"\./build_template\.sh": (
+        "run ./build_template.sh with the same project, region, bucket and tag as this command."
+    ),
 }
 """Patterns of what gcloud says, the more telling ones last."""
 _OTHERWISE = "`claims doctor` with the same options checks the whole project."

@@ -97,8 +97,8 @@ _LOCATION = click.option(
 _LOCATION_OR_NONE = click.option(
     "--location",
     type=_PLACE,
-    help="Location for a new dataset. If neither it nor the parameter dataset_location is set, a"
-    " missing dataset is an error.",
+    help="Location for a new dataset. If neither this option nor the dataset_location parameter is"
+    " set, a missing dataset is an error.",
 )
 _PARAMETERS = (
     click.option(

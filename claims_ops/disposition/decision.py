@@ -88,7 +88,7 @@ def _amount(text: str | None) -> Decimal | None:
     if amount is None:
         raise Fault("amount_recovered: not a valid number. Example: 1234.50") from None
     if not amount.is_finite() or amount < 0 or numeric_fault(amount):
-        raise Fault("amount_recovered: must be 0 or more and fit NUMERIC")
+        raise Fault("amount_recovered: must be 0 or more and fit in a NUMERIC column")
     return amount
 
 

@@ -148,7 +148,8 @@ def replay(
         raise click.UsageError("Pass --topic to publish, or --dry-run to only count.")
     if not (dry_run or yes or sys.stdin.isatty()):
         raise click.UsageError(
-            "No terminal to confirm on: pass --yes to publish, or --dry-run to only count."
+            "Cannot ask for confirmation without a terminal: pass --yes to publish, or --dry-run"
+            " to only count."
         )
     table_options.check_range(since, until)
     selection = Selection(

@@ -34,8 +34,8 @@ def reasons(measures: Measures) -> Section:
         short="Risk reasons",
         title="Why claims are risky",
         lead="Claims on which each risk rule fired. The inner bar shows those flagged as high risk."
-        " Where verdicts are known, rules that were right most often come first (with at least 10"
-        " judged claims), then those with the largest improper amount." + _left_out(rows),
+        " Where verdicts are known, rules that were right most often come first (if they have at"
+        " least 10 judged claims), then those with the largest improper amount." + _left_out(rows),
         query="rules_fired",
         empty="No risk rule fired.",
         ranking=_fired_ranking(rows, measures),

@@ -113,8 +113,8 @@ class Launch:
     )
     claim_map: str | None = _parameter(
         "Claim map",
-        "JSONata expression that turns documents of another shape into claims: a packaged map"
-        f" ({', '.join(PACKAGED_MAPS)}) or a file. Without one, every message must already be a"
+        "JSONata expression that turns documents with a different structure into claims: a packaged"
+        f" map ({', '.join(PACKAGED_MAPS)}) or a file. Without one, every message must already be a"
         " claim, except that X12 input uses the packaged x12_837.",
         or_local=True,
         example="fhir_r4_claim",

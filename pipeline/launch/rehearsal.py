@@ -65,7 +65,7 @@ def rehearse(settings: Settings) -> None:
     except RehearsalFailed:
         raise
     except Exception as error:  # whatever it is, workers would end with it again and again
-        reason = f"workers could not run it ({type(error).__name__}: {error})"
+        reason = f"workers would fail with it ({type(error).__name__}: {error})"
         raise RehearsalFailed("claim_schema", reason) from None
 
 

@@ -208,11 +208,11 @@ BROKEN |= {
 
 def test_what_the_rehearsal_finds_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys):
     def failing(settings: Any) -> None:
-        raise RehearsalFailed("rules", "workers could not run it (why)")
+        raise RehearsalFailed("rules", "workers would fail with it (why)")
 
     monkeypatch.setattr("pipeline.launch.prepare.rehearse", failing)
     line = refusal(capsys, arguments())
-    assert line == "claims: rules: the default document: workers could not run it (why)\n"
+    assert line == "claims: rules: the default document: workers would fail with it (why)\n"
 
 
 @pytest.mark.usefixtures("closed_port")

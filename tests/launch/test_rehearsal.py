@@ -61,7 +61,7 @@ def test_a_claim_that_the_schema_rejects():
 def test_more_fields_than_a_message_of_protobuf_takes():
     wide = {f"field_{i}": {"type": "string"} for i in range(4_500)}
     with pytest.raises(
-        RehearsalFailed, match=r"^workers could not run it \(TypeError: .*65535 bytes"
+        RehearsalFailed, match=r"^workers would fail with it \(TypeError: .*65535 bytes"
     ):
         rehearse(settings(wide))
 
@@ -75,7 +75,7 @@ def test_a_name_that_leaves_no_room_in_a_request(monkeypatch: pytest.MonkeyPatch
 def test_rules_that_do_not_compile():
     broken = Rules.default()
     broken.text = broken.text.replace('"exclusiveMinimum"', '"pattern": "[", "exclusiveMinimum"')
-    with pytest.raises(RehearsalFailed, match=r"^workers could not run it \("):
+    with pytest.raises(RehearsalFailed, match=r"^workers would fail with it \("):
         rehearse(settings(rules=broken))
 
 

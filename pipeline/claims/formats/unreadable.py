@@ -24,7 +24,7 @@ ERRORS: Mapping[str, str] = {
     "malformed_csv": "the CSV row has a misplaced quote or line break",
     "invalid_encoding": "the CSV row is not in the declared encoding",
     "invalid_header": "the CSV header has only one column (is csv_delimiter right?), repeats a"
-    " column name, or has one of more than 300 characters",
+    " column name, or has a name longer than 300 characters",
     "invalid_x12": "not X12, or an unterminated segment; nothing from here on was read",
     "x12_too_large": "the X12 is too large once the data its claims share is copied into each"
     " claim; nothing from here on was read",

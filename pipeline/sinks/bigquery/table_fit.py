@@ -74,7 +74,8 @@ def _merged(
         if column is None:
             if field.mode == "REQUIRED":
                 raise TableError(
-                    f"{place}: the column {field.name} is REQUIRED, but the pipeline never fills it"
+                    f"{place}: the column {field.name} is REQUIRED, but the pipeline never"
+                    " populates it"
                 )
             merged.append(field)
             continue

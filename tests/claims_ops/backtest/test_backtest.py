@@ -164,7 +164,7 @@ def test_files_that_scored_the_claims_and_were_not_passed_are_named(found, tmp_p
     note = (
         f"{count} claims were scored with claim_percentiles and provider_profile, which were not"
         " passed: rules that read them cannot fire here; pass --claim-percentiles and"
-        " --provider-profile, or --against FILE to compare both sets of rules with the same files"
+        " --provider-profile, or --against FILE to compare both sets of rules using the same files"
     )
     assert main([*words, f"--html={page}"]) == 0
     assert note in capsys.readouterr().out.splitlines()

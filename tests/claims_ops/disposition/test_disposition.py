@@ -28,9 +28,10 @@ WRONG = {
     "CANARY3,CANARY,,,,": "outcome: must be one of " + ", ".join(OUTCOMES),
     "CANARY4,proper,CANARY,,,": "amount_recovered: not a valid number. Example: 1234.50",
     "CANARY4b,proper,1_000,,,": "amount_recovered: not a valid number. Example: 1234.50",
-    "CANARY5,proper,-1,,,": "amount_recovered: must be 0 or more and fit NUMERIC",
-    "CANARY6,proper,NaN,,,": "amount_recovered: must be 0 or more and fit NUMERIC",
-    "CANARY7,proper,1.0000000001,,,": "amount_recovered: must be 0 or more and fit NUMERIC",
+    "CANARY5,proper,-1,,,": "amount_recovered: must be 0 or more and fit in a NUMERIC column",
+    "CANARY6,proper,NaN,,,": "amount_recovered: must be 0 or more and fit in a NUMERIC column",
+    "CANARY7,proper,1.0000000001,,,": "amount_recovered: must be 0 or more and fit in a NUMERIC"
+    " column",
     "CANARY8,proper,,a@CANARY.example,,": "reviewer: use a pseudonym or a team name, not an email"
     " address",
     "CANARY9,proper,,,CANARY,": "reviewed_at: not a valid time. Example: 2026-11-23T08:00:00Z",

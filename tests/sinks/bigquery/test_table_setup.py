@@ -249,7 +249,7 @@ def test_unpartitioned_table_is_taken_with_a_warning(client, setup, name, caplog
         ([ID, AT, SchemaField("codes", "STRING")], "the column codes is NULLABLE, not REPEATED"),
         (
             [ID, AT, SchemaField("theirs", "STRING", "REQUIRED")],
-            "the column theirs is REQUIRED, but the pipeline never fills it",
+            "the column theirs is REQUIRED, but the pipeline never populates it",
         ),
         (
             [

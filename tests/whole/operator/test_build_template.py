@@ -178,9 +178,9 @@ def without_scratch(printed: str) -> str:
     "gcloud_does, said",
     [
         ("echo 'ERROR: refused' >&2; exit 1", "gcloud could not build the template"),
-        ("exit 0", "gcloud printed no template specification"),
-        ("echo '[]'", "gcloud printed no template specification"),
-        ("echo '{}'", "gcloud printed no template specification"),
+        ("exit 0", "gcloud did not print a template specification"),
+        ("echo '[]'", "gcloud did not print a template specification"),
+        ("echo '{}'", "gcloud did not print a template specification"),
     ],
 )
 def test_a_template_that_gcloud_does_not_print(gcloud_does: str, said: str, tmp_path: Path):

@@ -25,7 +25,9 @@ _path = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--claims", type=_path, help="Claims as NDJSON, or as CSV with the contract's names.")
-@click.option("--map", "claim_map", type=_path, help="Claim map, for claims of another shape.")
+@click.option(
+    "--map", "claim_map", type=_path, help="Claim map, for claims with a different structure."
+)
 @click.option("--labels", type=_path, help="CSV: provider, and yes, no, 1 or 0.")
 @click.option(
     "--list",

@@ -91,7 +91,7 @@ ADVICE: Final = {
     LACKING: "the table is missing columns that the rows have",
     SCHEMA_LAGS: "a new column is not visible to the write path yet; it can take several minutes",
     UNREADABLE: "a response from the service could not be read",
-    IN_EXCESS: "the service sent more responses than it received requests",
+    IN_EXCESS: "the service sent more responses than there were requests",
     SILENT: "the connection was silent for too long and is being reopened",
 }
 """What an operator should know about a reason; other reasons are self-explanatory."""

@@ -20,6 +20,8 @@ from pipeline.launch.parameter import Choice, Parameter, as_text
 
 _RESOURCE = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
 _TABLE = rf"^{TABLE_PATTERN}$"
+STORED_FILE = "gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+"
+"""A file, or files, of Cloud Storage: the workers of Dataflow have no others."""
 _SECRET = re.compile(
     r"(?!projects/|gs://|[.~]{0,2}/.*[^=]$)(?:[A-Za-z0-9+/=_-]{24,}|[^/]{24,})", re.DOTALL
 )
@@ -187,7 +189,7 @@ class Launch:
         or_local=True,
         is_reference=True,
         dataflow_regex=rf"^(projects/({PROJECT_PATTERN}|[0-9]{{1,19}})/secrets/[A-Za-z0-9_-]{{1,255}}/versions/[0-9]+"
-        r"|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+)$",
+        rf"|{STORED_FILE})$",
         example="projects/my-project/secrets/claims-pseudonyms/versions/1",
     )
     write_method: str = _parameter(

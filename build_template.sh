@@ -9,8 +9,8 @@ Usage: ./build_template.sh [OPTION]...
 
 Build the container image, push it to Artifact Registry, and register the Flex Template in a
 bucket as gs://BUCKET/templates/claims/TAG.json. An existing image or template with the same tag is
-left unchanged. latest.json, next to it, is a copy of the template that was registered last; it is
-replaced if that template differs. A second run with the same tag changes nothing.
+left unchanged. latest.json, next to it, is a copy of the template from the most recent
+successful run. A second run with the same tag changes nothing.
 
 Options, with their equivalent environment variables:
   --project ID       PROJECT     default: the project set in gcloud config
@@ -24,8 +24,9 @@ Options, with their equivalent environment variables:
   --image NAME@DIGEST            register this image, which must already be pushed, instead
                                  of building one
   --force                        replace an existing image and template with the same tag
-  --dry-run                      print the commands of a first run without running them
-                                 (+ marks changes, ? marks reads); needs no network
+  --dry-run                      print the commands that a first run would execute, without
+                                 running them (+ marks changes, ? marks reads);
+                                 needs no network
   --help
 
 Examples:

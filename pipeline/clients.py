@@ -46,7 +46,6 @@ _MADE_UP = {
 
 
 def is_emulated() -> bool:
-    """Whether the environment names a BigQuery emulator."""
     return bool(os.environ.get(EMULATOR_HOST))
 
 

@@ -8,7 +8,7 @@ import apache_beam as beam
 from pipeline.claims.clock import Clock, SystemClock
 from pipeline.settings import Settings
 from pipeline.transforms.step import Decide
-from pipeline.transforms.write_errors import WriteErrors
+from pipeline.transforms.write_errors import ErrorRowFn, WriteErrors
 
 
 class Sinks(NamedTuple):
@@ -30,6 +30,7 @@ def build(
     contract, version = settings.contract, settings.pipeline_version
     shown = frozenset(contract.properties) if settings.error_payload == "REDACTED" else None
     enrich = partial(settings.enrich, clock)
+    error_rows = ErrorRowFn(contract.version, version, clock, shown, settings.map_version)
 
     parsed = messages | "ParseJson" >> Decide("Decode", settings.parse)
     unread, fields = parsed.rejected, parsed.accepted
@@ -43,6 +44,5 @@ def build(
     (
         (unread, validated.rejected, enriched.rejected, refused)
         | "FlattenRejections" >> beam.Flatten()
-        | "WriteErrors"
-        >> WriteErrors(sinks.errors, contract.version, version, clock, shown, settings.map_version)
+        | "WriteErrors" >> WriteErrors(sinks.errors, error_rows)
     )

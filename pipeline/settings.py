@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.clock import Clock
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.table import FORMATS
+from pipeline.claims.judgement import BasisSource
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.rules import Rules
 from pipeline.claims.stages import Enrich, Map, Parse, ParseDocuments, Stage, Validate
@@ -37,7 +39,6 @@ class Settings:
 
     @property
     def map_version(self) -> str | None:
-        """That of the claim map."""
         return self.claim_map.version if self.claim_map else None
 
     def stages(self, clock: Clock) -> Iterator[Stage]:
@@ -58,29 +59,31 @@ class Settings:
         return PseudonymousParse(parse, named) if named else parse
 
     def map(self) -> Stage:
-        """The stage between, with a compiled claim map, where there is one.
-
-        Raises:
-            ValueError: there is none.
-        """
+        """The stage between, with a compiled claim map, where there is one."""
         if self.claim_map is None:
             raise ValueError("no claim map")
         stage, named = Map(self.claim_map, self.contract), self._named_fields()
         return PseudonymousMap(stage, named, self.claim_map.version) if named else stage
 
     def validate(self) -> Stage:
-        """The second stage, with a compiled contract."""
         validate, named = Validate(self.contract), self._named_fields()
         return PseudonymousValidate(validate, named) if named else validate
 
     def enrich(self, clock: Clock) -> Stage:
         """The third stage, with compiled rules, and the reference files as they are now."""
-        basis = shared(self.reference_files, self.rules, self.contract)
-        given = (self.contract, basis, self.high_risk_threshold, self.pipeline_version, clock)
-        named = self._named_fields()
-        if named:
-            return PseudonymousEnrich(*given, named, self.map_version)
-        return Enrich(*given, self.map_version)
+
+        def enrich(basis: BasisSource) -> Enrich:
+            rows = ClaimRows(
+                self.contract,
+                basis,
+                self.high_risk_threshold,
+                self.pipeline_version,
+                self.map_version,
+            )
+            return Enrich(rows, clock)
+
+        basis, named = shared(self.reference_files, self.rules, self.contract), self._named_fields()
+        return PseudonymousEnrich(enrich, basis, named) if named else enrich(basis)
 
     def _named_fields(self) -> NamedFields | None:
         chosen = self.pseudonymisation

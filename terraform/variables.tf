@@ -78,7 +78,7 @@ variable "tag" {
 }
 
 variable "template" {
-  description = "Path of a different template. Default: gs://BUCKET/templates/claims/TAG.json."
+  description = "Path to a different template. Default: gs://BUCKET/templates/claims/TAG.json."
   type        = string
   default     = null
 
@@ -213,7 +213,7 @@ variable "at_least_once" {
 }
 
 variable "transform_name_mapping" {
-  description = "Map from old to new step labels for one update: the entries of pipeline/launch/transform_names.json that the running job needs."
+  description = "Map from old to new step labels for one update: the entries of claims_ops/deployment/transform_names.json that the running job needs."
   type        = map(string)
   default     = {}
   nullable    = false

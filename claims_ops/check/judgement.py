@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from claims_ops.check import hints
 from claims_ops.shared.message_files import Placed, batches
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.clock import SystemClock
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.table import FORMATS
@@ -67,8 +68,8 @@ def judge(placed: Iterable[Placed], documents: Documents, show: int = 0) -> Judg
     ]
     version = claim_map.version if claim_map else None
     basis = Unchanging(documents.rules)
-    enrich = Enrich(contract, basis, documents.high_risk_threshold, "check", SystemClock(), version)
-    behind: list[Stage] = [Validate(contract), enrich]
+    rows = ClaimRows(contract, basis, documents.high_risk_threshold, "check", version)
+    behind: list[Stage] = [Validate(contract), Enrich(rows, SystemClock())]
     judgement = Judgement()
     told: dict[str, None] = {}
     for some in batches(placed, _BATCH):

@@ -13,8 +13,8 @@ from claims_ops.deployment.names import Deployment, Workers
 from claims_ops.deployment.plan import STEPS, steps
 from claims_ops.deployment.request import DeploymentRequest
 from claims_ops.deployment.steps import Step
+from claims_ops.deployment.transform_names import transform_names
 from claims_ops.shared.option_types import Bounds, ResourceName
-from pipeline.launch.transform_names import transform_names
 
 MOST_WORKERS = 1000
 """That Dataflow takes as a bound."""
@@ -173,7 +173,7 @@ def _steps(to: Deployment, *, update: bool, first: str | None) -> list[Step]:
     every = steps(to, update, transform_names())
     names = [step.name for step in every]
     if first and first not in names:
-        raise click.UsageError(f"--from: this deployment does not have the step {first}.")
+        raise click.UsageError(f"--from: this deployment has no {first} step.")
     return every[names.index(first or names[0]) :]
 
 

@@ -14,7 +14,7 @@ from claims_ops.deployment.gcloud import Command, Gcloud, StepFailed
 from claims_ops.deployment.job import DRAINING, RUNNING, Job
 from claims_ops.deployment.names import Deployment
 from claims_ops.deployment.steps import EXISTS
-from pipeline.launch.transform_names import entry_for
+from claims_ops.deployment.transform_names import entry_for
 
 LAUNCH_SECONDS = 600
 

@@ -83,7 +83,7 @@ _PLACES = (
         "--template",
         type=_TEMPLATE,
         metavar="gs://...",
-        help="Path of a different template.  [default: gs://BUCKET/templates/claims/TAG.json]",
+        help="Path to a different template.  [default: gs://BUCKET/templates/claims/TAG.json]",
     ),
     click.option(
         "--no-dead-letter",

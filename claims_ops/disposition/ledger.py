@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from claims_ops.disposition.decision import Decision
+from claims_ops.shared.dispositions import DISPOSITIONS_TABLE, dispositions_name
 from claims_ops.shared.queries import Queries, Value
-from pipeline.claims.tables import TableName, dispositions_name, dispositions_table
+from pipeline.claims.tables import TableName
 
 _BATCH = 1_000
 """Decisions in a statement."""
@@ -42,7 +43,7 @@ class Ledger:
             click.ClickException: BigQuery refuses.
         """
         table = dispositions_name(self._claims)
-        self._queries.ensure(table, dispositions_table())
+        self._queries.ensure(table, DISPOSITIONS_TABLE)
         # A record of a parameter has no NULL: an empty text stands for one.
         sql = f"""
             INSERT INTO `{table}` (claim_id, outcome, amount_recovered, reviewer, reviewed_at,

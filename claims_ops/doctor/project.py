@@ -57,7 +57,7 @@ def job(setup: Setup, active: "Once[Mapping[str, Any] | None]") -> Check:
             return failed(message, setup.gcloud.shown(setup.job.describe(found["id"])))
         if setup.running:
             return failed("no job with this name is running", setup.deploy("--from=launch"))
-        return passed("no job with this name is running; a launch starts one")
+        return passed("no job with this name is running; the launch will start one")
 
     return Check("job", name, ask, setup.gcloud.shown(setup.job.list_active))
 

@@ -39,7 +39,7 @@ def _template(setup: Setup, spec: "Once[Mapping[str, Any] | None]") -> Verdict:
     if found is None:
         return failed("does not exist", build)
     if not found.get("image"):
-        return failed("is not a Flex Template spec, because it names no image", build)
+        return failed("is not a Flex Template spec, because it does not specify an image", build)
     declared = found.get("metadata", {}).get("parameters", ())
     known = {each["name"] for each in declared}
     strange = [name for name in setup.to.parameters if name not in known]
@@ -52,7 +52,7 @@ def _template(setup: Setup, spec: "Once[Mapping[str, Any] | None]") -> Verdict:
 def _image(setup: Setup, spec: "Once[Mapping[str, Any] | None]") -> Verdict:
     found = spec()
     if not found or not found.get("image"):
-        raise Unknown("the template does not exist or names no image", _build(setup))
+        raise Unknown("the template does not exist or does not specify an image", _build(setup))
     return image_verdict(setup, str(found["image"]), _build(setup))
 
 

@@ -40,8 +40,8 @@ _SOURCES = "--published, --message-ids or --input-files"
 @click.option(
     "--input-files",
     metavar="PATTERN",
-    help="Files of a backfill, exactly as passed at launch. Each JSON line, CSV row or X12 claim is"
-    " one message.",
+    help="Input files of the backfill, exactly as passed at launch. Each JSON line, CSV row or X12"
+    " claim is one message.",
 )
 @click.option(
     "--input-format",
@@ -78,7 +78,7 @@ def reconcile(
     error table. A replayed message counts once, as a claim if a replay was accepted. A message with
     several claims counts once, as a claim if all of them were accepted. The time range must cover
     every row of these messages. A document that the claim map skipped (it returned []) has no row
-    and is reported as missing; the job's metric `skipped` counts these documents.
+    and is reported as missing; the job's `skipped` metric counts these documents.
 
     Exits with 1 if the numbers do not match. Duplicate rows are normal, because the pipeline writes
     each message at least once; the view in sql/claims_deduplicated.sql hides them.

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from claims_ops.shared.message_counts import MessageCounts
 from claims_ops.shared.queries import EARLIEST, Parameters, Queries
-from pipeline.claims.tables import TableName, replays_name
+from claims_ops.shared.replays import replays_name
+from pipeline.claims.tables import TableName
 
 IDS_A_QUERY = 10_000
 MISSING_SHOWN = 20

@@ -20,8 +20,9 @@ from claims_ops.shared.interruption import unwinding
 from claims_ops.shared.option_types import MAX_COUNT, Instant, Number, TopicName
 from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
+from claims_ops.shared.replays import replays_name
 from claims_ops.shared.terminal import printable
-from pipeline.claims.tables import TableName, replays_name
+from pipeline.claims.tables import TableName
 from pipeline.launch.nearest import nearest
 
 if TYPE_CHECKING:
@@ -127,9 +128,9 @@ def replay(
     """Republish rejected messages.
 
     Publishes each original message, byte for byte, with its attributes. There are two exceptions:
-    from a message with several claims, it publishes only the rejected claim, as JSON; and if the
-    job ran with pseudonymise, the message has pseudonyms. Messages that the error table does not
-    hold in full (truncated or redacted) are left out.
+    for a message with several claims, it publishes only the rejected claim, as JSON; and if the
+    job ran with pseudonymise, the message contains pseudonyms. Messages that the error table does
+    not hold in full (truncated or redacted) are left out.
 
     Records each published message in a table in the same dataset as the error table, so that a
     later run does not publish it again. If a message is published but cannot be recorded, the

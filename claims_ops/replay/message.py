@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pipeline.claims.error_row import REDACTED, TRUNCATED, message_data
+from pipeline.claims.error_row import REDACTED, TRUNCATED
 from pipeline.claims.history import (
     CLAIM_INDEX,
     CLAIMS_IN_MESSAGE,
@@ -22,8 +22,11 @@ _MAX_ATTRIBUTES = 100
 _MAX_KEY_BYTES, _MAX_VALUE_BYTES = 256, 1_024
 _BEFORE_CLAIMS = ("parse", "map")
 """Stages whose rows keep documents that a map is still to read."""
+_HISTORY = (ORIGINAL_PUBLISH_TIME, CLAIM_INDEX, CLAIMS_IN_MESSAGE, MAP_VERSION)
+"""Attributes that the replay of a whole message has from its row alone."""
 _REQUEST_OVERHEAD_BYTES = 1_000
 """More than a request has beside its messages: the name of the topic, at most 255 characters."""
+_GZIP = 16 + zlib.MAX_WBITS
 _FIELD_OVERHEAD_BYTES = 6
 """At most: tag and length of a field of protobuf."""
 
@@ -93,10 +96,37 @@ def _replay(row: Mapping[str, Any]) -> Replay | str:
         history[CLAIMS_IN_MESSAGE] = str(row["claims_in_message"])
         if row["stage"] not in _BEFORE_CLAIMS and row.get("map_version"):
             history[MAP_VERSION] = row["map_version"]
-    attributes = {each["key"]: each["value"] for each in row.get("attributes") or ()} | history
+    attributes = {each["key"]: each["value"] for each in row.get("attributes") or ()}
+    # A producer's own attributes of these names were no history, and would become one.
+    for name in _HISTORY if not row.get("claims_in_message") else ():
+        attributes.pop(name, None)
+    attributes |= history
     place = (row["message_id"], original, count, row["stage"] or "", row["error_code"] or "")
     replay = Replay(data, attributes, *place, row.get("claim_index"))
     return replay if _fits(replay) else "too_large"
+
+
+def message_data(columns: Mapping[str, Any]) -> bytes | None:
+    """The message that `raw_columns` has put into these columns, to the byte; None if not whole.
+
+    None also where the columns contradict each other: they may have been edited, or forged to
+    unpack to gigabytes. A row of an early version may lack some of them.
+
+    Raises:
+        zlib.error, TypeError, ValueError: what the columns hold is no message.
+    """
+    encoding, size = columns.get("raw_encoding"), columns.get("raw_size")
+    text, data = columns.get("raw_message"), columns.get("raw_bytes")
+    if encoding not in (None, "identity", "gzip") or type(size) is not int or size < 0:
+        return None
+    if text is not None:
+        data = text.encode()
+    elif data is not None and encoding == "gzip":
+        unpacker = zlib.decompressobj(wbits=_GZIP)
+        data = unpacker.decompress(data, size + 1)
+        if not unpacker.eof:  # cut off, or more in it than the row says
+            return None
+    return data if data is not None and len(data) == size else None
 
 
 def _fits(replay: Replay) -> bool:

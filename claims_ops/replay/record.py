@@ -12,7 +12,8 @@ import click
 
 from claims_ops.replay.message import Replay
 from claims_ops.shared.queries import Parameters, Queries, Value
-from pipeline.claims.tables import TableName, replays_table
+from claims_ops.shared.replays import REPLAYS_TABLE
+from pipeline.claims.tables import TableName
 
 
 class ReplayRecord:
@@ -27,7 +28,7 @@ class ReplayRecord:
         Raises:
             click.ClickException: BigQuery refuses.
         """
-        queries.ensure(name, replays_table())
+        queries.ensure(name, REPLAYS_TABLE)
         self._queries = queries
         self._name = name
         self._topic = topic

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from claims_ops.shared.queries import Queries
-from pipeline.claims.tables import TableName, dispositions_name
+from pipeline.claims.tables import Table, TableName, column
 
 OUTCOMES: Final[Mapping[str, bool | None]] = {
     "confirmed_fraud": True,
@@ -20,6 +20,33 @@ OUTCOMES: Final[Mapping[str, bool | None]] = {
 """What a reviewer may decide, and whether the claim is improper; None decides nothing."""
 
 LABEL: Final = "synthetic_label_is_fraud"
+
+DISPOSITIONS_TABLE: Final = Table(
+    (
+        column("claim_id STRING REQUIRED", "Claim ID, as in the claims table."),
+        column(
+            "outcome STRING REQUIRED",
+            "confirmed_fraud, improper_payment, proper, undetermined or under_review.",
+        ),
+        column("amount_recovered NUMERIC", "Money recovered or not paid out."),
+        column("reviewer STRING", "Pseudonym or team of the reviewer."),
+        column(
+            "reviewed_at TIMESTAMP REQUIRED",
+            "When the reviewer decided; the newest decision counts.",
+        ),
+        column("recorded_at TIMESTAMP", "When the row was written."),
+        column("note STRING", "Free text; may contain health data."),
+    ),
+    "reviewed_at",
+    ("claim_id",),
+    "Reviewers' decisions about claims; append-only, the newest decision on a claim counts.",
+)
+"""The table of what reviewers decided about claims."""
+
+
+def dispositions_name(claims: TableName) -> TableName:
+    """The name of the table of dispositions that lies beside a claims table."""
+    return claims._replace(table=f"{claims.table}_dispositions")
 
 
 def judged_claims(claims: str, dispositions: TableName | None, has_labels: bool = True) -> str:

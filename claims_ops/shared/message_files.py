@@ -14,6 +14,7 @@ from pipeline.claims.formats.compression import DamagedError, unpacked
 from pipeline.claims.formats.delimited import LINE, Dialect
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.formats.unreadable import unreadable
+from pipeline.claims.formats.x12 import separators
 from pipeline.claims.message import Message
 
 STDIN = "-"
@@ -100,16 +101,27 @@ def _guess(path: str, head: bytes) -> str:
     for suffix in _SUFFIXES:
         name = name.removesuffix(suffix)
     beginning = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    if beginning[:3] in (b"ISA", b"GS*", b"ST*"):
+    is_csv = name.endswith((".csv", ".tsv", ".psv"))
+    if beginning[:3] in (b"ISA", b"GS*", b"ST*") and not (is_csv and not separators(beginning)):
         return "X12"
-    return "CSV" if name.endswith((".csv", ".tsv", ".psv")) else "JSON"
+    return "CSV" if is_csv else "JSON"
 
 
 def _is_cut_by_lines(head: bytes) -> bool:
     """Whether the first line begins a JSON document and does not end it."""
     first, line_feed, rest = head.partition(b"\n")
     begins = first.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[")
-    return bool(begins and line_feed and rest.strip()) and not _is_json(first)
+    if not (begins and line_feed and rest.strip()) or _is_json(first):
+        return False
+    return _is_json(head) or not _is_one_of_many(first.strip(), rest)
+
+
+def _is_one_of_many(first: bytes, rest: bytes) -> bool:
+    """Whether a first line, which is not JSON, is a broken one among objects on their own lines."""
+    if first.startswith(b"["):
+        return False
+    objects = (line for line in rest.split(b"\n") if line.startswith(b"{"))
+    return first.endswith(b"}") or any(map(_is_json, objects))
 
 
 def _is_json(data: bytes) -> bool:

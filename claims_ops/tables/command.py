@@ -5,7 +5,8 @@ from dataclasses import replace
 import click
 
 from claims_ops.deployment import request as requests
-from pipeline.claims.tables import TableName, dispositions_name, dispositions_table
+from claims_ops.shared.dispositions import DISPOSITIONS_TABLE, dispositions_name
+from pipeline.claims.tables import TableName
 
 
 @click.command("tables")
@@ -13,11 +14,12 @@ from pipeline.claims.tables import TableName, dispositions_name, dispositions_ta
 def tables(request: requests.TablesRequest) -> None:
     """Create the tables and views, or add missing columns.
 
-    Prepares the tables as a launch with create_tables=true and create_views=true does, whatever
-    these two parameters say, but starts no job. Use it to create the tables before a launch, or to
-    add columns while a job is running. It never removes a column; it replaces the views (current
-    claims, their service lines, Tuva's medical_claim) if the claim schema has the columns that
-    they need. It also creates the dispositions table, which `claims disposition` writes to.
+    Prepares the tables the way a launch with create_tables=true and create_views=true would,
+    regardless of those two parameters, but does not start a job. Use it to create the tables before
+    a launch, or to add columns while a job is running. It never removes a column; it replaces the
+    views (current claims, their service lines, Tuva's medical_claim) if the claim schema has the
+    columns that they need. It also creates the dispositions table, which `claims disposition`
+    writes to.
 
     \b
     Examples:
@@ -51,6 +53,6 @@ def tables(request: requests.TablesRequest) -> None:
         dispositions = dispositions_name(TableName.parse(wanted.output_table))
         with clients.bigquery_client(project) as client:
             setup = TableSetup(client, create=True, kms_key=wanted.bigquery_kms_key)
-            click.echo(f"{dispositions}: {setup.ensure(dispositions, dispositions_table())}")
+            click.echo(f"{dispositions}: {setup.ensure(dispositions, DISPOSITIONS_TABLE)}")
     except (options.ParameterError, TableError) as error:
         raise click.ClickException(str(error)) from None

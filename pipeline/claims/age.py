@@ -19,7 +19,7 @@ def age_at(birth_date: str | None, day: str | None) -> int | None:
 def with_ages(claims: Columns) -> Columns:
     """The column of ages with the missing ones filled in, as those at the service; else nothing."""
     ages, births = claims.get("patient_age"), claims.get("patient_birth_date")
-    if ages is None or births is None or None not in ages or are_empty(births):
+    if ages is None or births is None or are_empty(births) or None not in ages:
         return {}
     days = claims["service_date"]
     filled = [

@@ -5,13 +5,12 @@ from typing import Any
 
 from pipeline.claims.age import with_ages
 from pipeline.claims.columns import Rows, are_empty, columns_of, empty, filled
-from pipeline.claims.contract import Contract
+from pipeline.claims.contract import ADDITIONAL_FIELDS, Contract
 from pipeline.claims.history import ORIGINAL_MESSAGE_ID, history_columns
 from pipeline.claims.judgement import BasisSource, Judgement, RuleColumns
 from pipeline.claims.message import Message, Part
 from pipeline.claims.records import as_columns_take_them
 from pipeline.claims.storable import NumbersAsText, decimal_texts, json_column
-from pipeline.claims.validate import ADDITIONAL_FIELDS
 
 NUMBER_AS_TEXT = "number_as_text"
 """The quality issue of a claim with a number that a JSON column cannot hold to the digit."""
@@ -30,10 +29,9 @@ class ClaimRows:
     ) -> None:
         """Each batch is judged by what `basis` has then.
 
-        Raises:
-            ValueError: a condition of the rules does not compile.
+        Claims with a score above the threshold, 0 to 1, are flagged.
         """
-        self._basis = basis
+        self.basis = basis
         self._threshold = high_risk_threshold
         self._judgement = Judgement(basis.now(), high_risk_threshold)
         self._counted: list[tuple[RuleColumns, int]] = []
@@ -42,7 +40,7 @@ class ClaimRows:
         self._records = {
             name: fields.names("NUMERIC", "BIGNUMERIC") for name, fields in contract.records.items()
         }
-        self._objects = [column.name for column in contract.columns if column.type == "JSON"]
+        self._objects = contract.objects
         self._same_for_all: Mapping[str, Any] = {
             ORIGINAL_MESSAGE_ID: None,  # as all of a message's history, where it has none
             **Part(None, None, map_version)._asdict(),
@@ -109,7 +107,7 @@ class ClaimRows:
         return counted + self._judgement.take_counts()
 
     def _judgement_now(self) -> Judgement:
-        basis = self._basis.now()
+        basis = self.basis.now()
         if basis is not self._judgement.basis:
             self._counted += self._judgement.take_counts()
             self._judgement = Judgement(basis, self._threshold)

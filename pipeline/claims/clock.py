@@ -19,7 +19,6 @@ class SystemClock:
         self._text = ""
 
     def __call__(self) -> str:
-        """Now, as RFC 3339 text, UTC."""
         millisecond = time.time_ns() // 1_000_000
         if millisecond != self._millisecond:
             now = datetime.fromtimestamp(millisecond / 1000, UTC)

@@ -56,8 +56,9 @@ class Rows(Sequence[dict[str, Any]]):
         return len(next(iter(self.columns.values())))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        for values in zip(*self.columns.values(), strict=True):
-            yield dict(zip(self.columns, values, strict=True))
+        columns = self.columns
+        for values in zip(*columns.values(), strict=True):
+            yield dict(zip(columns, values, strict=True))
 
     @overload
     def __getitem__(self, place: int) -> dict[str, Any]: ...

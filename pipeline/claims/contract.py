@@ -54,7 +54,6 @@ def types_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def is_nullable(schema: Mapping[str, Any]) -> bool:
-    """Whether a property may be null."""
     declared = schema.get("type", ())
     return declared != "null" and not isinstance(declared, str) and "null" in declared
 
@@ -88,10 +87,8 @@ def column_of(name: str, schema: Any) -> Column:
         if not isinstance(declared_format, str):
             raise DocumentError(f"properties.{name}.format", "must be a string")
         derived = _COLUMN_TYPES.get(types[0]) or _FORMAT_TYPES.get(declared_format)
-        column_type, mode = (
-            declared.get("type", derived or "STRING"),
-            declared.get("mode", "NULLABLE"),
-        )
+        column_type = declared.get("type", derived or "STRING")
+        mode = declared.get("mode", "NULLABLE")
         fields = _fields_of(name, schema) if column_type == "RECORD" else ()
     return Column(name, column_type, mode, schema.get("description", ""), fields)
 
@@ -157,7 +154,6 @@ class Fields:
 
     @cached_property
     def objects(self) -> tuple[str, ...]:
-        """The fields whose columns hold JSON."""
         return tuple(column.name for column in self.columns if column.type == "JSON")
 
     @cached_property
@@ -206,7 +202,6 @@ class Contract(Fields):
 
     @classmethod
     def default(cls) -> Self:
-        """The contract that the package carries."""
         return cls(default_contract_text())
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
@@ -323,5 +318,4 @@ class Contract(Fields):
 
 
 def default_contract_text() -> str:
-    """The text of the claim schema that the package carries."""
     return resources.files("pipeline.claims").joinpath("claim.schema.json").read_text("utf-8")

@@ -47,11 +47,7 @@ def load(text: str, parse_float: Callable[[str], Any] = float) -> Any:
     if len(text.encode()) > MAX_BYTES:
         raise DocumentError("", f"larger than {MAX_BYTES:,} bytes")
     try:
-        document = json.loads(
-            text,
-            parse_float=parse_float,
-            object_pairs_hook=_object,
-        )
+        document = json.loads(text, parse_float=parse_float, object_pairs_hook=_object)
     except ArithmeticError:  # of Decimal, which names itself alone
         raise DocumentError("", "not JSON: the exponent of a number is too large") from None
     except (ValueError, RecursionError) as error:
@@ -60,24 +56,25 @@ def load(text: str, parse_float: Callable[[str], Any] = float) -> Any:
     return document
 
 
-def version_of(document: Mapping[str, Any], key: str, default: str = "") -> str:
+def version_of(document: Mapping[str, Any], key: str) -> str:
     """The version that a document gives itself.
 
     Raises:
         DocumentError: it is no short text on one line.
     """
-    version = str(value) if isinstance(value := document.get(key, default), _VERSIONS) else None
+    version = str(value) if isinstance(value := document.get(key, ""), _VERSIONS) else None
     if version is None or len(version) > MAX_VERSION or not version.isprintable():
         raise DocumentError(key, f"must be one line of at most {MAX_VERSION} characters")
     return version
 
 
-def place_of(steps: Iterable[str | int]) -> str:
+def place_of(steps: Iterable[str | int], prefix: str = "") -> str:
     """A place as text, `properties.notes.maxLength`; of a deep one its beginning."""
     shown = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps]
     if len(shown) > 2 * _SHOWN_STEPS:
         shown[_SHOWN_STEPS:] = [" ..."]
-    return "".join(shown).removeprefix(".")
+    place = "".join(shown).removeprefix(".")
+    return f"{prefix}.{place}".strip(".") if prefix else place
 
 
 def _is_a_double(number: int | float | Decimal) -> bool:

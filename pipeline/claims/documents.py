@@ -19,6 +19,7 @@ from pipeline.claims.contract import (
     Contract,
     Fields,
     is_nullable,
+    types_of,
 )
 from pipeline.claims.document_text import DocumentError, place_of, version_of
 from pipeline.claims.judgement import Scorer
@@ -52,10 +53,6 @@ _COLUMN_TYPES = {
 }
 
 
-def _place(path: Iterable[str | int], prefix: str = "") -> str:
-    return f"{prefix}.{place_of(path)}".strip(".")
-
-
 def _check_schema(schema: Any, prefix: str = "", before: int = 0) -> int:
     """Check a JSON Schema against its meta-schema, its patterns, and what it may cost a claim.
 
@@ -65,7 +62,7 @@ def _check_schema(schema: Any, prefix: str = "", before: int = 0) -> int:
     try:
         for error in sorted(reference.iter_errors(schema), key=str):
             reason = f"not a valid JSON Schema: {error.message[:_SHOWN]}"
-            raise DocumentError(_place(error.absolute_path, prefix), reason)
+            raise DocumentError(place_of(error.absolute_path, prefix), reason)
         if isinstance(schema, Mapping):
             return document_cost.check(schema, prefix, before)
     except RecursionError:
@@ -97,7 +94,10 @@ def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
         place = f"properties.{name}.items."
         required = contract.properties[name]["items"].get("required", ())
         _check_fields(fields, (ADDITIONAL_FIELDS,), required, place)
-    _compile(contract)
+    try:
+        contract.accept([{}])
+    except ValidationError as error:
+        raise _not_compiling(error) from None
     return contract
 
 
@@ -129,19 +129,16 @@ def _check_fields(
 
 
 def _check_column_type(schema: Mapping[str, Any], column: Column, place: str) -> None:
-    where = place
-    if isinstance(schema.get("items"), dict):
-        schema, where = schema["items"], f"{place}.items"
-    declared = schema.get("type", "string")
-    types = [declared] if isinstance(declared, str) else declared
-    json_type = next((one for one in types if one != "null"), "")
+    is_array = isinstance(schema.get("items"), dict)
+    item, where = (schema["items"], f"{place}.items") if is_array else (schema, place)
+    json_type = next(iter(types_of(item)), "string")
     if column.type not in _COLUMN_TYPES.get(json_type, ()):
         reason = f"a BigQuery {column.type} column cannot hold a JSON {json_type}"
         raise DocumentError(place, reason)
-    if column.type == "RECORD" and "null" in types:
+    if column.type == "RECORD" and is_nullable(item):
         raise DocumentError(f"{place}.items.type", "a record must not be null")
     wanted = _FORMATS_OF_COLUMNS.get(column.type)
-    if wanted not in (None, schema.get("format")):
+    if wanted not in (None, item.get("format")):
         raise DocumentError(f"{where}.format", f"must be {wanted} for a {column.type} column")
 
 
@@ -184,15 +181,10 @@ def _check_core(contract: Contract) -> None:
             raise DocumentError(f"{place}.format", f"must stay {wanted_format}")
 
 
-def _compile(contract: Contract) -> None:
-    try:
-        contract.accept([{}])
-    except ValidationError as error:
-        raise _not_compiling(error) from None
-
-
 def _not_compiling(error: ValidationError, prefix: str = "") -> DocumentError:
-    return DocumentError(_place(error.instance_path, prefix), f"does not compile: {error.message}")
+    return DocumentError(
+        place_of(error.instance_path, prefix), f"does not compile: {error.message}"
+    )
 
 
 def check_rules(text: str, contract: Contract) -> Rules:
@@ -203,14 +195,10 @@ def check_rules(text: str, contract: Contract) -> Rules:
             field that no claim has, or one that is ground truth (`x-label`).
     """
     rules = Rules(text)
-    labels = {
-        name
-        for properties in (contract.properties, Contract.default().properties)
-        for name, schema in properties.items()
-        if schema.get("x-label")
-    }
     # A field of the default contract that this one lacks is null for every rule.
-    known = {*contract.properties, *Contract.default().properties, *SIGNALS}
+    fields = [*contract.properties.items(), *Contract.default().properties.items()]
+    labels = {name for name, schema in fields if schema.get("x-label")}
+    known = {*dict(fields), *SIGNALS}
     seen: set[str] = set()
     checks = 0
     for section, some in (("risk_rules", rules.risk), ("quality_rules", rules.quality)):

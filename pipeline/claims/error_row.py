@@ -1,8 +1,6 @@
 """The row of the error table: a rejection with its message, whole and replayable."""
 
 import gzip
-import zlib
-from collections.abc import Mapping
 from typing import Any
 
 from pipeline.claims.history import history, part_of
@@ -16,11 +14,8 @@ Control characters take six bytes each in the JSON of a streaming insert, and mu
 """
 TRUNCATED, REDACTED = "truncated", "redacted"
 """Values of `raw_encoding` from which no message can be had back."""
-_GZIP = 16 + zlib.MAX_WBITS
 RAW_LIMIT = 6 << 20
 """Bytes that `raw_bytes` holds at most: as base64 they fit the 9 MB of a streaming insert."""
-
-_WHOLE = Part(None, None)
 
 
 def message_columns(message: Message) -> dict[str, Any]:
@@ -52,29 +47,6 @@ def raw_columns(data: bytes) -> dict[str, Any]:
     return {"raw_bytes": data[:RAW_LIMIT], "raw_encoding": TRUNCATED}
 
 
-def message_data(columns: Mapping[str, Any]) -> bytes | None:
-    """The message that `raw_columns` has put into these columns, to the byte; None if not whole.
-
-    None also where the columns contradict each other: they may have been edited, or forged to
-    unpack to gigabytes. A row of an early version may lack some of them.
-
-    Raises:
-        zlib.error, TypeError, ValueError: what the columns hold is no message.
-    """
-    encoding, size = columns.get("raw_encoding"), columns.get("raw_size")
-    text, data = columns.get("raw_message"), columns.get("raw_bytes")
-    if encoding not in (None, "identity", "gzip") or type(size) is not int or size < 0:
-        return None
-    if text is not None:
-        data = text.encode()
-    elif data is not None and encoding == "gzip":
-        unpacker = zlib.decompressobj(wbits=_GZIP)
-        data = unpacker.decompress(data, size + 1)
-        if not unpacker.eof:  # cut off, or more in it than the row says
-            return None
-    return data if data is not None and len(data) == size else None
-
-
 def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> dict[str, Any]:
     """One row of the error table, but for the columns that are the same for a whole job.
 
@@ -96,5 +68,5 @@ def error_row(message: Message, rejection: Rejection, error_timestamp: str) -> d
             {"key": key, "value": value} for key, value in sorted(message.attributes.items())
         ],
         "replay_count": replay_count,
-        **(part_of(message) or _WHOLE)._asdict(),
+        **(part_of(message) or Part(None, None))._asdict(),
     }

@@ -58,7 +58,6 @@ class Evidence:
             self.constant = self.of({}, 0)
 
     def of(self, facts: Columns, place: int) -> str:
-        """The evidence on the claim at a place."""
         return "; ".join([self._of_field(field, facts, place) for field in self._texts])
 
     def _of_field(self, field: str, facts: Columns, place: int) -> str:

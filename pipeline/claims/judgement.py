@@ -1,18 +1,18 @@
 """Rules and signals applied to claims, by column: score, reasons, evidence, quality issues."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache, partial, reduce
 from itertools import repeat
 from operator import and_, or_
 from typing import Any, NamedTuple, Protocol
 
-from pipeline.claims.columns import Columns
+from pipeline.claims.columns import Columns, Rows
 from pipeline.claims.contract import Contract
 from pipeline.claims.evidence import Evidence
 from pipeline.claims.memory import Memory, always_fits
-from pipeline.claims.rules import Rules, condition_of, fields_read, parts_of, plain
+from pipeline.claims.rules import Rule, Rules, condition_of, fields_read, parts_of, plain
 from pipeline.claims.signals.facts import Facts, not_null
 from pipeline.claims.verdicts import Condition, Schema, verdicts
 
@@ -20,17 +20,6 @@ _REMEMBERED = 4_096
 """Sets of rules that fire together, whose columns are kept."""
 _REMEMBERED_IN_COMMON = 16_384
 """Verdicts on all fields together, of which what they have in common is kept."""
-
-
-class Assessment(NamedTuple):
-    """What the rules say of one claim."""
-
-    score: float
-    """Fraud risk, 0 to 1."""
-    reasons: tuple[str, ...]
-    """Ids of the risk rules that fired."""
-    issues: tuple[str, ...]
-    """Ids of the quality rules that fired."""
 
 
 class Basis(NamedTuple):
@@ -60,11 +49,9 @@ class Unchanging:
         self._basis = Basis(rules, lookups or {})
 
     def now(self) -> Basis:
-        """Always the same."""
         return self._basis
 
     def take_counts(self) -> Mapping[str, int]:
-        """Nothing happens to it."""
         return Counter()
 
 
@@ -80,11 +67,7 @@ class Scorer:
     """
 
     def __init__(self, rules: Rules, facts: Facts) -> None:
-        """Compile the conditions, and have `facts` compute what they read.
-
-        Raises:
-            ValueError: a condition does not compile.
-        """
+        """Compile the conditions, and have `facts` compute what they read."""
         self._rules = (*rules.risk, *rules.quality)
         self._risk_count = len(rules.risk)
         self._facts = facts
@@ -117,7 +100,7 @@ class Scorer:
         facts.need({*self._verdicts, *self._read_across})
 
     def fired(self, facts: Columns) -> list[int]:
-        """The rules that fire on each claim, which `assessment` tells.
+        """The rules that fire on each claim, as a mask.
 
         `facts` are claims with their signals.
         """
@@ -135,43 +118,31 @@ class Scorer:
             self._in_common, zip(repeat(same, size), *differing, strict=True)
         )
         if self._across:
-            read = {name: self._values(facts, name, size) for name in self._read_across}
-            fired = map(or_, fired, map(self._fired_across, _claim_by_claim(read, size)))
+            read = {
+                name: facts.get(name) or [self._blank.get(name)] * size
+                for name in self._read_across
+            }
+            claims = Rows(read) if read else repeat({}, size)
+            fired = map(or_, fired, map(self._fired_across, claims))
         return list(fired)
-
-    def _values(self, facts: Columns, field: str, size: int) -> Sequence[Any]:
-        return facts.get(field) or [self._blank.get(field)] * size
 
     def _fired_across(self, facts: dict[str, Any]) -> int:
         return sum(bit for bit, is_met in self._across if is_met(facts))
 
-    def assessment(self, fired: int) -> Assessment:
-        """Score, reasons and quality issues of a claim on which these rules fired."""
+    def rules(self, fired: int) -> tuple[list[Rule], list[Rule]]:
+        """The risk rules and the quality rules of a mask."""
         some = [(place, rule) for place, rule in enumerate(self._rules) if fired >> place & 1]
-        risk = [rule for place, rule in some if place < self._risk_count]
-        quality = [rule for place, rule in some if place >= self._risk_count]
-        # Decimal, so that 0.3 and 0.2 make 0.5.
-        score = min(Decimal(1), sum((rule.weight for rule in risk), Decimal(0)))
-        return Assessment(
-            float(score), tuple(rule.id for rule in risk), tuple(rule.id for rule in quality)
+        return (
+            [rule for place, rule in some if place < self._risk_count],
+            [rule for place, rule in some if place >= self._risk_count],
         )
-
-
-def _claim_by_claim(facts: Columns, size: int) -> Iterable[dict[str, Any]]:
-    if not facts:
-        return repeat({}, size)
-    return _as_dicts(facts)
-
-
-def _as_dicts(facts: Columns) -> Iterator[dict[str, Any]]:
-    for values in zip(*facts.values(), strict=True):
-        yield dict(zip(facts, values, strict=True))
 
 
 class RuleColumns(NamedTuple):
     """The columns that the rules fill."""
 
     fraud_risk_score: float
+    """0 to 1."""
     high_risk_flag: bool
     risk_reasons: tuple[str, ...]
     quality_issues: tuple[str, ...]
@@ -248,7 +219,10 @@ class Judgement:
         return counts
 
     def _rule_columns_of(self, fired: int) -> RuleColumns:
-        score, reasons, issues = self._scorer.assessment(fired)
+        risk, quality = self._scorer.rules(fired)
+        # Decimal, so that 0.3 and 0.2 make 0.5.
+        score = float(min(Decimal(1), sum((rule.weight for rule in risk), Decimal(0))))
+        reasons, issues = tuple(rule.id for rule in risk), tuple(rule.id for rule in quality)
         constants = [self._evidence[reason].constant for reason in reasons]
         evidence = None if None in constants else [each for each in constants if each is not None]
         return RuleColumns(score, score > self._threshold, reasons, issues, evidence)

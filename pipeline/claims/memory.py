@@ -14,13 +14,10 @@ class Memory(dict[K, V]):
     """
 
     def __init__(self, compute: Callable[[K], V], entries: int, fits: Callable[[K, V], bool]):
-        """Remember the results of `compute`.
+        """Remember at most so many results of a pure function.
 
-        Args:
-            compute: a pure function.
-            entries: results that are kept at most.
-            fits: whether an argument with its result is small enough to be kept, for either may
-                be megabytes of a message.
+        `fits` tells whether an argument with its result is small enough to be kept: either may be
+        megabytes of a message.
         """
         super().__init__()
         self._compute = compute
@@ -36,7 +33,6 @@ class Memory(dict[K, V]):
         return result
 
     def make_room(self) -> None:
-        """Forget everything."""
         self.clear()
 
 

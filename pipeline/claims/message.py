@@ -1,7 +1,9 @@
 """The unit of accounting: one message, as it came in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
+
+import orjson
 
 
 class Unreadable(bytes):
@@ -20,7 +22,6 @@ class Unreadable(bytes):
         return unreadable
 
     def __getnewargs__(self) -> tuple[Any, ...]:
-        """What makes it anew where it is unpickled."""
         return bytes(self), self.error_code
 
 
@@ -31,14 +32,23 @@ class Beginning(Unreadable):
     """Bytes of the message itself, as far as it is known."""
 
     def __new__(cls, data: bytes, whole_size: int, error_code: str = "message_too_large") -> Self:
-        """`data` is what was kept."""
         beginning = super().__new__(cls, data, error_code)
         beginning.whole_size = whole_size
         return beginning
 
     def __getnewargs__(self) -> tuple[Any, ...]:
-        """What makes it anew where it is unpickled."""
         return bytes(self), self.whole_size, self.error_code
+
+
+def json_data(
+    document: Any, default: Callable[[Any], Any] | None = None, option: int | None = None
+) -> bytes:
+    """A document as the data of a message; the arguments are those of `orjson.dumps`.
+
+    A copy: what `orjson` returns takes at least 4 KB for as long as it lives, and many messages
+    are held at a time.
+    """
+    return b"%b" % orjson.dumps(document, default, option)
 
 
 def size_of(data: bytes) -> int:

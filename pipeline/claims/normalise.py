@@ -1,11 +1,11 @@
 """One spelling for each claim: what producers write differently and mean alike."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from pipeline.claims.contract import Column, Contract, is_nullable
+from pipeline.claims.contract import Column, Contract, Fields, is_nullable
 from pipeline.claims.storable import exact_number
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
@@ -108,31 +108,10 @@ def _list_of(spell: Callable[[Any], Any], separator: str | None) -> Callable[[An
     return spell_list
 
 
-def _record(column: Column, schema: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """The same for each field of a record."""
-    properties = schema["items"]["properties"]
-    spellers = [
-        (field.name, _speller(field, properties[field.name]))
-        for field in column.fields
-        if field.name in properties
-    ]
-    return lambda value: _spelt(value, spellers) if type(value) is dict else value
-
-
-def _spelt(
-    fields: Mapping[str, Any], spellers: Sequence[tuple[str, Callable[[Any], Any]]]
-) -> dict[str, Any]:
-    spelt = dict(fields)
-    for name, spell in spellers:
-        if name in spelt:
-            spelt[name] = spell(spelt[name])
-    return spelt
-
-
-def _speller(column: Column, schema: Mapping[str, Any]) -> Callable[[Any], Any]:
-    spell = _SPELLINGS.get(column.type, _as_it_is)
-    if column.type == "RECORD":
-        spell = _record(column, schema)
+def _speller(
+    column: Column, schema: Mapping[str, Any], record: Fields | None
+) -> Callable[[Any], Any]:
+    spell = normaliser(record) if record else _SPELLINGS.get(column.type, _as_it_is)
     if column.mode == "REPEATED":
         spell = _list_of(spell, schema.get("x-separator"))
     if not is_nullable(schema):
@@ -141,15 +120,25 @@ def _speller(column: Column, schema: Mapping[str, Any]) -> Callable[[Any], Any]:
     return lambda value: null if value is None or value == "" else spell(value)
 
 
-class Normaliser:
-    """Normalises claims of one contract. It never changes a meaning, and never raises."""
+def normaliser(fields: Fields) -> Callable[[Any], Any]:
+    """Gives claims of a contract, or records of one, anew: each field in its one spelling.
 
-    def __init__(self, contract: Contract) -> None:
-        self._spellers = [
-            (column.name, _speller(column, contract.properties[column.name]))
-            for column in contract.columns
-        ]
+    That never changes a meaning, and never raises; what is no object stays as it is.
+    """
+    records = fields.records if isinstance(fields, Contract) else {}
+    spellers = [
+        (column.name, _speller(column, fields.properties[column.name], records.get(column.name)))
+        for column in fields.columns
+        if column.name in fields.properties
+    ]
 
-    def normalise(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """A copy of the fields with each of the contract's in its one spelling."""
-        return _spelt(fields, self._spellers)
+    def normalise(value: Any) -> Any:
+        if type(value) is not dict:
+            return value
+        spelt = dict(value)
+        for name, spell in spellers:
+            if name in spelt:
+                spelt[name] = spell(spelt[name])
+        return spelt
+
+    return normalise

@@ -48,7 +48,6 @@ class Rules:
 
     @classmethod
     def default(cls) -> Self:
-        """The rules that the package carries."""
         return cls(default_rules_text())
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
@@ -103,11 +102,7 @@ def fields_read(when: Mapping[str, Any] | bool) -> frozenset[str] | None:
 
 
 def condition_of(rule: Rule) -> Condition:
-    """Whether a rule fires on the facts of a claim.
-
-    Raises:
-        ValueError: `when` does not compile.
-    """
+    """Whether a rule fires on the facts of a claim; as `condition`."""
     return condition(plain(rule.when))
 
 
@@ -143,5 +138,4 @@ def plain(value: Any) -> Any:
 
 
 def default_rules_text() -> str:
-    """The text of the rules that the package carries."""
     return resources.files("pipeline.claims").joinpath("rules.json").read_text("utf-8")

@@ -16,7 +16,6 @@ from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.clock import Clock, milliseconds_between
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats import json_documents
-from pipeline.claims.judgement import BasisSource
 from pipeline.claims.mapping import claim_map
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.mapping.mapper import Mapper
@@ -49,7 +48,6 @@ class Decided(NamedTuple):
 
     @classmethod
     def joined(cls, parts: Iterable["Decided"]) -> "Decided":
-        """Several batches as one."""
         messages: list[Message] = []
         outcomes: list[Any] = []
         rejected: list[tuple[Message, Rejection]] = []
@@ -92,7 +90,6 @@ class Parse(Stage):
         self._doubles = contract.double_fields
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[Message]) -> Decided:
-        """The fields of each message."""
         outcomes = [
             json_documents.decode(each.data, self._exact, self._doubles) for each in subjects
         ]
@@ -114,7 +111,6 @@ class ParseDocuments(Stage):
         self._decode = decode
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[Message]) -> Decided:
-        """The document of each message."""
         return Decided.of(messages, [self._decode(each.data) for each in subjects])
 
 
@@ -145,7 +141,6 @@ class Validate(Stage):
         self._validator = ClaimValidator(contract)
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[dict[str, Any]]) -> Decided:
-        """The claim of each message."""
         claims, rejected = self._validator.validate(subjects)
         if not rejected:
             return Decided(messages, claims)
@@ -164,18 +159,8 @@ class Enrich(Stage):
 
     name = "enrich"
 
-    def __init__(
-        self,
-        contract: Contract,
-        basis: BasisSource,
-        high_risk_threshold: float,
-        pipeline_version: str,
-        clock: Clock,
-        map_version: str | None = None,
-    ) -> None:
-        """Claims with a score above the threshold, 0 to 1, are flagged."""
-        self._rows = ClaimRows(contract, basis, high_risk_threshold, pipeline_version, map_version)
-        self._basis = basis
+    def __init__(self, rows: ClaimRows, clock: Clock) -> None:
+        self._rows = rows
         self._clock = clock
         self._last_row: Mapping[str, Any] | None = None
 
@@ -187,7 +172,7 @@ class Enrich(Stage):
 
     def take_metrics(self) -> Metrics:
         """How often each rule fired, what happened to reference files, the lag of one claim."""
-        counts = Counter(self._basis.take_counts())
+        counts = Counter(self._rows.basis.take_counts())
         for columns, claims in self._rows.take_rule_counts():
             counts["accepted"] += claims
             counts["high_risk"] += claims * columns.high_risk_flag

@@ -177,9 +177,6 @@ def json_column(value: Any) -> Any:
 def _is_too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(MAX_JSON_LEVELS):
-        level = [item for each in level for item in _items(each) if isinstance(item, dict | list)]
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
     return bool(level)
-
-
-def _items(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value

@@ -8,12 +8,10 @@ from typing import Any, NamedTuple
 
 from pipeline.claims.columns import Rows, columns_of, filled
 from pipeline.claims.contract import ADDITIONAL_FIELDS, Contract
-from pipeline.claims.normalise import Normaliser
+from pipeline.claims.normalise import normaliser
 from pipeline.claims.records import MISSPELT, complete, is_misspelt
 from pipeline.claims.rejection import Rejection, Violation
 from pipeline.claims.storable import json_column, json_text
-
-__all__ = ["ADDITIONAL_FIELDS", "STAGE", "ClaimValidator", "Validated"]
 
 STAGE = "validate"
 
@@ -35,7 +33,7 @@ class ClaimValidator:
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
-        self._normaliser = Normaliser(contract)
+        self._normalise = normaliser(contract)
         # What JSON Schema lets pass in another spelling than its column's: it takes 45.0 for an
         # integer, and a claim holds 45.
         self._misspelt = [
@@ -44,7 +42,7 @@ class ClaimValidator:
             if column.type in MISSPELT
         ]
         self._blank = {**contract.blank, ADDITIONAL_FIELDS: None}
-        self._objects = [column.name for column in contract.columns if column.type == "JSON"]
+        self._objects = contract.objects
         self._as_they_are = contract.blank.keys() - self._objects
         """The fields whose columns take valid values as they are, or records once completed."""
 
@@ -114,7 +112,7 @@ class ClaimValidator:
         self, fields: dict[str, Any], rest: Mapping[str, Any] | None = None
     ) -> dict[str, Any] | Rejection:
         """The outcome for fields that need another spelling, or are wrong; judged just once."""
-        fields = self._normaliser.normalise(fields)
+        fields = self._normalise(fields)
         if violations := self._contract.violations(fields):
             return self._rejection(fields, violations)
         return self._complete({**rest, **fields} if rest else fields)

@@ -98,7 +98,6 @@ class IntervalVerdicts(ValueVerdicts):
         self._by_place: dict[int, int] = {}
 
     def on(self, values: Sequence[Any]) -> Iterable[int]:
-        """The verdict on each value."""
         bounds = repeat(self._bounds)
         try:
             below = map(bisect_left, bounds, values)
@@ -116,11 +115,9 @@ class TypeVerdicts(ValueVerdicts):
     """Verdicts on one field of which rules only ask the type."""
 
     def of_all(self, values: Sequence[Any]) -> int | None:
-        """The verdict on all values, where all are null; else None."""
         return self._on_any(None) if are_empty(values) else None
 
     def on(self, values: Sequence[Any]) -> Iterable[int]:
-        """The verdict on each value."""
         types = list(map(type, values))
         if not self.keys() >= set(types):
             for its_type, value in zip(types, values, strict=True):

@@ -72,15 +72,11 @@ def describe(error: ValidationError, properties: Mapping[str, Any]) -> Violation
     if rule == "format":
         return Violation(field, rule, f"not a valid {schema.get('format', 'text')}")
     if rule == "type":
-        types = " or ".join(_declared_types(details))
+        names = map(str, details.get("types", ()))
+        types = " or ".join(sorted(names, key=lambda name: (name == "null", name)))
         return Violation(field, rule, f"must be {types}" if types else "has the wrong type")
     text = _TEXTS.get(rule, f"violates the schema keyword {rule}")
     return Violation(field, rule, text.format_map(_Limits(details)))
-
-
-def _declared_types(details: Mapping[str, Any]) -> list[str]:
-    names = [str(name) for name in details.get("types", ())]
-    return sorted(names, key=lambda name: (name == "null", name))
 
 
 class _Limits(dict[str, Any]):

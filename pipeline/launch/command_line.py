@@ -37,7 +37,6 @@ class _Parser(argparse.ArgumentParser):
             self.add_argument(f"--{name}")
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print."""
         named = re.match(r"argument --([\w-]+)[^:]*: (.*)", message, re.S)
         name, reason = named.groups() if named else ("command line", message)
         if "expected one argument" in reason or "expected at least" in reason:
@@ -103,10 +102,10 @@ def help_text() -> str:
         formatter_class=_Help,
         add_help=False,
     )
-    for section in dict.fromkeys(each.group for each in PARAMETERS if not each.hidden):
+    for section in dict.fromkeys(each.section for each in PARAMETERS if not each.hidden):
         group = parser.add_argument_group(section)
         for each in PARAMETERS:
-            if each.group == section and not each.hidden:
+            if each.section == section and not each.hidden:
                 add_argument(group, each)
     OutputOptions._add_argparse_args(parser.add_argument_group("Output of the launch"))
     return parser.format_help()

@@ -53,7 +53,6 @@ AMBIGUOUS = "It may not exist, or the account launching the job may lack a role 
 
 
 def is_runner(options: PipelineOptions) -> bool:
-    """Whether the options ask for Dataflow."""
     runner = options.view_as(StandardOptions).runner or ""
     return runner.rpartition(".")[2].lower() in ("dataflowrunner", "dataflow")
 
@@ -70,7 +69,9 @@ def prepare(options: PipelineOptions, version: str) -> None:
     _check_locations(options, cloud)
     if cloud.update:
         _check_running(options, cloud)
-    _bound(options.view_as(WorkerOptions))
+    workers = options.view_as(WorkerOptions)
+    if workers.max_num_workers is None:
+        workers.max_num_workers = max(MAX_WORKERS, workers.num_workers or 0)
     _carry_streaming_mode(options.view_as(DebugOptions), cloud)
     _withhold_samples(options.view_as(DebugOptions))
     label = f"{LABEL}={re.sub('[^a-z0-9_-]', '-', version.lower())}"
@@ -183,11 +184,6 @@ def _answer(parameter: str, what: str, ask: Callable[..., str | None], *of: Any)
         hindrance = f"{what} cannot be reached: {error}"
     if hindrance:
         raise ParameterError(parameter, hindrance)
-
-
-def _bound(workers: WorkerOptions) -> None:
-    if workers.max_num_workers is None:
-        workers.max_num_workers = max(MAX_WORKERS, workers.num_workers or 0)
 
 
 def _carry_streaming_mode(debug: DebugOptions, cloud: GoogleCloudOptions) -> None:

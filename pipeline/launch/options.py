@@ -42,12 +42,18 @@ class ParameterError(Exception):
         super().__init__(f"{parameter}: {' '.join(reason.split())}")
 
 
-def _parameter(label: str, text: str, group: str, param_type: str = "TEXT", **more: Any) -> Any:
+def _parameter(label: str, text: str, **more: Any) -> Any:
     """Declare an attribute of `Launch` as a launch parameter."""
-    return field(metadata={"parameter": Parameter(label, text, group, param_type, **more)})
+    return field(metadata={"parameter": Parameter(label, text, **more)})
 
 
-_KINDS = (bool, int, float, str)
+def _file(label: str, text: str, **more: Any) -> Any:
+    """The same for a file that is read."""
+    return _parameter(label, text, param_type="GCS_READ_FILE", or_local=True, **more)
+
+
+_PICKERS = {bool: "BOOLEAN", int: "NUMBER", float: "NUMBER", str: "TEXT"}
+"""By the type of an attribute, what picks its value in the console."""
 REFERENCE_FILES = ("rules", *SOURCES_OF_SIGNALS)
 """Parameters whose files workers read again."""
 
@@ -60,8 +66,8 @@ class Launch:
         "Pub/Sub input subscription",
         "Subscription to read claims from. Pass exactly one of input_subscription, input_topic"
         " or input_files.",
-        "Source",
-        "PUBSUB_SUBSCRIPTION",
+        section="Source",
+        param_type="PUBSUB_SUBSCRIPTION",
         example="projects/my-project/subscriptions/claims",
         regex=rf"^projects/{PROJECT_PATTERN}/subscriptions/{_RESOURCE}$",
     )
@@ -69,24 +75,18 @@ class Launch:
         "Pub/Sub input topic",
         "Topic to read claims from. Dataflow creates a subscription for the job and deletes it"
         " when the job ends.",
-        "Source",
-        "PUBSUB_TOPIC",
+        param_type="PUBSUB_TOPIC",
         example="projects/my-project/topics/claims",
         regex=rf"^projects/{PROJECT_PATTERN}/topics/{_RESOURCE}$",
     )
-    input_files: str | None = _parameter(
+    input_files: str | None = _file(
         "Input files for a backfill",
         "Files to read once, as a batch job: a gs:// path or glob. They may be compressed.",
-        "Source",
-        "GCS_READ_FILE",
-        or_local=True,
         example="gs://my-bucket/claims/2026-*.ndjson.gz",
     )
     input_format: str = _parameter(
         "Input format",
         "Format of the input.",
-        "Source",
-        "ENUM",
         default="JSON",
         choices=(
             Choice("JSON", "JSON", "one document per message, or per line of a file"),
@@ -97,33 +97,27 @@ class Launch:
     csv_delimiter: str = _parameter(
         "CSV delimiter",
         "Field delimiter of CSV files: one character, or the word tab.",
-        "Source",
         default=",",
         example="|",
         regex=r"^(tab|[!#-~])$",
-        parent="input_format",
-        parent_value="CSV",
+        only_with=("input_format", "CSV"),
     )
     csv_encoding: str = _parameter(
         "CSV encoding",
         "Character encoding of CSV files.",
-        "Source",
-        "ENUM",
         default="UTF-8",
         choices=(
             Choice("UTF-8", "UTF-8", "with or without a byte order mark"),
             Choice("ISO-8859-1", "ISO 8859-1", "Western European, also called Latin-1"),
             Choice("WINDOWS-1252", "Windows 1252", "Western European on Windows"),
         ),
-        parent="input_format",
-        parent_value="CSV",
+        only_with=("input_format", "CSV"),
     )
     claim_map: str | None = _parameter(
         "Claim map",
         "JSONata expression that turns documents of another shape into claims: a packaged map"
         f" ({', '.join(PACKAGED_MAPS)}) or a file. Without one, every message must already be a"
         " claim, except that X12 input uses the packaged x12_837.",
-        "Source",
         or_local=True,
         example="fhir_r4_claim",
     )
@@ -131,14 +125,13 @@ class Launch:
         "Message ID attribute",
         "Pub/Sub attribute that holds the producer's own message ID. Dataflow drops a message"
         " that repeats an ID within 10 minutes, except in at-least-once mode.",
-        "Source",
         example="event_id",
         regex=r"^[!-~]([ -~]{0,254}[!-~])?$",
     )
     output_table: str = _parameter(
         "Claims table",
         "BigQuery table for scored claims, as project:dataset.table or project.dataset.table.",
-        "Output",
+        section="Output",
         example="my-project:claims.claims",
         required=True,
         regex=_TABLE,
@@ -148,7 +141,6 @@ class Launch:
         "BigQuery table for rejected messages, as project:dataset.table or"
         " project.dataset.table. By default, it stores them in full for replay, so it holds health"
         " data.",
-        "Output",
         example="my-project:claims.errors",
         required=True,
         regex=_TABLE,
@@ -156,8 +148,6 @@ class Launch:
     error_payload: str = _parameter(
         "Error table payload",
         "How much of a rejected message the error table keeps.",
-        "Output",
-        "ENUM",
         default="FULL",
         choices=(
             Choice("FULL", "Full message", "the original message, which can be replayed"),
@@ -176,7 +166,6 @@ class Launch:
         " pseudonyms, so rules that inspect the value of a listed field are not applied to it. In"
         " fields outside the schema, only values whose key resembles a listed field are replaced."
         " Needs pseudonym_key.",
-        "Output",
         is_quoted=False,
         example="patient_id,claim_id",
         regex=rf"^{_FIELD}( *, *{_FIELD})*$",
@@ -185,7 +174,6 @@ class Launch:
         "Pseudonym key",
         "Where to read the key from: a numbered version of a secret in Secret Manager, or a gs://"
         " file. The key must be at least 32 bytes long. Never pass the key itself.",
-        "Output",
         or_local=True,
         is_reference=True,
         dataflow_regex=rf"^(projects/({PROJECT_PATTERN}|[0-9]{{1,19}})/secrets/[A-Za-z0-9_-]{{1,255}}/versions/[0-9]+"
@@ -195,8 +183,6 @@ class Launch:
     write_method: str = _parameter(
         "Write method",
         "How rows are written to BigQuery.",
-        "Output",
-        "ENUM",
         default="STORAGE_WRITE_API",
         choices=(
             Choice(
@@ -215,130 +201,95 @@ class Launch:
         "Create and extend tables",
         "Whether the launch creates missing tables and adds new columns to existing ones: true or"
         " false.",
-        "Output",
-        "BOOLEAN",
         default=True,
     )
     create_views: bool = _parameter(
         "Create views",
         "Whether the launch creates views of the claims table: current claims (with replacements"
         " and voids applied), their service lines, and the Tuva Project's medical_claim input.",
-        "Output",
-        "BOOLEAN",
         default=False,
-        parent="create_tables",
-        parent_value="true",
+        only_with=("create_tables", "true"),
     )
     dataset_location: str | None = _parameter(
         "Location for new datasets",
         "Location where the launch creates a missing dataset. If it is not set, a missing"
         " dataset stops the launch.",
-        "Output",
         example="US",
         regex=r"^[A-Za-z][A-Za-z0-9-]{1,40}$",
-        parent="create_tables",
-        parent_value="true",
+        only_with=("create_tables", "true"),
     )
     error_retention_days: int | None = _parameter(
         "Error table retention",
         "Days to keep each partition of the error table; 0 keeps partitions forever. If it is"
         " not set, a new table keeps them forever and an existing table is not changed.",
-        "Output",
-        "NUMBER",
         example="90",
         regex=r"^[0-9]{1,4}$",
-        parent="create_tables",
-        parent_value="true",
+        only_with=("create_tables", "true"),
     )
     bigquery_kms_key: str | None = _parameter(
         "KMS key for new tables",
         "Cloud KMS key that encrypts the tables the launch creates.",
-        "Output",
-        "KMS_KEY_NAME",
+        param_type="KMS_KEY_NAME",
         example="projects/my-project/locations/us/keyRings/claims/cryptoKeys/bigquery",
         regex=rf"^projects/{PROJECT_PATTERN}/locations/{_KMS}/keyRings/{_KMS}/cryptoKeys/{_KMS}$",
-        parent="create_tables",
-        parent_value="true",
+        only_with=("create_tables", "true"),
     )
     high_risk_threshold: float = _parameter(
         "High-risk threshold",
         "Claims that score above this value, 0 to 1, are flagged as high risk.",
-        "Scoring",
-        "NUMBER",
+        section="Scoring",
         example="0.7",
         default=0.5,
         regex=_FRACTION,
     )
-    rules: str | None = _parameter(
+    rules: str | None = _file(
         "Rules file",
         "gs:// file with the risk and quality rules. If it is not set, the template's own rules"
         " apply. Workers reload the file when it changes.",
-        "Scoring",
-        "GCS_READ_FILE",
-        or_local=True,
         example="gs://my-bucket/rules.json",
     )
-    claim_schema: str | None = _parameter(
+    claim_schema: str | None = _file(
         "Claim schema",
         "gs:// file with the JSON Schema of a claim. If it is not set, the template's own schema"
         " applies.",
-        "Scoring",
-        "GCS_READ_FILE",
-        or_local=True,
         example="gs://my-bucket/claim.schema.json",
     )
-    excluded_providers: str | None = _parameter(
+    excluded_providers: str | None = _file(
         "Excluded providers",
         "gs:// file that lists the providers excluded from federal programs, as published by the"
         " OIG (LEIE, UPDATED.csv). Providers are matched by NPI. Workers reload the file when it"
         " changes.",
-        "Signals",
-        "GCS_READ_FILE",
-        or_local=True,
+        section="Signals",
         example="gs://my-bucket/reference/UPDATED.csv",
     )
-    mue_table: str | None = _parameter(
+    mue_table: str | None = _file(
         "Medically unlikely edits",
         "gs:// file with the maximum units for each procedure, as published by CMS (NCCI MUE,"
         " CSV). Workers reload the file when it changes.",
-        "Signals",
-        "GCS_READ_FILE",
-        or_local=True,
         example="gs://my-bucket/reference/MCR_MUE_PractitionerServices.csv",
     )
-    ptp_edits: str | None = _parameter(
+    ptp_edits: str | None = _file(
         "Procedure-to-procedure edits",
         "gs:// file or pattern that lists pairs of procedures that must not be billed together, as"
         " published by CMS (NCCI PTP, text). Workers reload the files when they change.",
-        "Signals",
-        "GCS_READ_FILE",
-        or_local=True,
         example="gs://my-bucket/reference/ccipra-*.txt",
     )
-    provider_profile: str | None = _parameter(
+    provider_profile: str | None = _file(
         "Provider profiles",
         "gs:// file or pattern with a profile of each provider, written by the `claims profiles`"
         " command or by its scheduled query. Workers reload the files when they change.",
-        "Signals",
-        "GCS_READ_FILE",
-        or_local=True,
         example="gs://my-bucket/reference/provider_profile-*.csv",
     )
-    claim_percentiles: str | None = _parameter(
+    claim_percentiles: str | None = _file(
         "Claim amount percentiles",
         "gs:// file or pattern with the percentiles of claim amounts, written by the `claims"
         " profiles` command or by its scheduled query. Workers reload the files when they change.",
-        "Signals",
-        "GCS_READ_FILE",
-        or_local=True,
         example="gs://my-bucket/reference/claim_percentiles-*.csv",
     )
     reference_refresh_minutes: float = _parameter(
         "Reload interval in minutes",
         "How often, in minutes, workers check the rules and reference files for changes; 0 reads"
         " them only once.",
-        "Signals",
-        "NUMBER",
         example="5",
         default=10.0,
         regex=r"^[0-9]{1,4}([.][0-9]{1,3})?$",
@@ -348,7 +299,7 @@ class Launch:
         "Host of the BigQuery Storage API, for a private endpoint: https://host,"
         " https://host:port or host:port. Connections use TLS and the worker's credentials,"
         " except to a loopback host:port, which is meant for tests and uses plaintext.",
-        "Advanced",
+        section="Advanced",
         example="https://bigquerystorage-example.p.googleapis.com",
         regex=rf"^(https://{_HOST}(:{_PORT})?|{_HOST}:{_PORT})$",
         hidden=True,
@@ -367,19 +318,21 @@ class Launch:
 
     @property
     def csv_dialect(self) -> Dialect:
-        """How the rows of CSV files are written."""
         delimiter = "\t" if self.csv_delimiter == "tab" else self.csv_delimiter
         return Dialect(delimiter, self.csv_encoding)
 
 
 def _declared() -> Iterator[Parameter]:
     types = get_type_hints(Launch)
+    section = ""
     for each in fields(Launch):
         declared: Parameter = each.metadata["parameter"]
+        section = declared.section or section
         kind = next(
-            kind for kind in _KINDS if kind in (types[each.name], *get_args(types[each.name]))
+            kind for kind in _PICKERS if kind in (types[each.name], *get_args(types[each.name]))
         )
-        yield replace(declared, name=each.name, type=kind)
+        picker = declared.param_type or ("ENUM" if declared.choices else _PICKERS[kind])
+        yield replace(declared, name=each.name, type=kind, param_type=picker, section=section)
 
 
 PARAMETERS = tuple(_declared())
@@ -421,7 +374,6 @@ class ClaimsOptions(PipelineOptions):
 
 
 def add_argument(parser: argparse._ActionsContainer, parameter: Parameter) -> None:
-    """Declare a parameter to argparse."""
     text = parameter.command_line_text.replace("%", "%%")  # a percent sign is argparse's own
     if parameter.default_text:
         text += f" [default: {parameter.default_text}]"

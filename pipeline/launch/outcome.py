@@ -110,7 +110,6 @@ def text_of(outcome: Outcome, launch: Launch) -> str:
 
 
 def json_of(outcome: Outcome, launch: Launch) -> str:
-    """The same numbers, in one line."""
     tables = {"output_table": launch.output_table, "error_table": launch.error_table}
     return json.dumps({**outcome._asdict(), "seconds": round(outcome.seconds, 1), **tables})
 

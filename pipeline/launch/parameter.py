@@ -22,10 +22,10 @@ class Parameter:
     """Name of the field in the Dataflow console."""
     help: str
     """What it is, with its unit; without example, choices and default, which follow."""
-    group: str
-    """Section of the console: Source, Output, Scoring or Advanced."""
-    param_type: str = "TEXT"
-    """Picker of the console: a ParameterType of the Dataflow API."""
+    section: str = ""
+    """Of the console: declared at the first parameter of each section, and there for all."""
+    param_type: str = ""
+    """Picker of the console: a ParameterType of the Dataflow API; declared if not by the type."""
     example: str | None = None
     default: Any = None
     required: bool = False
@@ -39,9 +39,8 @@ class Parameter:
     is_quoted: bool = True
     """Whether an error repeats what was given: not where the secret of another may have landed."""
     choices: tuple[Choice, ...] = ()
-    parent: str | None = None
-    """The parameter that this one depends on: without its value `parent_value` it does nothing."""
-    parent_value: str | None = None
+    only_with: tuple[str, str] | None = None
+    """The parameter that this one depends on, and the value without which it does nothing."""
     or_local: bool = False
     """Whether a launch elsewhere than on Dataflow takes a path of its own machine, too."""
     hidden: bool = False
@@ -55,8 +54,8 @@ class Parameter:
         if self.choices:
             *others, last = (f"{each.value} ({each.meaning})" for each in self.choices)
             parts = [f"{self.help.removesuffix('.')}: {', '.join(others)} or {last}."]
-        if self.parent:
-            parts.append(f"Applies only with {self.parent}={self.parent_value}.")
+        if self.only_with:
+            parts.append(f"Applies only with {'='.join(self.only_with)}.")
         if self.example:
             parts.append(f"Example: {self.example}")
         return " ".join(parts)
@@ -72,7 +71,6 @@ class Parameter:
 
     @property
     def default_text(self) -> str | None:
-        """The default as it is written on a command line."""
         return None if self.default is None else as_text(self.default)
 
 

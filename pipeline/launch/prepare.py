@@ -52,17 +52,16 @@ def _document(parameter: str, path: str | None, default: str) -> str:
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise ParameterError(parameter, f"{path} is larger than {MAX_BYTES:,} bytes")
-        return str(data.decode("utf-8-sig"))
-    except ParameterError:
-        raise
-    except UnicodeDecodeError:
-        raise ParameterError(parameter, f"{path} is not UTF-8 text") from None
     except FileNotFoundError:
         raise ParameterError(parameter, f"{path} does not exist") from None
     except Exception as error:  # each file system has its own
         raise Unreadable(parameter, f"{path} cannot be read: {error}") from None
+    if len(data) > MAX_BYTES:
+        raise ParameterError(parameter, f"{path} is larger than {MAX_BYTES:,} bytes")
+    try:
+        return str(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ParameterError(parameter, f"{path} is not UTF-8 text") from None
 
 
 def settings(launch: Launch) -> Settings:
@@ -205,8 +204,6 @@ def source(launch: Launch) -> beam.PTransform:
 
 
 def sinks(launch: Launch, made: Settings) -> Sinks:
-    """The transforms that write the two tables."""
-
     def sink(name: TableName, table: Table) -> beam.PTransform:
         if launch.write_method == "STREAMING_INSERTS":
             return StreamingInsert(name, table.columns)

@@ -2,9 +2,7 @@
 
 import sys
 import time
-from contextlib import AbstractContextManager
 from threading import Event, Thread
-from types import TracebackType
 from typing import Self
 
 from pipeline.transforms.metrics import LiveCounts
@@ -13,7 +11,7 @@ ON_TERMINAL_SECONDS, ELSEWHERE_SECONDS = 1.0, 10.0
 _STILL_SECONDS = 5.0
 
 
-class Progress(AbstractContextManager["Progress"]):
+class Progress:
     """Shows the counts while its block runs; on a terminal the line is written over."""
 
     def __init__(self, counts: LiveCounts, started: float) -> None:
@@ -26,7 +24,6 @@ class Progress(AbstractContextManager["Progress"]):
         self._last, self._moved = "", started
 
     def line(self, now: float) -> str:
-        """The line to show at a moment of the monotonic clock."""
         counts = self._counts.now()
         errors = sum(count for name, count in counts.items() if name.startswith("rejected_"))
         text = (
@@ -55,11 +52,6 @@ class Progress(AbstractContextManager["Progress"]):
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()

@@ -1,15 +1,35 @@
 """What claims are judged by where `pseudonymise` names fields."""
 
-from collections import Counter
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pipeline.claims.judgement import Basis, BasisSource
+from pipeline.claims.rules import Rule, Rules, fields_read, parts_of
 from pipeline.claims.signals.provider_profile import KEY
+from pipeline.claims.signals.table import SIGNALS
 from pipeline.privacy.named_fields import NamedFields
-from pipeline.privacy.pseudonymous_rows import rules_into, without
 
 _PROFILES = "provider_profile"
+
+
+class AdaptedBasis:
+    """The basis of another source, adapted whenever that changes."""
+
+    def __init__(self, source: BasisSource, adapt: Callable[[Basis], Basis]) -> None:
+        self._source = source
+        self._adapt = adapt
+        self._found = source.now()
+        self._adapted = adapt(self._found)
+
+    def now(self) -> Basis:
+        found = self._source.now()
+        if found is not self._found:
+            self._found, self._adapted = found, self._adapt(found)
+        return self._adapted
+
+    def take_counts(self) -> Mapping[str, int]:
+        return self._source.take_counts()
 
 
 class _ByPseudonym:
@@ -20,60 +40,46 @@ class _ByPseudonym:
         self._of = named.of
 
     def value(self, place: int, provider: str) -> float | None:
-        """As of `ProviderProfiles`."""
         found: float | None = self._profiles.value(place, self._of(KEY, provider))
         return found
 
 
-class OfOriginals:
-    """Of claims in clear: all rules; profiles by pseudonym, where the tables have those."""
-
-    def __init__(self, basis: BasisSource, named: NamedFields) -> None:
-        self._source = basis
-        self._named = named
-        self._basis: Basis | None = None
-        self._own: Basis = basis.now()
-
-    def now(self) -> Basis:
-        """The basis; the same object until it changes."""
-        basis = self._source.now()
-        if basis is not self._basis:
-            self._basis = self._own = basis
-            if KEY in self._named.names and _PROFILES in basis.lookups:
-                profiles = _ByPseudonym(basis.lookups[_PROFILES], self._named)
-                self._own = basis._replace(lookups={**basis.lookups, _PROFILES: profiles})
-        return self._own
-
-    def take_counts(self) -> Mapping[str, int]:
-        """What happened to it since the last call."""
-        return self._source.take_counts()
+def with_profiles_by_pseudonym(basis: Basis, named: NamedFields) -> Basis:
+    """For claims in clear: where providers have pseudonyms, so do the profiles of the tables."""
+    if KEY not in named.names or _PROFILES not in basis.lookups:
+        return basis
+    profiles = _ByPseudonym(basis.lookups[_PROFILES], named)
+    return basis._replace(lookups={**basis.lookups, _PROFILES: profiles})
 
 
-class OfReplays:
-    """Of claims with pseudonyms: without the rules that would look into one."""
+def rules_into(rules: Rules, names: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The rules that look into these fields, and into which; to ask whether one is null is not."""
+    found = {rule.id: _looks_into(rule) & set(names) for rule in (*rules.risk, *rules.quality)}
+    return {rule: fields for rule, fields in found.items() if fields}
 
-    def __init__(self, basis: BasisSource, names: tuple[str, ...]) -> None:
-        self._source = basis
-        self._names = names
-        self._basis: Basis | None = None
-        self._fit: Basis = basis.now()
-        self._looked_into: list[str] = []
 
-    def now(self) -> Basis:
-        """The basis; the same object until it changes."""
-        basis = self._source.now()
-        if basis is not self._basis:
-            unfit = rules_into(basis.rules, self._names)
-            self._looked_into = sorted(frozenset[str]().union(*unfit.values()))
-            self._fit = basis._replace(rules=without(basis.rules, unfit))
-            self._basis = basis
-        return self._fit
+def _looks_into(rule: Rule) -> frozenset[str]:
+    read = fields_read(rule.when) or frozenset()
+    parts = parts_of(rule.when)
+    if parts is not None:
+        read = frozenset(
+            name
+            for name, schema in parts.items()
+            if not (isinstance(schema, dict) and schema.keys() <= {"type"})
+        )
+    return frozenset[str]().union(*map(_fields_behind, read))
 
-    def looked_into(self) -> list[str]:
-        """The named fields that rules look into."""
-        self.now()
-        return self._looked_into
 
-    def take_counts(self) -> Mapping[str, int]:
-        """Counted once, with the originals."""
-        return Counter()
+def _fields_behind(name: str) -> frozenset[str]:
+    """The fields that a feature is derived from; a field itself."""
+    if name not in SIGNALS:
+        return frozenset([name])
+    return frozenset[str]().union(*map(_fields_behind, SIGNALS[name].reads))
+
+
+def without(rules: Rules, ids: Iterable[str]) -> Rules:
+    left_out = set(ids)
+    document = json.loads(rules.text)
+    for section in ("risk_rules", "quality_rules"):
+        document[section] = [rule for rule in document[section] if rule["id"] not in left_out]
+    return Rules(json.dumps(document))

@@ -6,18 +6,19 @@ a doubt, nothing but its structure is kept: it is `StructureOnly`.
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from pipeline.claims.columns import Columns
-from pipeline.claims.contract import Contract, Fields
+from pipeline.claims.contract import ADDITIONAL_FIELDS, Contract, Fields
 from pipeline.claims.document_text import DocumentError
-from pipeline.claims.message import Message
-from pipeline.claims.normalise import Normaliser
+from pipeline.claims.message import Message, json_data
+from pipeline.claims.normalise import normaliser
 from pipeline.claims.rejection import Rejection, Violation
-from pipeline.claims.validate import ADDITIONAL_FIELDS, STAGE
+from pipeline.claims.validate import STAGE
 from pipeline.privacy.pseudonyms import PREFIX, PSEUDONYM_LENGTH, Pseudonyms
 from pipeline.privacy.redaction import structure_only
 from pipeline.privacy.resembling_keys import MAX_ENTRIES, Number, ResemblingKeys, TooManyValues
@@ -82,10 +83,9 @@ class NamedFields:
         self._known = frozenset(contract.properties)
         self._numbers = contract.names("NUMERIC", "BIGNUMERIC", "INTEGER", "FLOAT")
         self._texts = (*contract.names("JSON"), ADDITIONAL_FIELDS)
-        objects = {column.name for column in contract.columns if column.type == "JSON"}
-        self._lists = objects.difference(self._texts)
+        self._lists = set(contract.objects).difference(self._texts)
         self._part = part_of(contract, names)
-        self._normaliser = Normaliser(self._part)
+        self._normalise = normaliser(self._part)
         self._resembling = ResemblingKeys(names, self.of)
 
     def of(self, name: str, text: str) -> str:
@@ -93,11 +93,7 @@ class NamedFields:
         return self._pseudonyms.of(self._meant.get(name, name), text)
 
     def is_pseudonym(self, name: str, text: str | None) -> bool:
-        """Whether a field's value is a pseudonym of this key."""
         return self._pseudonyms.is_own(self._meant.get(name, name), text)
-
-    def _is_foreign(self, name: str, text: str) -> bool:
-        return self._pseudonyms.is_foreign(self._meant.get(name, name), text)
 
     def message(self, message: Message, fields: dict[str, Any] | Any) -> Message:
         """The message with pseudonyms in place of values. Never raises.
@@ -109,16 +105,14 @@ class NamedFields:
         message = message._replace(attributes=self._resembling.replaced(message.attributes))
         data = None
         if type(fields) is dict:
-            try:
+            with suppress(Exception):  # whatever it is, the message must not travel on as it came
                 data = self._data(message.data, fields)
-            except Exception:  # whatever it is, the message must not travel on as it came
-                data = None
         if data is None:
             return structure_only(message, self._known)
         return message._replace(data=data)
 
     def _data(self, data: bytes, fields: dict[str, Any]) -> bytes | None:
-        values = self._values(fields)
+        values = self._normalise({n: fields[n] for n in self.names if n in fields})
         if self._part.accept([values]) != [True] or self._foreign(values):
             return None
         if self._is_plain(fields):
@@ -129,7 +123,7 @@ class NamedFields:
         for name, value in values.items():
             if value is not None:
                 document[name] = self.of(name, value)
-        return orjson.dumps(document, _as_number, orjson.OPT_PASSTHROUGH_SUBCLASS)
+        return json_data(document, _as_number, orjson.OPT_PASSTHROUGH_SUBCLASS)
 
     def _is_plain(self, fields: Mapping[str, Any]) -> bool:
         """Whether all there is are known fields that hold no key and no digit beyond a double."""
@@ -154,15 +148,11 @@ class NamedFields:
         )
         return {**document, **unknown}
 
-    def _values(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The named fields that are there, normalised."""
-        return self._normaliser.normalise({n: fields[n] for n in self.names if n in fields})
-
     def _foreign(self, values: Mapping[str, Any]) -> list[str]:
         return [
             name
             for name, value in values.items()
-            if type(value) is str and self._is_foreign(name, value)
+            if type(value) is str and self._pseudonyms.is_foreign(self._meant[name], value)
         ]
 
     def refused(self, fields: Mapping[str, Any]) -> Rejection | None:
@@ -182,7 +172,6 @@ class NamedFields:
         return None
 
     def rejection(self, rejection: Rejection) -> Rejection:
-        """The rejection with a pseudonym for its claim id, where that is a named field."""
         if rejection.claim_id and "claim_id" in self.names:
             return rejection._replace(claim_id=self.of("claim_id", rejection.claim_id))
         return rejection

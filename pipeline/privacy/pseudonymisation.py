@@ -14,8 +14,8 @@ from google.auth.exceptions import GoogleAuthError
 from pipeline import clients
 from pipeline.claims.contract import Contract
 from pipeline.claims.rules import Rules
+from pipeline.privacy.basis import rules_into
 from pipeline.privacy.named_fields import check_names
-from pipeline.privacy.pseudonymous_rows import rules_into
 from pipeline.privacy.pseudonyms import MIN_KEY_BYTES, Pseudonyms
 
 SECRET = re.compile(r"projects/[^/\s]+/secrets/[A-Za-z0-9_-]{1,255}/versions/[0-9]+")
@@ -76,11 +76,7 @@ class Pseudonymisation:
     """A secret version, or a file."""
 
     def pseudonyms(self) -> Pseudonyms:
-        """The pseudonyms of the key, which this process reads once.
-
-        Raises:
-            KeyUnusable: it cannot be read, or is too short.
-        """
+        """The pseudonyms of the key, which this process reads once; raises as `read_key`."""
         with _lock:
             if self.key not in _known:
                 _known[self.key] = Pseudonyms(read_key(self.key))

@@ -30,7 +30,7 @@ class Pseudonyms:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._remembered = Memory(self._of, _REMEMBERED, _is_small)
+        self._remembered = Memory(self._of, _REMEMBERED, lambda key, _: len(key[1]) <= _SMALL)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a key must not be pickled")
@@ -62,10 +62,6 @@ class Pseudonyms:
 
     def _mac(self, text: str) -> bytes:
         return hmac.digest(self._key, text.encode(), "sha256")
-
-
-def _is_small(field_and_text: tuple[str, str], _pseudonym: str) -> bool:
-    return len(field_and_text[1]) <= _SMALL
 
 
 def _has_form(text: str) -> bool:

@@ -45,14 +45,12 @@ class ResemblingKeys:
         self._pseudonym = pseudonym
         self._by_folded = {_folded(name): name for name in reversed(names)}
         self._longest = max(map(len, self._by_folded), default=0)
-        self._name = Memory(self._resembled, _REMEMBERED, _is_small).__getitem__
+        self._name = Memory(
+            self._resembled, _REMEMBERED, lambda key, _: len(key) <= _SMALL
+        ).__getitem__
 
     def check(self, document: Any) -> None:
-        """Look whether a document can be replaced within, in bounded time and memory.
-
-        Raises:
-            TooManyValues: it cannot.
-        """
+        """Raise `TooManyValues` if a document cannot be replaced within, in bounded memory."""
         self._found(document)
 
     def replace_within(self, document: Any) -> None:
@@ -122,10 +120,6 @@ class ResemblingKeys:
             if len(folded) > self._longest:
                 return None
         return self._by_folded.get(folded)
-
-
-def _is_small(key: str, _name: str | None) -> bool:
-    return len(key) <= _SMALL
 
 
 def _items(holder: Any) -> Iterator[tuple[Any, Any]]:

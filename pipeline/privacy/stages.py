@@ -1,60 +1,59 @@
 """The stages of a job with `pseudonymise`: they decide on clear values and pass none of them on."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-import orjson
-
-from pipeline.claims.clock import Clock
 from pipeline.claims.columns import Rows
-from pipeline.claims.contract import Contract
 from pipeline.claims.history import part_of
-from pipeline.claims.judgement import BasisSource
-from pipeline.claims.message import Message, Part
+from pipeline.claims.judgement import Basis, BasisSource
+from pipeline.claims.message import Message, Part, json_data
 from pipeline.claims.stages import Decided, Enrich, Metrics, Stage, decide
-from pipeline.privacy.basis import OfOriginals, OfReplays
+from pipeline.privacy.basis import AdaptedBasis, rules_into, with_profiles_by_pseudonym, without
 from pipeline.privacy.named_fields import NamedFields
 
 
-class PseudonymousParse(Stage):
-    """Passes each message on as it may be kept."""
+class _Wrapping(Stage):
+    """A stage around another one, whose name and metrics it has."""
 
-    def __init__(self, parse: Stage, named: NamedFields) -> None:
-        self.name = parse.name
-        self._parse = parse
+    def __init__(self, stage: Stage, named: NamedFields) -> None:
+        self.name = stage.name
+        self._stage = stage
         self._named = named
 
-    def decide(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
-        """What the wrapped stage decides, beside the replaced messages."""
+    def take_metrics(self) -> Metrics:
+        return self._stage.take_metrics()
+
+    def _decided(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
+        """What the wrapped stage decides, with rejected messages as they may be kept."""
         # Surprises end here, so that no message leaves in clear with one.
-        decided = decide(self._parse, messages, subjects)
+        decided = decide(self._stage, messages, subjects)
+        return decided._replace(
+            rejected=[(self._named.message(message, why), why) for message, why in decided.rejected]
+        )
+
+
+class PseudonymousParse(_Wrapping):
+    """Passes each message on as it may be kept."""
+
+    def decide(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
+        decided = self._decided(messages, subjects)
         replaced = list(map(self._named.message, decided.messages, decided.outcomes))
-        rejected = [(self._named.message(message, why), why) for message, why in decided.rejected]
-        return Decided(replaced, decided.outcomes, rejected)
+        return decided._replace(messages=replaced)
 
 
-class PseudonymousDocuments(Stage):
+class PseudonymousDocuments(_Wrapping):
     """Passes documents of another shape on as they came, and of rejected ones the structure.
 
     Where the named fields are in a document, only its map knows: `PseudonymousMap`, which follows
     in the same process, keeps none of them.
     """
 
-    def __init__(self, parse: Stage, named: NamedFields) -> None:
-        self.name = parse.name
-        self._parse = parse
-        self._named = named
-
     def decide(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
-        """What the wrapped stage decides."""
-        decided = decide(self._parse, messages, subjects)
-        return decided._replace(
-            rejected=[(self._named.message(message, why), why) for message, why in decided.rejected]
-        )
+        return self._decided(messages, subjects)
 
 
-class PseudonymousMap(Stage):
+class PseudonymousMap(_Wrapping):
     """Keeps of each message the claim that was made of it, with pseudonyms, and nothing else.
 
     The document itself may hold the values of named fields anywhere. A replay of such a claim is
@@ -62,46 +61,28 @@ class PseudonymousMap(Stage):
     """
 
     def __init__(self, mapping: Stage, named: NamedFields, map_version: str) -> None:
-        self.name = mapping.name
-        self._mapping = mapping
-        self._named = named
+        super().__init__(mapping, named)
         self._only_part = Part(0, 1, map_version)
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
-        """What the wrapped stage decides, beside claims in place of documents."""
-        # Surprises end here, so that no message leaves in clear with one.
-        decided = decide(self._mapping, messages, subjects)
-        return Decided(
-            list(map(self._kept, decided.messages, decided.outcomes)),
-            decided.outcomes,
-            [(self._named.message(message, why), why) for message, why in decided.rejected],
-        )
-
-    def take_metrics(self) -> Metrics:
-        """Those of the wrapped stage."""
-        return self._mapping.take_metrics()
+        decided = self._decided(messages, subjects)
+        return decided._replace(messages=list(map(self._kept, decided.messages, decided.outcomes)))
 
     def _kept(self, message: Message, claim: dict[str, Any]) -> Message:
         part = part_of(message)
         if part is None:
-            data = orjson.dumps(claim)
+            data = json_data(claim)
             message = message._replace(data=data, part=self._only_part)
         return self._named.message(message, claim)
 
 
-class PseudonymousValidate(Stage):
+class PseudonymousValidate(_Wrapping):
     """Rejects pseudonyms of another key, and has no clear claim id in its rejections."""
 
-    def __init__(self, validate: Stage, named: NamedFields) -> None:
-        self.name = validate.name
-        self._validate = validate
-        self._named = named
-
     def decide(self, messages: Sequence[Message], subjects: Sequence[Any]) -> Decided:
-        """What the wrapped stage decides on messages without a foreign pseudonym."""
         checked = [self._named.refused(fields) or fields for fields in subjects]
         own = Decided.of(messages, checked)
-        decided = self._validate.decide(own.messages, own.outcomes)
+        decided = self._stage.decide(own.messages, own.outcomes)
         rejected = [(message, self._named.rejection(why)) for message, why in decided.rejected]
         return decided._replace(rejected=[*own.rejected, *rejected])
 
@@ -116,32 +97,31 @@ class PseudonymousEnrich(Stage):
     name = Enrich.name
 
     def __init__(
-        self,
-        contract: Contract,
-        basis: BasisSource,
-        high_risk_threshold: float,
-        pipeline_version: str,
-        clock: Clock,
-        named: NamedFields,
-        map_version: str | None = None,
+        self, enrich: Callable[[BasisSource], Enrich], basis: BasisSource, named: NamedFields
     ) -> None:
-        rest = (high_risk_threshold, pipeline_version, clock, map_version)
-        self._of_replays = OfReplays(basis, named.names)
-        self._originals = Enrich(contract, OfOriginals(basis, named), *rest)
-        self._replays = Enrich(contract, self._of_replays, *rest)
+        """`enrich` makes the stage that judges claims by a basis."""
         self._named = named
+        self._looked_into: list[str] = []
+        """The named fields that rules look into."""
+        originals = AdaptedBasis(basis, lambda now: with_profiles_by_pseudonym(now, named))
+        self._of_replays = AdaptedBasis(basis, self._without_rules_into_pseudonyms)
+        self._originals, self._replays = enrich(originals), enrich(self._of_replays)
 
     def decide(self, messages: Sequence[Message], subjects: Sequence[dict[str, Any]]) -> Decided:
-        """The row of each claim."""
+        self._of_replays.now()
         if any(map(self._is_unfit, subjects)):
             return Decided.joined(map(self._decide_alone, messages, subjects))
         return self._replaced(self._originals.decide(messages, subjects))
 
     def take_metrics(self) -> Metrics:
-        """Those of both kinds of claims."""
         originals, replays = self._originals.take_metrics(), self._replays.take_metrics()
         counts = Counter(originals.counts) + Counter(replays.counts)
         return Metrics(counts, {**replays.samples, **originals.samples})
+
+    def _without_rules_into_pseudonyms(self, basis: Basis) -> Basis:
+        unfit = rules_into(basis.rules, self._named.names)
+        self._looked_into = sorted(frozenset[str]().union(*unfit.values()))
+        return basis._replace(rules=without(basis.rules, unfit))
 
     def _decide_alone(self, message: Message, claim: dict[str, Any]) -> Decided:
         enrich = self._replays if self._is_unfit(claim) else self._originals
@@ -153,5 +133,4 @@ class PseudonymousEnrich(Stage):
 
     def _is_unfit(self, claim: Mapping[str, Any]) -> bool:
         """Whether a rule would look into a pseudonym."""
-        looked_into = self._of_replays.looked_into()
-        return any(self._named.is_pseudonym(name, claim[name]) for name in looked_into)
+        return any(self._named.is_pseudonym(name, claim[name]) for name in self._looked_into)

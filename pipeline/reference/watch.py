@@ -10,6 +10,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
 from random import uniform
 from typing import Any, NamedTuple
 
@@ -51,11 +53,7 @@ class Loaded(NamedTuple):
 
 
 def read_rules(contract: Contract, lines: Iterable[str]) -> Rules:
-    """The rules of a rules file, checked as at launch.
-
-    Raises:
-        DocumentError: what is wrong in it.
-    """
+    """The rules of a rules file, checked as at launch: raises as `check_rules`."""
     # A long line comes in parts, which may end within a letter.
     data = "".join(lines).encode("utf-8", "surrogateescape")
     try:
@@ -66,13 +64,8 @@ def read_rules(contract: Contract, lines: Iterable[str]) -> Rules:
 
 
 def source_of(parameter: str, contract: Contract) -> Source:
-    """How the file of a launch parameter is read."""
     if parameter == RULES:
-
-        def read(lines: Iterable[str]) -> Any:
-            return read_rules(contract, lines)
-
-        return Source(read, _MAX_RULES_BYTES, may_shrink=True)
+        return Source(partial(read_rules, contract), _MAX_RULES_BYTES, may_shrink=True)
     return SOURCES[parameter]
 
 
@@ -96,36 +89,36 @@ def load(parts: tuple[Part, ...], source: Source, before: Loaded | None = None) 
     return Loaded(content, reading.version, size)
 
 
+@dataclass
 class _File:
     """One reference file: what of it is in use, and what was found last."""
 
-    def __init__(self, parameter: str, path: str, source: Source) -> None:
-        self.parameter = parameter
-        self.path = path
-        self.loaded: Loaded | None = None
-        self.fault: str | None = None
-        """Why the file as it is now is not in use."""
-        self._source = source
-        self._seen: tuple[Part, ...] = ()
-        """The file that was read last, valid or not; it is not reread."""
+    parameter: str
+    path: str
+    source: Source
+    loaded: Loaded | None = None
+    fault: str | None = None
+    """Why the file as it is now is not in use."""
+    seen: tuple[Part, ...] = ()
+    """The file that was read last, valid or not; it is not reread."""
 
     def look(self) -> bool:
         """Read the file if it has changed. Returns whether a new version is in use."""
         try:
             parts = look(self.path)
-            if parts == self._seen:
+            if parts == self.seen:
                 return False
-            loaded = load(parts, self._source, self.loaded)
+            loaded = load(parts, self.source, self.loaded)
         except FileUnusable as error:  # may be different in a moment
-            self.fault, self._seen = str(error), ()
+            self.fault, self.seen = str(error), ()
             return False
         except (DocumentError, InvalidReference) as error:
-            self.fault, self._seen = str(error), parts
+            self.fault, self.seen = str(error), parts
             return False
         except Exception as error:  # a file must not end the watch, whatever it holds
-            self.fault, self._seen = f"unexpected {type(error).__name__}", parts
+            self.fault, self.seen = f"unexpected {type(error).__name__}", parts
             return False
-        self.fault, self._seen = None, parts
+        self.fault, self.seen = None, parts
         changed = self.loaded is None or loaded.version != self.loaded.version
         self.loaded = loaded
         return changed
@@ -147,7 +140,6 @@ class Watch:
         self._stopped = threading.Event()
 
     def now(self) -> Basis:
-        """What claims are judged by now."""
         return self._basis
 
     def start(self) -> None:
@@ -157,17 +149,14 @@ class Watch:
             threading.Thread(target=self._watch, name="reference-files", daemon=True).start()
 
     def stop(self) -> None:
-        """End the watch."""
         self._stopped.set()
 
     def take_counts(self) -> Counter[str]:
-        """What has happened since the last call, by metric name."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         return counts
 
     def look(self) -> None:
-        """Check every file once."""
         changed = False
         for file in self._files:
             if file.look():
@@ -179,8 +168,8 @@ class Watch:
                     "the previous version stays in use" if file.loaded else "no version is in use"
                 )
                 self._unlogged[file.parameter] = f"{file.fault}; {kept}"
-            elif file.loaded and self._unlogged.get(file.parameter):
-                del self._unlogged[file.parameter]
+            else:
+                self._unlogged.pop(file.parameter, None)
         if changed:
             self._basis = self._basis_now()
         if self._unlogged and time.monotonic() - self._logged >= _LOG_SECONDS:

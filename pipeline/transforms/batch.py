@@ -30,12 +30,8 @@ class Batch:
     __slots__ = ("messages", "subjects")
 
     def __init__(self, messages: Sequence[Any], subjects: Sequence[Any] | None = None) -> None:
-        """Messages, or messages paired with the outcome of each in the last step.
-
-        Raises:
-            ValueError: a message has no outcome; it must not be lost.
-        """
-        if subjects is not None and len(subjects) != len(messages):
+        """Messages, or messages paired with the outcome of each in the last step."""
+        if subjects is not None and len(subjects) != len(messages):  # none must be lost
             counts = f"{len(messages)} messages, {len(subjects)} outcomes"
             raise ValueError(f"expected one outcome per message: {counts}")
         self.messages = messages
@@ -54,7 +50,9 @@ class Batch:
 
         Only messages alone are bounded by `MAX_BYTES`, too: what they came to is in memory already.
         """
-        if len(self) <= MAX_MESSAGES and (self.subjects is not None or self._size() <= MAX_BYTES):
+        if len(self) <= MAX_MESSAGES and (
+            self.subjects is not None or sum(map(len, map(_DATA_OF, self.messages))) <= MAX_BYTES
+        ):
             yield self
             return
         if self.subjects is None:
@@ -64,12 +62,8 @@ class Batch:
             part = slice(start, start + MAX_MESSAGES)
             yield Batch(self.messages[part], self.subjects[part])
 
-    def _size(self) -> int:
-        return sum(map(len, map(_DATA_OF, self.messages)))
-
     @classmethod
     def of(cls, elements: Sequence[Any]) -> "Batch":
-        """The batch of some elements: messages, or pairs."""
         if elements and type(elements[0]) is tuple:
             return cls(*map(list, zip(*elements, strict=True)))
         return cls(list(elements))
@@ -112,7 +106,6 @@ def timestamp_of(message: Message) -> Timestamp:
 
 
 def batches_of(messages: Iterable[Message]) -> Iterator[Batch]:
-    """Messages in batches of a bounded size."""
     batch: list[Message] = []
     size = 0
     for message in messages:

@@ -25,6 +25,10 @@ class Metric:
     """Whether single values are reported; otherwise it is a counter."""
 
 
+def _distribution(name: str, meaning: str) -> Metric:
+    return Metric(name, meaning, is_distribution=True)
+
+
 STEP_METRICS = (
     Metric("received", "Messages that entered the pipeline."),
     Metric("accepted", "Claims that became rows for the claims table."),
@@ -38,11 +42,10 @@ STEP_METRICS = (
         "reference_unusable_{file}",
         "Checks that found a reference file missing, invalid or too large.",
     ),
-    Metric(
+    _distribution(
         "event_lag_ms",
         "Time from `ingest_ts`, when the claim system emitted a claim, to its score; one sample"
         " per bundle.",
-        is_distribution=True,
     ),
 )
 SINK_METRICS = (
@@ -51,24 +54,17 @@ SINK_METRICS = (
     Metric("append_requests", "Append requests sent, including retries."),
     Metric("append_retries_{reason}", "Append requests that were retried, by cause."),
     Metric(
-        "schema_look_ups_failed",
-        "Failed requests for a table's columns; each is retried later.",
+        "schema_look_ups_failed", "Failed requests for a table's columns; each is retried later."
     ),
-    Metric(
-        "append_latency_ms",
-        "Time from sending an append request to its response.",
-        is_distribution=True,
-    ),
-    Metric(
+    _distribution("append_latency_ms", "Time from sending an append request to its response."),
+    _distribution(
         "in_flight_bytes",
         "Bytes sent to the table and not yet acknowledged, sampled at each request.",
-        is_distribution=True,
     ),
-    Metric(
+    _distribution(
         "end_to_end_latency_ms",
         "Time from publishing a message until all rows of its bundle are in BigQuery, sampled"
         " for the first message of each bundle.",
-        is_distribution=True,
     ),
 )
 """Metrics of each table's sink; Beam distinguishes the two by their steps."""
@@ -133,7 +129,6 @@ class LiveCounts:
             tally.clear()
 
     def now(self) -> Counter[str]:
-        """The counts by metric name."""
         with self._turn:
             counts = Counter(self._ended)
             for tally in list(self._open.values()):

@@ -20,7 +20,6 @@ _GLOBAL = (GlobalWindow(),)
 
 
 def from_pubsub(message: PubsubMessage) -> Message:
-    """A Pub/Sub message as ours."""
     published = message.publish_time
     return Message(
         message.data,
@@ -38,11 +37,9 @@ class ToMessageFn(beam.DoFn):
     """
 
     def start_bundle(self) -> None:
-        """The first message has not come."""
         self._timestamp: Timestamp | None = None
 
     def process(self, element: PubsubMessage) -> Iterable[Any]:
-        """Convert one message."""
         message = from_pubsub(element)
         if self._timestamp is None:
             self._timestamp = timestamp_of(message)
@@ -53,7 +50,6 @@ class ToMessageFn(beam.DoFn):
         yield Batch([from_pubsub(message) for message in batch])
 
     def infer_output_type(self, input_type: Any) -> Any:
-        """What a batch consists of."""
         return Message
 
 
@@ -69,11 +65,7 @@ class ReadPubSub(beam.PTransform):
     id_attribute: str | None = None
     """Attribute that holds a producer's message id, for de-duplication by Dataflow."""
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Wire the source."""
         return (
             begin
             | "Pull"
@@ -87,28 +79,14 @@ class ReadPubSub(beam.PTransform):
         )
 
 
-class MatchFn(beam.DoFn):
-    """Pattern -> the files that it matches."""
-
-    def process(self, element: str) -> Iterator[SourceFile]:
-        """List the files."""
-        count = 0
-        for file in match(element):
-            count += 1
-            yield file
-        if not count:
-            raise FileNotFoundError(f"no file matches {element}")
-
-
-class SplitFn(beam.DoFn):
-    """File -> ranges of lines that workers can read apart."""
-
-    def __init__(self, input_format: str) -> None:
-        self._input_format = input_format
-
-    def process(self, element: SourceFile) -> Iterable[LineRange]:
-        """Split one file."""
-        return split(element, self._input_format)
+def _matched(pattern: str) -> Iterator[SourceFile]:
+    """The files of a pattern, of which the launch has found some."""
+    count = 0
+    for file in match(pattern):
+        count += 1
+        yield file
+    if not count:
+        raise FileNotFoundError(f"no file matches {pattern}")
 
 
 class ReadLinesFn(beam.DoFn):
@@ -119,11 +97,9 @@ class ReadLinesFn(beam.DoFn):
 
     @beam.DoFn.yields_batches  # type: ignore[untyped-decorator]
     def process(self, element: LineRange) -> Iterator[Batch]:
-        """Read one range."""
         return batches_of(read_lines(element, *self._format))
 
     def infer_output_type(self, input_type: Any) -> Any:
-        """What a batch consists of."""
         return Message
 
 
@@ -141,16 +117,12 @@ class ReadFiles(beam.PTransform):
     """A name of `FORMATS`."""
     csv_dialect: Dialect = Dialect()
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Wire the source."""
         return (
             begin
             | "Pattern" >> beam.Create([self.pattern])
-            | "Match" >> beam.ParDo(MatchFn())
-            | "Split" >> beam.ParDo(SplitFn(self.input_format))
+            | "Match" >> beam.FlatMap(_matched)
+            | "Split" >> beam.FlatMap(split, self.input_format)
             | "Spread" >> beam.Reshuffle()
             | "ReadLines" >> beam.ParDo(ReadLinesFn(self.input_format, self.csv_dialect))
         )

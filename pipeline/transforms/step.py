@@ -31,14 +31,12 @@ class StepFn(beam.DoFn):
         return self._label
 
     def setup(self) -> None:
-        """Make the stage, which compiles what it needs."""
         self.tally = Tally()
         self._samples: dict[str, int] = {}
         collector.look_less_often()
         self._stage = self._make_stage()
 
     def process(self, element: Any) -> Iterable[Any]:
-        """Decide on one message."""
         for output in self.process_batch(Batch.of([element])):
             if isinstance(output, TaggedOutput):
                 yield from (TaggedOutput(REJECTED, pair) for pair in output.value)
@@ -46,7 +44,6 @@ class StepFn(beam.DoFn):
                 yield from output
 
     def process_batch(self, batch: Batch) -> Iterator[Batch]:
-        """Decide on each message of a batch."""
         if batch.subjects is None:
             self.tally["received"] += len(batch)
         for part in batch.parts():
@@ -68,7 +65,6 @@ class StepFn(beam.DoFn):
         self._samples.update(samples)
 
     def finish_bundle(self) -> None:
-        """Hand the metrics of the bundle to Beam."""
         self._count()
         for name, value in self._samples.items():
             self.tally.sample(name, value)
@@ -84,10 +80,6 @@ class Decide(beam.PTransform):
     """Part of the labels, which are API."""
     make_stage: Callable[[], Stage]
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, elements: beam.PCollection) -> Any:
-        """Wire the step."""
         step = beam.ParDo(StepFn(self.make_stage, f"{self.name}Fn"))
         return elements | self.name >> step.with_outputs(REJECTED, main=ACCEPTED)

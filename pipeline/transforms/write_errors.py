@@ -13,33 +13,28 @@ from pipeline.claims.rejection import Rejection
 from pipeline.privacy.redaction import redacted
 
 
+@dataclass(eq=False)
 class ErrorRowFn(beam.DoFn):
     """Makes rows of the error table."""
 
-    def __init__(
-        self,
-        contract_version: str,
-        pipeline_version: str,
-        clock: Clock,
-        shown: frozenset[str] | None,
-        map_version: str | None = None,
-    ) -> None:
-        self._same_for_all = {
-            "contract_version": contract_version,
-            "pipeline_version": pipeline_version,
-        }
-        self._clock = clock
-        self._shown = shown
-        self._map_version = map_version
+    contract_version: str
+    pipeline_version: str
+    clock: Clock
+    shown: frozenset[str] | None
+    """Rows show these field names of a message and no value; None: they hold the message."""
+    map_version: str | None = None
 
     def process(self, element: tuple[Message, Rejection]) -> Iterable[Any]:
-        """The row of one rejection, beside its message."""
         message, rejection = element
-        row = error_row(message, rejection, self._clock())
-        if self._shown is not None:
-            row = redacted(row, message, self._shown)
-        map_version = row["map_version"] or self._map_version
-        return ((message, {**row, **self._same_for_all, "map_version": map_version}),)
+        row = error_row(message, rejection, self.clock())
+        if self.shown is not None:
+            row = redacted(row, message, self.shown)
+        row |= {
+            "contract_version": self.contract_version,
+            "pipeline_version": self.pipeline_version,
+            "map_version": row["map_version"] or self.map_version,
+        }
+        return ((message, row),)
 
 
 class RefuseToLoseFn(beam.DoFn):
@@ -49,7 +44,6 @@ class RefuseToLoseFn(beam.DoFn):
     """
 
     def process(self, element: tuple[Message, Rejection]) -> Iterable[Any]:
-        """Raise, without a value of the message."""
         raise RuntimeError(f"the error table refused a row: {element[1].error_code}")
 
 
@@ -59,26 +53,9 @@ class WriteErrors(beam.PTransform):
 
     sink: beam.PTransform
     """Takes (Message, row), gives (Message, Rejection) of the rows that the table refused."""
-    contract_version: str
-    pipeline_version: str
-    clock: Clock
-    shown: frozenset[str] | None = None
-    """Rows show these field names of a message and no value; None: they hold the message."""
-    map_version: str | None = None
-
-    def __post_init__(self) -> None:
-        super().__init__()
+    make_rows: ErrorRowFn
 
     def expand(self, rejected: beam.PCollection) -> Any:
-        """Wire the step."""
-        rows = rejected | "MakeRows" >> beam.ParDo(
-            ErrorRowFn(
-                self.contract_version,
-                self.pipeline_version,
-                self.clock,
-                self.shown,
-                self.map_version,
-            )
-        )
+        rows = rejected | "MakeRows" >> beam.ParDo(self.make_rows)
         refused = rows | "Append" >> self.sink
         return refused | "RefuseToLose" >> beam.ParDo(RefuseToLoseFn())

@@ -67,7 +67,7 @@ _DATASET = f"{PROJECT}.{NAME.replace('-', '_')}"
     type=int,
     default=1,
     show_default=True,
-    help="Seed of the generator; the same seed produces the same claims.",
+    help="Generator seed; the same seed produces the same claims.",
 )
 @click.option(
     "--write-method",

@@ -71,7 +71,7 @@ class ProfileRound:
             counts = [write(queries, name, source, today, str(self._folder))[1] for name in NAMES]
             self.providers = counts[0]
             if self._is_streaming:
-                self._say("Waiting until the pipeline has read the profiles ...")
+                self._say("Waiting for the pipeline to read the profiles ...")
                 time.sleep(REFRESH_SECONDS + 0.5)
         except click.ClickException as error:  # a schema of one's own may lack what profiles read
             click.echo(f"No profiles: {error.format_message()}", err=True)

@@ -12,12 +12,14 @@ from typing import Any, ParamSpec, TypeVar
 
 import duckdb
 import pyarrow as pa
-from bqemulator.api.routes import jobs, tabledata
+from bqemulator.api.routes import jobs, tabledata, tables
 from bqemulator.catalog.models import TableMeta
 from bqemulator.cli import main
 from bqemulator.grpc_api import write_servicer
 from bqemulator.sql import catalog_schema, inner_query
 from bqemulator.storage import engine
+from bqemulator.storage.sql_identifiers import quoted_table_ref
+from bqemulator.storage.type_map import bq_schema_to_duckdb_columns
 from bqemulator.versioning.snapshots import SnapshotManager
 from duckdb_extensions import import_extension
 from fastapi.responses import JSONResponse
@@ -181,6 +183,40 @@ def _fix_snapshots() -> None:
     SnapshotManager.capture = capture_on_demand  # type: ignore[method-assign,assignment]
 
 
+def _fix_new_columns() -> None:
+    """An update of a table changes the catalogue, and not the table itself.
+
+    Without this, no row and no query of the table knows its new columns.
+    """
+    for route in tables.router.routes:
+        if isinstance(route, APIRoute) and route.methods in ({"PATCH"}, {"PUT"}):
+            route.endpoint = _altering(route.endpoint)
+
+
+def _altering(update: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[Any]]:
+    @functools.wraps(update)
+    async def answer(**given: Any) -> Any:
+        ctx, name = given["ctx"], [given[f"{part}_id"] for part in ("project", "dataset", "table")]
+        found = ctx.catalog.get_table(*name)
+        response = await update(**given)
+        before = _stored_columns(found)
+        async with ctx.engine.write_lock():
+            for column, kind in _stored_columns(ctx.catalog.get_table(*name)).items():
+                if before.get(column) != kind:
+                    change = 'ADD "{}" {}' if column not in before else 'ALTER "{}" TYPE {}'
+                    table = quoted_table_ref(*name)
+                    ctx.engine.execute(f"ALTER TABLE {table} {change.format(column, kind)}")
+        return response
+
+    return answer
+
+
+def _stored_columns(table: TableMeta) -> dict[str, str]:
+    """The types of a table's columns in DuckDB."""
+    fields = [tables._field_to_rest(field) for field in table.schema_.fields]
+    return dict(bq_schema_to_duckdb_columns(fields))
+
+
 def _fix_failed_queries() -> None:
     """jobs.query answers a query that fails with status 200, no rows and `errors`.
 
@@ -227,5 +263,6 @@ if __name__ == "__main__":
     _fix_nested_fields()
     _fix_types_of_columns()
     _fix_snapshots()
+    _fix_new_columns()
     _fix_failed_queries()
     main()

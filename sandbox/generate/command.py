@@ -58,7 +58,7 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
     type=int,
     default=1,
     show_default=True,
-    help="Seed of the generator; the same --seed and --now produce the same messages.",
+    help="Generator seed; the same --seed and --now produce the same messages.",
 )
 @click.option(
     "--now",

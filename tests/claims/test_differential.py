@@ -18,7 +18,7 @@ import jsonschema_rs
 import pytest
 from hypothesis import given
 
-from pipeline.claims.normalise import Normaliser
+from pipeline.claims.normalise import normaliser
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.rules import condition_of
 from tests.support.claims.case_files import Case, identity, load_folder
@@ -39,7 +39,7 @@ REFERENCE = jsonschema.Draft202012Validator(CONTRACT.canonical_document, format_
 DECIDES = jsonschema_rs.Draft202012Validator(
     CONTRACT.canonical_document, validate_formats=True, offline=True
 )
-NORMALISER = Normaliser(CONTRACT)
+NORMALISE = normaliser(CONTRACT)
 FIELD_CASES = [(field, case) for field, cases in load_folder("fields").items() for case in cases]
 
 
@@ -62,7 +62,7 @@ def ends_in_line_end(value: Any) -> bool:
 
 
 def assert_same_verdict(fields: dict[str, Any]) -> None:
-    for claim in (comparable(fields), comparable(NORMALISER.normalise(fields))):
+    for claim in (comparable(fields), comparable(NORMALISE(fields))):
         if any(map(ends_in_line_end, claim.values())):
             continue
         broken = {(rule_of(e.validator), *e.absolute_path) for e in REFERENCE.iter_errors(claim)}

@@ -8,13 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.claims.error_row import (
-    RAW_LIMIT,
-    TEXT_LIMIT,
-    error_row,
-    message_data,
-    raw_columns,
-)
+from claims_ops.replay.message import message_data
+from pipeline.claims.error_row import RAW_LIMIT, TEXT_LIMIT, error_row, raw_columns
 from pipeline.claims.history import ORIGINAL_MESSAGE_ID, ORIGINAL_PUBLISH_TIME, REPLAY_COUNT
 from pipeline.claims.message import Beginning, Message
 from pipeline.claims.rejection import Rejection, Violation

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Message
@@ -27,7 +28,10 @@ SERVICE_LINES = {
 OWN = check_contract(
     json.dumps({**CONTRACT.document, "properties": {**CONTRACT.properties, **SERVICE_LINES}})
 )
-OWN_VALIDATE, OWN_ENRICH = Validate(OWN), Enrich(OWN, Unchanging(RULES), 0.5, "test", clock)
+OWN_VALIDATE, OWN_ENRICH = (
+    Validate(OWN),
+    Enrich(ClaimRows(OWN, Unchanging(RULES), 0.5, "test"), clock),
+)
 ENCODER = RowEncoder(claims_table(OWN).columns)
 
 
@@ -133,7 +137,7 @@ def test_one_and_true_in_objects_of_a_batch_are_told_apart(field: str, order: in
     condition = {"properties": {field: schema}}
     rule = {"id": "approved", "description": "", "when": condition}
     rules = check_rules(json.dumps({"risk_rules": [], "quality_rules": [rule]}), OWN)
-    enrich = Enrich(OWN, Unchanging(rules), 0.5, "test", clock)
+    enrich = Enrich(ClaimRows(OWN, Unchanging(rules), 0.5, "test"), clock)
     objects = [{"a": 1}, {"a": True}][::order]
     claims = [
         outcome_of(OWN_VALIDATE, CLEAN | {field: each if field == "plan" else [each]})

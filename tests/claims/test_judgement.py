@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.documents import check_rules
 from pipeline.claims.judgement import Basis, Judgement
 from pipeline.claims.message import Message
@@ -194,7 +195,7 @@ class Changing:
 def test_another_basis_judges_the_next_batch_and_loses_no_count() -> None:
     high = when(claim_amount={"exclusiveMinimum": 5000})
     source = Changing(Basis(rules_of(high), versions=("rules=1",)))
-    enrich = Enrich(CONTRACT, source, 0.5, "test", clock)
+    enrich = Enrich(ClaimRows(CONTRACT, source, 0.5, "test"), clock)
     claims = [outcome_of(VALIDATE, CLEAN | {"claim_amount": 6000})] * 3
     messages = [Message(b"")] * 3
     first = enrich.decide(messages, claims).outcomes

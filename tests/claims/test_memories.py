@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.documents import check_contract, check_rules
 from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Message
@@ -49,7 +50,8 @@ LARGE = {
 def test_a_large_value_is_forgotten(field: str) -> None:
     rule = {"id": "odd", "description": "", "when": {"properties": {field: {"not": {"const": 1}}}}}
     rules = {"risk_rules": [], "quality_rules": [rule] if field in OWN.properties else []}
-    enrich = Enrich(OWN, Unchanging(check_rules(json.dumps(rules), OWN)), 0.5, "test", clock)
+    basis = Unchanging(check_rules(json.dumps(rules), OWN))
+    enrich = Enrich(ClaimRows(OWN, basis, 0.5, "test"), clock)
     stages, encoder = [Parse(OWN), Validate(OWN), enrich], RowEncoder(claims_table(OWN).columns)
     rest = json.dumps({name: value for name, value in CLEAN.items() if name != field})
 

@@ -7,19 +7,18 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.claims.contract import MAX_VIOLATIONS
+from pipeline.claims.contract import ADDITIONAL_FIELDS, MAX_VIOLATIONS
 from pipeline.claims.error_row import error_row
 from pipeline.claims.formats.json_documents import ERRORS
 from pipeline.claims.message import Message
-from pipeline.claims.normalise import Normaliser
+from pipeline.claims.normalise import normaliser
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.tables import claims_table
-from pipeline.claims.validate import ADDITIONAL_FIELDS
 from tests.support.claims.core import CLEAN, CONTRACT, NOW, RULES, accepted, outcome, with_literal
 from tests.support.claims.strategies import BUDGET, JSON_VALUES, amounts, claims, messages
 
 COLUMNS = {column.name for column in claims_table(CONTRACT).columns}
-NORMALISER = Normaliser(CONTRACT)
+NORMALISE = normaliser(CONTRACT)
 WEIGHTS = {rule.id: rule.weight for rule in RULES.risk}
 CODES = {"parse": set(ERRORS), "validate": {"schema_violation", "nesting_too_deep"}}
 CANARY = "Canary4711"
@@ -100,9 +99,9 @@ def test_money_is_exact_or_rejected(literal: str) -> None:
 @given(claims())
 def test_normalisation_is_idempotent_and_leaves_its_input_alone(claim: dict[str, Any]) -> None:
     before = json.dumps(claim)
-    once = NORMALISER.normalise(claim)
+    once = NORMALISE(claim)
     assert json.dumps(claim) == before
-    assert repr(NORMALISER.normalise(once)) == repr(once)
+    assert repr(NORMALISE(once)) == repr(once)
     assert {name for name in once if once[name] is not claim[name]} <= CONTRACT.properties.keys()
 
 

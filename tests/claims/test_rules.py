@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.judgement import Unchanging
 from pipeline.claims.rules import fields_read
 from pipeline.claims.signals.table import SIGNALS
@@ -23,7 +24,9 @@ from tests.support.claims.core import (
 )
 
 RULE_CASES = load_folder("rules")
-WITH_LISTS = Enrich(CONTRACT, Unchanging(RULES, reference_lists.lookups()), 0.5, "test", clock)
+WITH_LISTS = Enrich(
+    ClaimRows(CONTRACT, Unchanging(RULES, reference_lists.lookups()), 0.5, "test"), clock
+)
 
 
 @pytest.mark.parametrize(

@@ -16,24 +16,18 @@ from claims_ops.reconcile.reconciliation import Books
 from claims_ops.replay.selection import ErrorTable, Selection
 from claims_ops.shared.analyst_queries import DIRECTORY
 from claims_ops.shared.claim_times import TIMES, placeholders
-from claims_ops.shared.dispositions import judged_claims
+from claims_ops.shared.dispositions import DISPOSITIONS_TABLE, dispositions_name, judged_claims
+from claims_ops.shared.replays import REPLAYS_TABLE
 from pipeline.claims.rules import Rules
-from pipeline.claims.tables import (
-    ERROR_COLUMNS,
-    TableName,
-    dispositions_name,
-    dispositions_table,
-    errors_table,
-    replays_table,
-)
+from pipeline.claims.tables import ERROR_COLUMNS, TableName, errors_table
 
 CLAIMS, ERRORS, REPLAYS = (TableName("p", "d", name) for name in ("claims", "errors", "replays"))
 PARTITIONED = {
     "claims": "processing_timestamp",
     "errors": errors_table().partition_column,
-    "errors_replays": replays_table().partition_column,
-    "replays": replays_table().partition_column,
-    "claims_dispositions": dispositions_table().partition_column,
+    "errors_replays": REPLAYS_TABLE.partition_column,
+    "replays": REPLAYS_TABLE.partition_column,
+    "claims_dispositions": DISPOSITIONS_TABLE.partition_column,
 }
 GIVEN = {"high_risk_claims"}
 """An analyst's query as it has always been, over all time."""

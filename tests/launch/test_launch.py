@@ -87,9 +87,16 @@ WRONG_ARGUMENTS = {
         r"claim_schema: /nowhere/claim.json does not exist",
     ),
     "runner": ({"runner": "Nonsense"}, r"Beam: Unexpected pipeline runner: Nonsense"),
-    "no bucket": ({"runner": "DataflowRunner"}, r"temp_location: is required on Dataflow"),
+    "no bucket": (
+        {"runner": "DataflowRunner", "input_files": "gs://my-bucket/claims.ndjson"},
+        r"temp_location: is required on Dataflow",
+    ),
     "no folder": (
-        {"runner": "dataflow", "staging_location": "gs://my-bucket"},
+        {
+            "runner": "dataflow",
+            "input_files": "gs://my-bucket/claims.ndjson",
+            "staging_location": "gs://my-bucket",
+        },
         r"staging_location: 'gs://my-bucket' must have the form gs://bucket/folder",
     ),
     "not Runner v2": (

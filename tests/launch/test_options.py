@@ -164,9 +164,9 @@ def test_declarations_are_complete():
 
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
 def test_dependence_is_on_a_value_that_the_other_can_have(parameter: Parameter):
-    assert bool(parameter.parent) == bool(parameter.parent_value)
-    if parameter.parent:
-        assert parameter.parent_value in CASES[parameter.parent]["accepted"]
+    if parameter.only_with:
+        other, value = parameter.only_with
+        assert value in CASES[other]["accepted"]
         assert not parameter.required
 
 

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claims_ops.replay.message import message_data
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Contract
 from pipeline.claims.document_text import DocumentError
-from pipeline.claims.error_row import error_row, message_columns, message_data
+from pipeline.claims.error_row import error_row, message_columns
 from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Beginning, Message, StructureOnly
 from pipeline.claims.rejection import Rejection, Violation
-from pipeline.claims.stages import Validate, through
+from pipeline.claims.stages import Enrich, Validate, through
 from pipeline.privacy import resembling_keys
 from pipeline.privacy.named_fields import NamedFields, check_names
 from pipeline.privacy.pseudonyms import Pseudonyms
@@ -39,10 +41,20 @@ from tests.support.claims.strategies import BUDGET, JSON_VALUES, claims, message
 
 NAMES = ("patient_id", "claim_id")
 NAMED = NamedFields(CONTRACT, NAMES, OURS)
+
+
+def enriching(contract: Contract, named: NamedFields) -> PseudonymousEnrich:
+    return PseudonymousEnrich(
+        lambda basis: Enrich(ClaimRows(contract, basis, 0.5, "test"), clock),
+        Unchanging(RULES),
+        named,
+    )
+
+
 STAGES = (
     PseudonymousParse(PARSE, NAMED),
     PseudonymousValidate(VALIDATE, NAMED),
-    PseudonymousEnrich(CONTRACT, Unchanging(RULES), 0.5, "test", clock, NAMED),
+    enriching(CONTRACT, NAMED),
 )
 OWN, ONE, A, X = (OURS.of("patient_id", text) for text in ("PAT-1", "1", "a", "x"))
 
@@ -409,7 +421,7 @@ def test_keys_within_fields_that_hold_objects():
     }
     contract = Contract(json.dumps(document))
     named = NamedFields(contract, NAMES, OURS)
-    enrich = PseudonymousEnrich(contract, Unchanging(RULES), 0.5, "test", clock, named)
+    enrich = enriching(contract, named)
     held = {"patientId": "PAT-1", "x": 1.5}
     data = json.dumps(CLEAN | {"plan": held, "lines": [held, held]}).encode()
     claim = outcome_of(Validate(contract), fields_of(data))

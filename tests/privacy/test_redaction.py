@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.claims.error_row import TEXT_LIMIT, error_row, message_data
+from claims_ops.replay.message import message_data
+from pipeline.claims.error_row import TEXT_LIMIT, error_row
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.privacy.redaction import redacted, structure

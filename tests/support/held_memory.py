@@ -26,7 +26,7 @@ from pipeline.sinks.bigquery.append.limits import AppendLimits
 from pipeline.sinks.bigquery.storage_write import StorageWrite
 from pipeline.transforms.batch import Batch
 from pipeline.transforms.sources import ReadFiles
-from pipeline.transforms.write_errors import WriteErrors
+from pipeline.transforms.write_errors import ErrorRowFn, WriteErrors
 from tests.support.bigquery.appending import element, sink
 from tests.support.claims.core import CLEAN
 from workshop.benchmarks.contestants import CLAIMS, ERRORS, settings
@@ -66,8 +66,9 @@ def accepted(pipeline: beam.Pipeline) -> None:
 
 def rejected(pipeline: beam.Pipeline) -> None:
     errors = StorageWrite(ERRORS, errors_table().columns)
+    make_rows = ErrorRowFn("1", "0", SystemClock(), None)
     numbers = pipeline | beam.Create([REJECTED], reshuffle=False)
-    numbers | beam.ParDo(RejectedFn()) | WriteErrors(errors, "1", "0", SystemClock())
+    numbers | beam.ParDo(RejectedFn()) | WriteErrors(errors, make_rows)
 
 
 def backfill(pipeline: beam.Pipeline, directory: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Contract
 from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Message
@@ -53,7 +54,9 @@ def rows(count: int, seed: int = 1, bad_share: float = 0.0) -> tuple[list[Any], 
         "claim_percentiles": table.claim_percentiles(NOW.date()),
     }
     at = NOW - timedelta(days=2)
-    enrich = Enrich(contract, Unchanging(Rules.default(), lookups), 0.5, "test", lambda: _text(at))
+    enrich = Enrich(
+        ClaimRows(contract, Unchanging(Rules.default(), lookups), 0.5, "test"), lambda: _text(at)
+    )
     stages = [Parse(contract), Validate(contract), enrich]
     accepted: list[Any] = []
     rejected: list[Any] = []

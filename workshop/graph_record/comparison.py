@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.launch.transform_names import entry_for
+from claims_ops.deployment.transform_names import entry_for
 from workshop.graph_record.fingerprint import Graph
 
 

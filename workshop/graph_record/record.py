@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.launch.transform_names import NAMES, transform_names
+from claims_ops.deployment.transform_names import NAMES, transform_names
 from workshop.graph_record.comparison import Comparison, compare
 from workshop.graph_record.fingerprint import Graph, fingerprint
 from workshop.graph_record.launches import LAUNCHES, STREAMING, pipeline_of

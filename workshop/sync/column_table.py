@@ -2,14 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
+from claims_ops.shared.dispositions import DISPOSITIONS_TABLE
+from claims_ops.shared.replays import REPLAYS_TABLE
 from pipeline.claims.contract import Column, Contract
-from pipeline.claims.tables import (
-    Table,
-    claims_table,
-    dispositions_table,
-    errors_table,
-    replays_table,
-)
+from pipeline.claims.tables import Table, claims_table, errors_table
 
 
 def rows() -> Iterator[str]:
@@ -18,8 +14,8 @@ def rows() -> Iterator[str]:
     sections = {
         "Claims: `output_table`": claims_table(contract),
         "Rejected messages: `error_table`": errors_table(),
-        "Record of replays: `<error table>_replays`": replays_table(),
-        "Decisions of reviewers: `<claims table>_dispositions`": dispositions_table(),
+        "Record of replays: `<error table>_replays`": REPLAYS_TABLE,
+        "Decisions of reviewers: `<claims table>_dispositions`": DISPOSITIONS_TABLE,
     }
     for heading, table in sections.items():
         yield from ("", f"## {heading}", "", _summary(table), "")

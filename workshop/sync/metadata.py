@@ -26,11 +26,12 @@ def metadata_json() -> str:
 
 def _parameter(declared: Parameter) -> dict[str, Any]:
     regex = declared.dataflow_regex or declared.regex or _REGEXES.get(declared.param_type)
+    parent, *values = declared.only_with or (None,)
     every: dict[str, Any] = {
         "name": declared.name,
         "label": declared.label,
         "helpText": declared.text,
-        "groupName": declared.group,
+        "groupName": declared.section,
         "paramType": declared.param_type,
         "isOptional": not declared.required,
         "regexes": [regex] if regex else None,
@@ -39,8 +40,8 @@ def _parameter(declared: Parameter) -> dict[str, Any]:
             for choice in declared.choices
         ],
         "defaultValue": declared.default_text,
-        "parentName": declared.parent,
-        "parentTriggerValues": [declared.parent_value] if declared.parent else None,
+        "parentName": parent,
+        "parentTriggerValues": values,
         "hiddenUi": declared.hidden,
     }
     return {key: value for key, value in every.items() if value not in (None, False, [])}

@@ -14,8 +14,8 @@ def rows() -> Iterator[str]:
     for parameter in options.PARAMETERS:
         if parameter.hidden:
             continue
-        if parameter.group != section:
-            section = parameter.group
+        if parameter.section != section:
+            section = parameter.section
             yield f"| **{section}** | | |"
         yield f"| `{parameter.name}` | {_meaning(parameter)} | {_default(parameter)} |"
 

@@ -16,6 +16,9 @@ _STEP_BYTES = 1 << 10
 """Packed bytes that are read at a time; what damage among them leaves of them is lost."""
 _ZSTD_STEP_BYTES = 1 << 8
 """The same of zstd, which gives all of it at once: four bytes may be 128 KB, a bomb's step 8 MB."""
+_XZ_MEMORY = 130 << 20
+"""Bytes for a dictionary of 128 MiB, which is what zstd takes at most too; xz itself uses 64 MiB at
+most, but a file may ask for 4 GiB."""
 _GZIP = 16 + zlib.MAX_WBITS
 _PADDING = b"\0"
 """What may fill a file up behind its last stream: tapes do, and xz allows it."""
@@ -39,13 +42,8 @@ class _Inflate:
     def needs_input(self) -> bool:
         return not self._object.unconsumed_tail
 
-    @property
-    def eof(self) -> bool:
-        return self._object.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._object.unused_data
+    def __getattr__(self, name: str) -> Any:  # `eof` and `unused_data`
+        return getattr(self._object, name)
 
 
 class _Zstd:
@@ -59,27 +57,23 @@ class _Zstd:
     def decompress(self, data: bytes, _max_length: int) -> bytes:
         return self._object.decompress(data)
 
-    @property
-    def eof(self) -> bool:
-        return self._object.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._object.unused_data
+    def __getattr__(self, name: str) -> Any:  # `eof` and `unused_data`
+        return getattr(self._object, name)
 
 
 class _Stream(io.RawIOBase):
     """Unpacks with decompression objects, one after the other, as streams follow each other.
+
+    What is wrong with the bytes, and not with getting at them, raises `DamagedError`.
 
     Python's own readers take what follows a stream of bz2 or xz and is none for the end of the
     file, so that all streams behind a damaged one would be lost without a word; and those of gzip,
     too, lose what they have unpacked where damage follows.
     """
 
-    def __init__(
-        self, file: IO[bytes], decompressor: Callable[[], Any], step_bytes: int = _STEP_BYTES
-    ) -> None:
-        self._file, self._new, self._step_bytes = file, decompressor, step_bytes
+    def __init__(self, file: IO[bytes], decompressor: Callable[[], Any]) -> None:
+        self._file, self._new = file, decompressor
+        self._step_bytes = _ZSTD_STEP_BYTES if decompressor is _Zstd else _STEP_BYTES
         self._current = decompressor()
         self._ready = memoryview(b"")
 
@@ -87,22 +81,34 @@ class _Stream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            packed = b""
-            if self._current.eof:
-                packed = self._next_stream()
-                if not packed:
-                    return 0
-                self._current = self._new()
-            elif self._current.needs_input:
-                packed = self._file.read(self._step_bytes)
-            # Without input too: some output may be left.
-            self._ready = memoryview(self._current.decompress(packed, _UNPACKED_BYTES))
-            if not (packed or self._ready or self._current.eof) and self._current.needs_input:
-                raise EOFError
+        try:
+            while not self._ready and self._unpack():
+                pass
+        except _DAMAGE:
+            raise DamagedError from None
+        except OSError as error:
+            if type(error) is OSError and error.errno is None:  # all that bz2 says
+                raise DamagedError from None
+            raise
         size = min(len(buffer), len(self._ready))
         buffer[:size], self._ready = self._ready[:size], self._ready[size:]
         return size
+
+    def _unpack(self) -> bool:
+        """Unpack a step further, perhaps to nothing yet; whether it is not the end of the file."""
+        packed, is_asked = b"", False
+        if self._current.eof:
+            packed = self._next_stream()
+            if not packed:
+                return False
+            self._current = self._new()
+        elif self._current.needs_input:
+            packed, is_asked = self._file.read(self._step_bytes), True
+        # Without input too: some output may be left, or nothing where the last was just enough.
+        self._ready = memoryview(self._current.decompress(packed, _UNPACKED_BYTES))
+        if is_asked and not (packed or self._ready or self._current.eof):
+            raise EOFError
+        return True
 
     def _next_stream(self) -> bytes:
         """How the next stream begins; nothing at the end of the file."""
@@ -112,43 +118,20 @@ class _Stream(io.RawIOBase):
         return packed
 
 
-_UNPACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
-    b"\x1f\x8b": lambda file: _Stream(file, lambda: _Inflate(_GZIP)),
-    b"BZh": lambda file: _Stream(file, bz2.BZ2Decompressor),
-    b"\xfd7zXZ\0": lambda file: _Stream(file, lzma.LZMADecompressor),
-    b"\x28\xb5\x2f\xfd": lambda file: _Stream(file, _Zstd, _ZSTD_STEP_BYTES),
+_UNPACKERS: dict[bytes, Callable[[], Any]] = {
+    b"\x1f\x8b": lambda: _Inflate(_GZIP),
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zXZ\0": lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY),
+    b"\x28\xb5\x2f\xfd": _Zstd,
     **{
-        b"\x78" + level: lambda file: _Stream(file, lambda: _Inflate(zlib.MAX_WBITS))
+        b"\x78" + level: lambda: _Inflate(zlib.MAX_WBITS)
         for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")
     },
 }
-"""All that Beam reads, by the first bytes."""
-
-
-class _Checked(io.RawIOBase):
-    """Raises `DamagedError` for what is wrong with the bytes, and not with getting at them."""
-
-    def __init__(self, unpacked: Any) -> None:
-        self._unpacked = unpacked
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            data = self._unpacked.read(len(buffer))
-        except _DAMAGE:
-            raise DamagedError from None
-        except OSError as error:
-            if type(error) is OSError and error.errno is None:  # all that bz2 says
-                raise DamagedError from None
-            raise
-        buffer[: len(data)] = data
-        return len(data)
+"""What unpacks all that Beam reads, by the first bytes."""
 
 
 def is_packed(beginning: bytes) -> bool:
-    """Whether a file that begins so is compressed."""
     return beginning.startswith(tuple(_UNPACKERS))
 
 
@@ -164,8 +147,7 @@ def unpacked(file: IO[bytes]) -> IO[bytes]:
     """
     buffered = as_stored(file)
     beginning = buffered.peek(_MAGIC_BYTES)[:_MAGIC_BYTES]
-    for magic, unpacker in _UNPACKERS.items():
+    for magic, decompressor in _UNPACKERS.items():
         if beginning.startswith(magic):
-            checked = _Checked(unpacker(buffered))
-            return io.BufferedReader(checked, _UNPACKED_BYTES)
+            return io.BufferedReader(_Stream(buffered, decompressor), _UNPACKED_BYTES)
     return buffered

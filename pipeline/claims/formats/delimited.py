@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from functools import partial
 from typing import IO, NamedTuple
 
-import orjson
-
 from pipeline.claims.formats.compression import DamagedError
 from pipeline.claims.formats.unreadable import unreadable
-from pipeline.claims.message import Beginning, Message
+from pipeline.claims.message import Beginning, Message, json_data
 
 MAX_ROW_BYTES = 10 << 20
 """As much as a message of Pub/Sub. A quote that is never closed ends here."""
 ENCODINGS = {"UTF-8": "utf-8", "ISO-8859-1": "latin-1", "WINDOWS-1252": "cp1252"}
 """By their IANA names: those in which a line feed is one byte."""
+MAX_NAME_LENGTH = 300
+"""Characters of a column name, as in BigQuery: each row repeats it."""
 LINE = "line"
 """Attribute of a row: the number of its first line, the header's being 1."""
 _BOM = b"\xef\xbb\xbf"
@@ -37,9 +37,9 @@ class _Lines:
     def __init__(self, file: IO[bytes], encoding: str) -> None:
         self._next = partial(file.readline, MAX_ROW_BYTES + 1)
         self._encoding = encoding
-        self.row: list[bytes] = []
-        """What the current row was read from."""
-        self.offset = self.line = self._bytes = 0
+        self.row = bytearray()
+        """What the current row was read from; as lines, millions of short ones are a gigabyte."""
+        self.offset = self.line = self._bytes = self._row_lines = 0
         """Where the current row begins."""
         self.is_decoded = True
         """Whether the current row is in the declared encoding."""
@@ -48,8 +48,9 @@ class _Lines:
     def begin_row(self) -> None:
         """The next line is the first one of a row."""
         self.offset += self._bytes
-        self.line += len(self.row)
-        self.row, self._bytes, self.is_decoded = [], 0, True
+        self.line += self._row_lines
+        self._bytes = self._row_lines = 0
+        self.row, self.is_decoded = bytearray(), True
 
     def __iter__(self) -> "_Lines":
         return self
@@ -62,8 +63,9 @@ class _Lines:
         if not line:
             self.is_end = True
             raise StopIteration
-        self.row.append(line)
-        if self.offset == 0 and len(self.row) == 1:
+        self.row += line
+        self._row_lines += 1
+        if self.offset == 0 and self._row_lines == 1:
             line = line.removeprefix(_BOM)
         try:
             return line.decode(self._encoding)
@@ -93,9 +95,9 @@ def read(file: IO[bytes], name: str, dialect: Dialect) -> Iterator[Message]:
             continue
         data: bytes
         if code is None and header is not None:
-            data = orjson.dumps(dict(zip(header, fields, strict=True)))
+            data = json_data(dict(zip(header, fields, strict=True)))
         else:
-            data = unreadable(b"".join(lines.row), code or "", header is None)
+            data = unreadable(bytes(lines.row), code or "", header is None)
         yield Message(data, f"{name}:{lines.offset}", None, attributes)
         if isinstance(data, Beginning):
             return
@@ -114,6 +116,8 @@ def _row(
     if not lines.is_decoded:
         return "invalid_encoding", fields
     if header is None:
-        is_header = not fields or len(set(fields)) == len(fields) > 1
+        is_header = not fields or (
+            len(set(fields)) == len(fields) > 1 and max(map(len, fields)) <= MAX_NAME_LENGTH
+        )
         return None if is_header else "invalid_header", fields
     return None if len(fields) in (0, len(header)) else "ragged_row", fields

@@ -7,7 +7,7 @@ so that what it cannot tell apart is looked at again, exactly and slower, by the
 import codecs
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -67,27 +67,24 @@ def decode(
     try:
         fields = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        if isinstance(data, Unreadable):
-            return rejection(data.error_code)
-        if data.startswith(codecs.BOM_UTF8) and not data.startswith(2 * codecs.BOM_UTF8):
-            return decode(data[len(codecs.BOM_UTF8) :], exact, doubles)
-        return rejection(_diagnosis(data, error))
+        return decoded_anew(data, error, lambda rest: decode(rest, exact, doubles))
     if type(fields) is not dict:
         return rejection("not_an_object")
-    if _PYTHON_STYLE not in data[:_HEAD_BYTES] and _is_written_back(fields, data):
+    # What `orjson` writes as it read it, to the same byte, has lost nothing.
+    if _PYTHON_STYLE not in data[:_HEAD_BYTES] and written(fields) == data:
         return fields
     packed = data.translate(None, _SPACE)
     # Each key of the text ends in `":`, so that an equal count leaves no room for a second key of
     # the same name; strings with `":` in them and nested objects only cost the slower look.
     if packed.count(b'":') != len(fields):
-        return _decode_exactly(data)
+        return decode_exactly(data)
     if (
         doubles is not None
         and not doubles.issuperset(fields)
         and not _ROUNDED.isdisjoint([type(fields[name]) for name in fields.keys() - doubles])
         and _LONG_NUMBER.search(packed)
     ):
-        return _decode_exactly(data)
+        return decode_exactly(data)
     for name in exact:
         if type(fields.get(name)) is float:
             key = _key(name)
@@ -96,18 +93,29 @@ def decode(
             token = packed[start : start + _EXACT_TOKEN]
             # A double of zero may be what is left of 1e-400.
             if place < 0 or not fields[name] or (b"," not in token and b"}" not in token):
-                return _decode_exactly(data)
+                return decode_exactly(data)
             if packed[place - 1] == _ESCAPE:  # the end of another key
-                return _decode_exactly(data)
+                return decode_exactly(data)
     return fields
 
 
-def _is_written_back(fields: dict[str, Any], data: bytes) -> bool:
-    """Whether `orjson` writes what it read to the same byte: then it has lost nothing."""
+def decoded_anew(
+    data: bytes, error: orjson.JSONDecodeError, decode: Callable[[bytes], Any]
+) -> Any | Rejection:
+    """What `decode` makes of a message behind its UTF-8 byte order mark; else why it is refused."""
+    if isinstance(data, Unreadable):
+        return rejection(data.error_code)
+    if data.startswith(codecs.BOM_UTF8) and not data.startswith(2 * codecs.BOM_UTF8):
+        return decode(data[len(codecs.BOM_UTF8) :])
+    return rejection(_diagnosis(data, error))
+
+
+def written(document: Any) -> bytes | None:
+    """A document as `orjson` writes it; None for one that is nested 255 levels deep."""
     try:
-        return orjson.dumps(fields) == data
-    except orjson.JSONEncodeError:  # nested 255 levels deep
-        return False
+        return orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        return None
 
 
 @lru_cache
@@ -145,12 +153,17 @@ def _refuse(_constant: str) -> None:
     raise _NonFiniteError
 
 
-def _decode_exactly(data: bytes) -> dict[str, Any] | Rejection:
+def decode_exactly(
+    data: bytes,
+    parse_int: Callable[[str], Any] | None = None,
+    parse_float: Callable[[str], Any] | None = None,
+) -> Any | Rejection:
+    """What the standard library reads, each number by its text, and a key that stands twice."""
     try:
-        fields: dict[str, Any] = json.loads(
+        return json.loads(
             data.decode(),
-            parse_float=exact_number,
-            parse_int=_exact_integer,
+            parse_float=parse_float or exact_number,
+            parse_int=parse_int or _exact_integer,
             object_pairs_hook=_unique,
         )
     except _DuplicateKeyError:
@@ -159,7 +172,6 @@ def _decode_exactly(data: bytes) -> dict[str, Any] | Rejection:
         return rejection("non_finite_number")
     except RecursionError:
         return rejection("nesting_too_deep")
-    return fields
 
 
 def _diagnosis(data: bytes, error: orjson.JSONDecodeError) -> str:

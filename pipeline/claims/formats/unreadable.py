@@ -23,11 +23,11 @@ ERRORS: Mapping[str, str] = {
     "ragged_row": "the CSV row does not have as many fields as the header",
     "malformed_csv": "the CSV row has a misplaced quote or line break",
     "invalid_encoding": "the CSV row is not in the declared encoding",
-    "invalid_header": "the CSV header has only one column (is csv_delimiter right?), or repeats a"
-    " column name",
+    "invalid_header": "the CSV header has only one column (is csv_delimiter right?), repeats a"
+    " column name, or has one of more than 300 characters",
     "invalid_x12": "not X12, or an unterminated segment; nothing from here on was read",
-    "x12_too_large": "the X12 message is too large once the data its claims share is copied into"
-    " each claim",
+    "x12_too_large": "the X12 is too large once the data its claims share is copied into each"
+    " claim; nothing from here on was read",
     "not_837": "the X12 transaction set is not a claim (837)",
     **{f"x12_{code}": f"X12 {code} ({name}) holds no claims" for code, name in NOT_CLAIMS.items()},
 }

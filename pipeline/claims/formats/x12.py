@@ -16,13 +16,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import IO, Any, NamedTuple
 
-import orjson
-
 from pipeline.claims.formats.compression import DamagedError
 from pipeline.claims.formats.unreadable import NOT_CLAIMS, unreadable
-from pipeline.claims.message import Message, Unreadable
+from pipeline.claims.message import Message, Unreadable, json_data
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES, _READ_BYTES = 1 << 17, 1 << 16
 MAX_CLAIM_BYTES = 10 << 20
 """Segments of one claim, as JSON about thrice as much; 999 lines are a tenth of it."""
 _SEGMENT_BYTES, _ELEMENT_BYTES = 50, 20
@@ -31,6 +29,11 @@ _SHORT_BYTES = 100
 """A segment that has few elements."""
 _HEAD_BYTES = 1 << 14
 """In which the separators must show."""
+_MAX_SHARED_BYTES, _JSON_GROWTH = 1 << 16, 8
+"""The data that a claim shares with others is at most this large, and in real files some thousands
+of bytes; what is the claim's own grows by less than this factor as JSON."""
+_NAME_LENGTH = 8
+"""Segment names have two or three characters; where a separator is lost, they may be any text."""
 _SPACE = b" \t\r\n\0\x1a"
 _BREAKS = b"\r\n"
 """Within segments too, where a file is wrapped at a fixed width."""
@@ -112,9 +115,12 @@ def _of_interchange(head: bytes) -> Separators | None:
     # ISA16 is one byte, the component separator, and the next one ends the segment.
     if len(parts) < 17 or len(parts[16]) < 2 or element.isalnum():
         return None
-    component, ending = parts[16][:1], parts[16][1:2]
-    if ending == b"\r":
-        ending = b"\n"
+    component, rest = parts[16].lstrip(_BREAKS)[:1], parts[16].lstrip(_BREAKS)[1:]
+    ending = rest[:1]
+    if ending in _BREAKS:
+        # Either it ends segments, or the file is wrapped right before what does.
+        wrapped = re.match(rb"\s+([^\w\s])\s*[A-Z]{2}", rest)
+        ending = wrapped[1] if wrapped else b"\n"
     return None if ending.isalnum() else Separators(ending, element, component)
 
 
@@ -135,26 +141,31 @@ def segments(file: IO[bytes]) -> Iterator[Segment]:
     """
     data, offset, is_end = b"", 0, False
     written: Separators | None = None
+    seen = 0  # where these separators were found
+    chunks = _chunks(file)
     while True:
         while not is_end and len(data) < _HEAD_BYTES:
-            chunk = file.read(CHUNK_BYTES)
+            chunk = next(chunks, b"")
             data, is_end = data + chunk, not chunk
         if written is None:
             lead = len(data) - len(data.removeprefix(_BOM).lstrip(_SPACE))
             data, offset = data[lead:], offset + lead
             if not data and is_end:
                 return
+            if len(data) < _HEAD_BYTES and not is_end:
+                continue
             written = separators(data[:_HEAD_BYTES])
             if written is None:
                 raise NotX12Error(offset)
+            seen = offset
         stop = len(data) if is_end else data.rfind(written.segment) + 1
         place = 0
         while place < stop:
             end = data.find(written.segment, place, stop)
             piece = data[place : stop if end < 0 else end]
             segment = piece.translate(None, _BREAKS).strip(_SPACE)
-            if segment.startswith(b"ISA"):
-                if separators(data[place : place + _HEAD_BYTES]) != written:
+            if segment.startswith(b"ISA") and offset + place != seen:
+                if separators(segment[:_HEAD_BYTES] + written.segment) != written:
                     written = None  # another interchange, with separators of its own
                     break
             if segment:
@@ -174,8 +185,26 @@ def segments(file: IO[bytes]) -> Iterator[Segment]:
             continue
         if len(data) > MAX_CLAIM_BYTES:
             raise NotX12Error(offset)
-        chunk = file.read(CHUNK_BYTES)
+        chunk = next(chunks, b"")
         data, is_end = data + chunk, not chunk
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """The bytes of a file, of a damaged one all that come before the damage."""
+    parts, size = list[bytes](), 0
+    try:
+        while part := file.read1(min(_READ_BYTES, CHUNK_BYTES)):  # type: ignore[attr-defined]
+            parts.append(part)
+            size += len(part)
+            if size >= CHUNK_BYTES:
+                yield b"".join(parts)
+                parts, size = [], 0
+    except DamagedError:
+        if parts:
+            yield b"".join(parts)
+        raise
+    if parts:
+        yield b"".join(parts)
 
 
 @lru_cache(1_024)
@@ -188,6 +217,7 @@ def _key(name: str, number: int) -> tuple[str, bool]:
 def _fields(segment: Segment) -> dict[str, str]:
     """A segment by its reference designators, from 01 on."""
     name, *elements = _text(segment.data).split(segment.written.element.decode("latin-1"))
+    name = name[:_NAME_LENGTH]  # which stands before each of its elements
     component = segment.written.component.decode("latin-1")
     fields = {}
     for number, element in enumerate(elements, 1):
@@ -299,7 +329,7 @@ def read(file: IO[bytes], name: str) -> Iterator[Message]:
     that follows can be read.
     """
     reader = _Reader()
-    raw: list[bytes] = []  # segments of the claim
+    raw: list[bytes] = []  # segments of the claim, or of the loop that it will stand under
     begun = size = end = 0
     is_open = is_enveloped = False  # a transaction, an interchange, without its end as yet
     refused: str | None = None  # why this transaction holds no claims
@@ -308,11 +338,16 @@ def read(file: IO[bytes], name: str) -> Iterator[Message]:
             end = segment.offset + len(segment.data)
             kind, *elements = segment.data.split(segment.written.element, 2)
             if reader.claim is not None and kind in _ENDS_CLAIM:
-                document = reader.document()
+                data: bytes = json_data(reader.document())
+                if len(data) > _MAX_SHARED_BYTES + _JSON_GROWTH * size:
+                    lost = unreadable(b"\n".join(raw), "x12_too_large", is_lost=True)
+                    yield Message(lost, f"{name}:{begun}")
+                    return
                 if is_open and kind in _ENDS_TRANSACTION:  # it may have had more lines
-                    yield Message(Unreadable(b"\n".join(raw), "damaged_file"), f"{name}:{begun}")
-                else:
-                    yield Message(orjson.dumps(document), f"{name}:{begun}")
+                    data = Unreadable(b"\n".join(raw), "damaged_file")
+                yield Message(data, f"{name}:{begun}")
+            if kind in _ENDS_CLAIM:
+                begun, size, raw = segment.offset, 0, []
             if kind == b"ST":
                 is_open, before = True, refused
                 refused = _refusal(elements[0] if elements else b"")
@@ -322,8 +357,6 @@ def read(file: IO[bytes], name: str) -> Iterator[Message]:
                 is_open = False
             elif kind in (b"ISA", b"IEA"):
                 is_enveloped = kind == b"ISA"
-            elif kind == b"CLM":
-                begun, size, raw = segment.offset, 0, []
             if refused is None or kind in (b"ISA", b"GS"):
                 size += _weight(segment)
                 if size > MAX_CLAIM_BYTES:

@@ -10,12 +10,15 @@ from pipeline.claims.contract import Contract, is_nullable
 from pipeline.claims.formats.json_documents import rejection
 from pipeline.claims.history import part_of
 from pipeline.claims.mapping.claim_map import ClaimMap
-from pipeline.claims.message import Message, Part
+from pipeline.claims.message import Message, Part, json_data
 from pipeline.claims.rejection import Rejection
 
 
-class Documents(list[Any]):
-    """The documents of a message that holds several, as an X12 interchange does."""
+class Documents(list[bytes]):
+    """The documents of a message that holds several, as an X12 interchange does: each as JSON.
+
+    Decoded they take ten times the memory, so that only one of them is at a time.
+    """
 
 
 class Mapper:
@@ -38,8 +41,9 @@ class Mapper:
         """Claims and rejections in the order of the messages, each with its message.
 
         Of a message that holds one claim, that is the message as it came. Of one among several it
-        is that claim alone, as JSON, so that its replay doubles none of its neighbours. A message
-        without a claim to have is left out.
+        is that claim alone, as JSON, so that its replay doubles none of its neighbours; and so it
+        is of the replay of one document among several. A message without a claim to have is left
+        out.
         """
         outcomes = list(starmap(self._outcome, zip(messages, documents, strict=True)))
         if list not in map(type, outcomes):
@@ -61,15 +65,15 @@ class Mapper:
 
     def _outcome(self, message: Message, document: Any) -> Any:
         """A claim or rejection; or a list of several, each with the bytes that hold it alone."""
+        part = part_of(message) if message.attributes else message.part
         if type(document) is Documents:
             size = len(message.data)
             found = [pair for each in document for pair in self._claims(each, size)]
         else:
-            part = part_of(message) if message.attributes else message.part
             if part is not None and part.map_version is not None:
                 return document if type(document) is dict else rejection("not_an_object")
             claims = self._map.claims(document, len(message.data))
-            if type(claims) is tuple:  # one claim, as most are
+            if type(claims) is tuple and part is None:  # one claim, as most are
                 return self._whole(claims[0])
             if isinstance(claims, Rejection):
                 return claims
@@ -77,11 +81,15 @@ class Mapper:
         if not found:
             self.skipped += 1
             return found
-        return found[0][1] if len(found) == 1 else [(_data(*pair), pair[1]) for pair in found]
+        if len(found) == 1 and part is None:
+            return found[0][1]
+        return [(_data(*pair), pair[1]) for pair in found]
 
-    def _claims(self, document: Any, size: int) -> list[tuple[Any, dict[str, Any] | Rejection]]:
+    def _claims(
+        self, document: bytes, size: int
+    ) -> list[tuple[bytes | None, dict[str, Any] | Rejection]]:
         """The claims in a document; beside a rejection, the document itself."""
-        claims = self._map.claims(document, size)
+        claims = self._map.claims(orjson.loads(document), size)
         if isinstance(claims, Rejection):
             return [(document, claims)]
         return [(None, self._whole(claim)) for claim in claims]
@@ -106,5 +114,5 @@ def _place(before: Part | None, place: int, count: int) -> tuple[int, int]:
     return before.claim_index + place * documents, documents + count - 1
 
 
-def _data(document: Any, claim: Any) -> bytes:
-    return orjson.dumps(claim if document is None else document)
+def _data(document: bytes | None, claim: Any) -> bytes:
+    return json_data(claim) if document is None else document

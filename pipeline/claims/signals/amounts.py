@@ -13,19 +13,13 @@ from pipeline.claims.signals.published_table import InvalidReference, rows
 from pipeline.claims.signals.signal import Signal
 
 COLUMNS = ("claim_type", "provider_specialty", "provider_region", "percentiles")
-_Group = tuple[str, str, str]
 
 
 class ClaimPercentiles:
     """The amounts at the percentiles of each group of claims."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """Read the table.
-
-        Raises:
-            InvalidReference: a column is missing, or the percentiles do not ascend.
-        """
-        self._groups: dict[_Group, tuple[float, ...]] = {}
+        self._groups: dict[tuple[str, str, str], tuple[float, ...]] = {}
         for number, cells in rows(lines, {name: name for name in ("percentiles", *COLUMNS[:3])}):
             percentiles, *group = cells
             try:
@@ -43,7 +37,6 @@ class ClaimPercentiles:
 
     @property
     def size(self) -> int:
-        """Groups in the table."""
         return len(self._groups)
 
     def amounts(self, claim_type: str, specialty: str, region: str) -> tuple[float, ...] | None:

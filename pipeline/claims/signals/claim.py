@@ -1,4 +1,4 @@
-"""Signals of the dates and the NPI of a claim."""
+"""Signals of the dates, the length of stay and the NPI of a claim."""
 
 from datetime import date
 from functools import lru_cache
@@ -38,6 +38,17 @@ def within_timely_filing(
     return (int(submission_date[:4]), submission_date[4:]) <= (int(service_date[:4]) + 1, last_day)
 
 
+@lru_cache(_REMEMBERED)
+def length_of_stay(
+    admission_date: str | None, service_date: str | None, service_end_date: str | None
+) -> int | None:
+    """Days from admission, else from the first day of service, to the last; None without both.
+
+    Negative where the dates are reversed: that is a quality issue, and no rule's long stay.
+    """
+    return days_to_submission(admission_date or service_date, service_end_date)
+
+
 def npi_check_digit_ok(billing_npi: str | None) -> bool | None:
     """Whether the billing NPI is ten digits, begins with 1 or 2, and passes its Luhn check.
 
@@ -54,16 +65,17 @@ def npi_check_digit_ok(billing_npi: str | None) -> bool | None:
     return total % 10 == 0
 
 
-def _is_short(billing_npi: str | None, _is_ok: object) -> bool:
-    return billing_npi is None or len(billing_npi) <= _NPI_DIGITS
-
+_npi_check_digit_ok = Memory(
+    npi_check_digit_ok, _REMEMBERED, lambda npi, _: npi is None or len(npi) <= _NPI_DIGITS
+).__getitem__
 
 SIGNALS = {
     "days_to_submission": Signal(days_to_submission, ("service_date", "submission_date")),
     "within_timely_filing": Signal(
         within_timely_filing, ("days_to_submission", "service_date", "submission_date")
     ),
-    "npi_check_digit_ok": Signal(
-        Memory(npi_check_digit_ok, _REMEMBERED, _is_short).__getitem__, ("billing_npi",)
+    "npi_check_digit_ok": Signal(_npi_check_digit_ok, ("billing_npi",)),
+    "length_of_stay": Signal(
+        length_of_stay, ("admission_date", "service_date", "service_end_date")
     ),
 }

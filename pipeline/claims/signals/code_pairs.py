@@ -49,11 +49,6 @@ class CodePairs:
     """The pairs by their first code."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """Read the list, tab-separated.
-
-        Raises:
-            InvalidReference: a column is missing, or a code, date or modifier indicator is none.
-        """
         self._pairs: dict[str, array[int]] = {}
         self.among = Memory(self._among, _REMEMBERED, _is_short).__getitem__
         """The listed pairs of some codes, each with its packed period and indicator."""
@@ -73,7 +68,6 @@ class CodePairs:
 
     @property
     def size(self) -> int:
-        """Pairs in the list."""
         return sum(map(len, self._pairs.values()))
 
     def _among(self, codes: tuple[str, ...]) -> list[tuple[str, str, int]]:
@@ -89,7 +83,6 @@ class CodePairs:
 
 
 def _is_short(codes: tuple[str, ...], _pairs: object) -> bool:
-    """Whether the codes of a claim may be remembered."""
     return len(codes) <= _SMALL and all(len(code) == _CODE_LENGTH for code in codes)
 
 

@@ -4,6 +4,7 @@ A provider is matched by NPI alone. Most entries of the LEIE have none: those ar
 need a search by name. Source: https://oig.hhs.gov/exclusions/ (42 USC 1320a-7).
 """
 
+import sys
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -19,11 +20,6 @@ class Exclusions:
     """Periods of exclusion by NPI."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """Read the list.
-
-        Raises:
-            InvalidReference: a column is missing, or a date is none.
-        """
         self._periods: dict[str, tuple[str, ...]] = {}
         self.size = 0
         """Entries of the list, those without an NPI included."""
@@ -32,7 +28,11 @@ class Exclusions:
             if not npi.strip("0"):
                 continue
             try:
-                period = (_iso(start), _FOREVER if end in _NO_DATE else _iso(end), _same(basis))
+                period = (
+                    _iso(start),
+                    _FOREVER if end in _NO_DATE else _iso(end),
+                    sys.intern(basis),
+                )
             except ValueError:
                 raise InvalidReference(
                     f"row {number}: EXCLDATE or REINDATE is not a date"
@@ -53,12 +53,6 @@ class Exclusions:
 @lru_cache(65_536)
 def _iso(text: str) -> str:
     return day_of(text).isoformat()
-
-
-@lru_cache(1_024)
-def _same(text: str) -> str:
-    """One object for equal texts."""
-    return text
 
 
 def _found(

@@ -5,7 +5,7 @@ and remembered by its id.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import reduce
+from functools import partial, reduce
 from itertools import repeat
 from operator import and_
 from typing import Any
@@ -27,7 +27,6 @@ class KeyedVerdicts(ValueVerdicts):
         self._signals = signals
 
     def judge(self, value: Any) -> int:
-        """The mask of the rules that the signals of this key allow to fire."""
         return reduce(and_, (verdicts.judge(of(value)) for of, verdicts in self._signals))
 
 
@@ -67,10 +66,11 @@ class Facts:
         return facts
 
     def value(self, name: str, facts: Columns, place: int) -> Any:
-        """One signal of the claim at a place."""
+        """A field or signal of the claim at a place."""
         if name in facts:
             return facts[name][place]
-        return SIGNALS[name].of(*self._arguments_at(SIGNALS[name], facts, place))
+        signal = SIGNALS.get(name)
+        return None if signal is None else signal.of(*self._arguments_at(signal, facts, place))
 
     def evidence(self, name: str, facts: Columns, place: int) -> str | None:
         """What a signal has to show of the claim at a place, if more than its value."""
@@ -87,7 +87,7 @@ class Facts:
         for name in verdicts:
             signal = SIGNALS.get(name)
             if signal is not None and signal.source is not None and len(signal.reads) == 1:
-                look_up = _with_lookup(signal, self._lookups[signal.source])
+                look_up = partial(signal.of, self._lookups[signal.source])
                 keyed.setdefault(signal.reads[0], []).append((look_up, left.pop(name)))
         for key, signals in keyed.items():
             if key in left:
@@ -106,29 +106,20 @@ class Facts:
         if signal.source is not None:
             yield self._lookups[signal.source]
         for field in signal.reads:
-            if field in facts or field in SIGNALS:
-                yield self.value(field, facts, place)
-            else:
-                yield None
+            yield self.value(field, facts, place)
 
 
 class GivenFacts(Facts):
     """Every signal there is, as columns that somebody else has made: rules are checked on these."""
 
     def has(self, names: Iterable[str]) -> bool:
-        """All are there."""
         return True
 
     def need(self, names: Collection[str]) -> None:
         """They are given."""
 
     def by_key(self, verdicts: Mapping[str, ValueVerdicts]) -> dict[str, ValueVerdicts]:
-        """Each signal is a column."""
         return dict(verdicts)
-
-
-def _with_lookup(signal: Signal, lookup: Any) -> Callable[[Any], Any]:
-    return lambda value: signal.of(lookup, value)
 
 
 def not_null(schema: Schema, field: str) -> Schema:

@@ -27,11 +27,6 @@ class MedicallyUnlikely:
     """The limit of units of a procedure code."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """Read the table.
-
-        Raises:
-            InvalidReference: a column is missing, or a limit is no number.
-        """
         self.of_line: dict[str, int] = {}
         """Limits of one line, by code."""
         self.of_day: dict[str, int] = {}
@@ -46,7 +41,6 @@ class MedicallyUnlikely:
 
     @property
     def size(self) -> int:
-        """Codes in the table."""
         return len(self.of_line) + len(self.of_day)
 
 

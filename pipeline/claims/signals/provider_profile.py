@@ -34,12 +34,6 @@ class ProviderProfiles:
     """The profile of each provider."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        """Read the table.
-
-        Raises:
-            InvalidReference: a column is missing, a number is none, a provider stands twice, or the
-                rows are of different days, as in an export that is under way.
-        """
         hashes, values, days = array("q"), array("d"), set()
         for number, (provider, as_of, *cells) in rows(lines, {name: name for name in COLUMNS}):
             days.add(as_of)
@@ -53,7 +47,7 @@ class ProviderProfiles:
                 raise InvalidReference(
                     f"row {number}: contains a value that is not a number"
                 ) from None
-        if len(days) > 1:
+        if len(days) > 1:  # as in an export that is under way
             raise InvalidReference("as_of: the rows have different dates")
         order = sorted(range(len(hashes)), key=hashes.__getitem__)
         self._values = values
@@ -64,7 +58,6 @@ class ProviderProfiles:
 
     @property
     def size(self) -> int:
-        """Providers in the table."""
         return len(self._hashes)
 
     def value(self, place: int, provider: str | None) -> float | None:

@@ -55,29 +55,21 @@ def day_of(text: str) -> date:
 
 
 def _header(table: Iterator[tuple[int, list[str]]], columns: Mapping[str, str]) -> list[int]:
+    """Where the columns are, in the first row that has them all."""
     missing = next(iter(columns))
     for _, cells in islice(table, _HEADER_WITHIN):
-        places, absent = _places(cells, columns)
-        if places is not None:
-            return places
-        missing = absent or missing
+        titles = [" ".join(cell.lower().split()) for cell in cells]
+        found = {
+            name: place
+            for name, title in columns.items()
+            for place in reversed(range(len(titles)))
+            if re.fullmatch(title, titles[place])
+        }
+        if len(found) == len(columns):
+            return [found[name] for name in columns]
+        if found:  # nearly the header
+            missing = next(name for name in columns if name not in found)
     raise InvalidReference(f"the column {missing!r} is missing")
-
-
-def _places(cells: list[str], columns: Mapping[str, str]) -> tuple[list[int] | None, str | None]:
-    """Where the columns are, if this row is the header; else the first missing, if it nearly is."""
-    titles = [" ".join(cell.lower().split()) for cell in cells]
-    found: list[int] = []
-    absent = None
-    for name, title in columns.items():
-        place = next((i for i, each in enumerate(titles) if re.fullmatch(title, each)), None)
-        if place is None:
-            absent = absent or name
-        else:
-            found.append(place)
-    if absent is None:
-        return found, None
-    return None, absent if found else None
 
 
 def _bounded(lines: Iterable[str]) -> Iterator[str]:

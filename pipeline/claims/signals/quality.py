@@ -100,16 +100,14 @@ def _of_lines(of: Callable[..., Any], *reads: str) -> Signal:
     return Signal(of, (LINES, *reads), only_with=LINES)
 
 
+def _in_order(earlier: str, later: str, only_with: str) -> Signal:
+    return Signal(is_not_after, (earlier, later), only_with=only_with)
+
+
 SIGNALS = {
-    "service_dates_in_order": Signal(
-        is_not_after, ("service_date", "service_end_date"), only_with="service_end_date"
-    ),
-    "admitted_before_end": Signal(
-        is_not_after, ("admission_date", "service_end_date"), only_with="admission_date"
-    ),
-    "born_before_service": Signal(
-        is_not_after, ("patient_birth_date", "service_date"), only_with="patient_birth_date"
-    ),
+    "service_dates_in_order": _in_order("service_date", "service_end_date", "service_end_date"),
+    "admitted_before_end": _in_order("admission_date", "service_end_date", "admission_date"),
+    "born_before_service": _in_order("patient_birth_date", "service_date", "patient_birth_date"),
     "rendering_npi_ok": Signal(npi_check_digit_ok, ("rendering_npi",), only_with="rendering_npi"),
     "facility_npi_ok": Signal(npi_check_digit_ok, ("facility_npi",), only_with="facility_npi"),
     "paid_within_allowed": Signal(

@@ -16,7 +16,6 @@ _REPEATS = frozenset(("76", "77", "91"))
 
 
 def code_of(line: Line) -> str | None:
-    """The procedure code."""
     code: str | None = line.get("procedure_code")
     return code
 
@@ -47,26 +46,18 @@ def duplicate_line(lines: Lines, service_date: str | None) -> int | None:
     codes = [line.get("procedure_code") for line in lines]
     if len(set(codes)) == len(codes):
         return 0
-    seen = set()
-    counted = 0
-    for line in lines:
-        modifiers = line.get("modifiers") or ()
-        if code_of(line) is None or not _REPEATS.isdisjoint(modifiers):
-            continue
-        counted += 1
-        seen.add(
-            (
-                code_of(line),
-                tuple(modifiers),
-                day_of(line, service_date),
-                line.get("service_end_date"),
-                line.get("rendering_npi"),
-                line.get("units"),
-            )
+    billed = [
+        (
+            code_of(line),
+            tuple(modifiers),
+            day_of(line, service_date),
+            *map(line.get, ("service_end_date", "rendering_npi", "units")),
         )
-    return counted - len(seen)
+        for line in lines
+        if code_of(line) is not None
+        and _REPEATS.isdisjoint(modifiers := line.get("modifiers") or ())
+    ]
+    return len(billed) - len(set(billed))
 
 
-SIGNALS = {
-    "duplicate_line": Signal(duplicate_line, (LINES, "service_date"), only_with=LINES),
-}
+SIGNALS = {"duplicate_line": Signal(duplicate_line, (LINES, "service_date"), only_with=LINES)}

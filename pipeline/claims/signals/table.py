@@ -1,7 +1,7 @@
 """Every signal by the name under which rules test it, and every file that they are looked up in."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from pipeline.claims.signals import (
     amounts,
@@ -12,13 +12,11 @@ from pipeline.claims.signals import (
     provider_profile,
     quality,
     service_lines,
-    stay,
 )
 from pipeline.claims.signals.signal import Signal
 
 SIGNALS: Mapping[str, Signal] = {
     **claim.SIGNALS,
-    **stay.SIGNALS,
     **service_lines.SIGNALS,
     **quality.SIGNALS,
     **exclusions.SIGNALS,
@@ -29,19 +27,12 @@ SIGNALS: Mapping[str, Signal] = {
 }
 
 
-class Lookup(Protocol):
-    """What a reference file was read into."""
-
-    @property
-    def size(self) -> int:
-        """Entries of the file."""
-
-
 class Source(NamedTuple):
     """A reference file that signals are looked up in."""
 
-    read: Callable[[Iterable[str]], Lookup]
-    """Takes the lines of the file; raises `InvalidReference`."""
+    read: Callable[[Iterable[str]], Any]
+    """Takes the lines of the file, and gives what has their number as `size`; raises
+    `InvalidReference`."""
     max_bytes: int
     """Of the file, or of all files of a pattern; published ones have a quarter of it or less."""
     may_shrink: bool = False

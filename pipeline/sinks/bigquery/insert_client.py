@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 class InsertClient:
     """Inserts rows. For one thread.
 
-    Rows wait for a table or a column that inserts do not know yet, as after a launch that has added
-    it. When the client gives up, its error has the service's text, which may quote a row; Beam
-    would log it, and fail the bundle with it.
+    Rows wait for a table or a column that is not visible to inserts yet, for example after a launch
+    has added it. When the client gives up, its error has the service's text, which may quote a row;
+    Beam would log it, and fail the bundle with it.
     """
 
     def __init__(self, project: str, columns: Collection[str]) -> None:
@@ -85,7 +85,7 @@ class InsertClient:
             return found
         except RetryError as error:
             reason = type(error.cause).__name__
-        raise RuntimeError(f"BigQuery has not accepted rows for minutes: {reason}")
+        raise RuntimeError(f"BigQuery has not accepted any rows for several minutes: {reason}")
 
     def _lacking(self, error: Mapping[str, Any]) -> str | None:
         """The column that the table lacks, if that is the error."""
@@ -99,9 +99,12 @@ class InsertClient:
         """Whether the budget allows to wait: that of the table, and not of each row."""
         now = time.monotonic()
         if name not in self._lacking_since:
-            what = f"its column {name}" if name else "it"
+            what = f"column {name}" if name else "the table"
             _log.warning(
-                "%s: inserts do not know %s; rows wait up to %.0f s", table, what, BUDGET_SECONDS
+                "%s: %s is not visible to inserts yet; rows will wait up to %.0f s",
+                table,
+                what,
+                BUDGET_SECONDS,
             )
         return now - self._lacking_since.setdefault(name, now) < BUDGET_SECONDS
 

@@ -272,9 +272,6 @@ class StorageWrite(beam.PTransform):
     None: the emulator of the environment, else Google's."""
     limits: AppendLimits = field(default_factory=AppendLimits)
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, rows: beam.PCollection) -> Any:
         """Wire the sink.
 

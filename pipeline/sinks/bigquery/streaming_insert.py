@@ -42,7 +42,6 @@ class InsertRow(dict[str, Any]):
 
     @property
     def message(self) -> Message:
-        """The message that the row was made from."""
         return self._recall()
 
     def __sizeof__(self) -> int:
@@ -60,7 +59,6 @@ class ToInsertRowFn(beam.DoFn):
         self._bytes = [column.name for column in columns if column.type == "BYTES"]
 
     def process(self, element: tuple[Message, dict[str, Any]]) -> Iterable[Any]:
-        """Convert one row."""
         message, row = element
         values = {name: value for name, value in row.items() if value is not None}
         for name in self._bytes:
@@ -73,15 +71,10 @@ _ERROR_TEXT = re.compile(r" Errors were .*|(?<= due to )(\d*).*|(?<= for retry: 
 _LOGGERS = (WriteToBigQuery.__module__, "google.api_core.retry", "google.cloud.bigquery.retry")
 
 
-class _WithoutErrorText(logging.Filter):
-    """Removes BigQuery's own text, which quotes values, from what other code logs of a refusal."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = _ERROR_TEXT.sub(r"\1", record.getMessage()), ()
-        return True
-
-
-_WITHOUT_ERROR_TEXT = _WithoutErrorText()
+def _remove_error_text(record: logging.LogRecord) -> bool:
+    """Remove BigQuery's own text, which quotes values, from what other code logs of a refusal."""
+    record.msg, record.args = _ERROR_TEXT.sub(r"\1", record.getMessage()), ()
+    return True
 
 
 class ToRejectionFn(beam.DoFn):
@@ -94,17 +87,15 @@ class ToRejectionFn(beam.DoFn):
         """Create the tally, and silence other loggers before the first refused row."""
         self._tally = Tally()
         for name in _LOGGERS:
-            logging.getLogger(name).addFilter(_WITHOUT_ERROR_TEXT)
+            logging.getLogger(name).addFilter(_remove_error_text)
 
     def process(self, element: tuple[Any, InsertRow, Any]) -> Iterable[Any]:
-        """Convert one failed row."""
         _, row, errors = element
         rejection = self._rejection(row, errors)
         self._tally[f"rejected_{rejection.stage}_{rejection.error_code}"] += 1
         return ((row.message, rejection),)
 
     def finish_bundle(self) -> None:
-        """Hand the counts of the bundle to Beam."""
         self._tally.flush()
 
     def _rejection(self, row: InsertRow, errors: Any) -> Rejection:
@@ -127,9 +118,6 @@ class StreamingInsert(beam.PTransform):
 
     table: TableName
     columns: tuple[Column, ...]
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, rows: beam.PCollection) -> Any:
         """Wire the sink. Only transient errors are tried again, so that no bad row blocks."""

@@ -53,7 +53,6 @@ def fit_of(found: bigquery.Table, name: TableName, table: Table) -> Fit:
 
 
 def field_of(column: Column) -> bigquery.SchemaField:
-    """The field that a column is in BigQuery."""
     return bigquery.SchemaField(
         column.name,
         column.type,
@@ -66,11 +65,7 @@ def field_of(column: Column) -> bigquery.SchemaField:
 def _merged(
     found: Iterable[bigquery.SchemaField], columns: Iterable[Column], place: str
 ) -> tuple[list[bigquery.SchemaField], list[str]]:
-    """The found fields followed by the missing ones, and the names of these.
-
-    Raises:
-        TableError: a found field cannot take our values.
-    """
+    """The found fields followed by the missing ones, and the names of these."""
     fields = {field.name.lower(): field for field in found}
     wanted = {column.name.lower(): column for column in columns}
     merged, added = [], []

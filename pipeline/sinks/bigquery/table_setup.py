@@ -1,8 +1,9 @@
 """The tables at launch: create a missing one, add new columns, refuse one that cannot serve."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass
 
 import requests
 from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError
@@ -11,13 +12,11 @@ from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from pipeline import clients
-from pipeline.claims.contract import Column
 from pipeline.claims.tables import Table, TableName, column_list
 from pipeline.sinks.bigquery import views
-from pipeline.sinks.bigquery.table_fit import ALIASES, DAY_MS, Fit, TableError, field_of, fit_of
+from pipeline.sinks.bigquery.table_fit import DAY_MS, Fit, TableError, field_of, fit_of
 
 _RETRY = DEFAULT_RETRY.with_timeout(5)  # a launch fails in seconds
-_SQL_TYPES = {legacy: standard for standard, legacy in ALIASES.items()}
 
 _log = logging.getLogger(__name__)
 
@@ -26,27 +25,18 @@ class NoAnswer(TableError):
     """The state of a table is unknown: BigQuery refuses access, or cannot be reached."""
 
 
+@dataclass
 class TableSetup:
     """Makes sure that tables can take our rows."""
 
-    def __init__(
-        self,
-        client: bigquery.Client,
-        *,
-        create: bool,
-        dataset_location: str | None = None,
-        kms_key: str | None = None,
-        timeout_seconds: float = 30,
-    ) -> None:
-        """`dataset_location` creates a missing dataset there; None refuses to.
-
-        `timeout_seconds` is for one call.
-        """
-        self._client = client
-        self._create = create
-        self._dataset_location = dataset_location
-        self._kms_key = kms_key
-        self._timeout = timeout_seconds
+    client: bigquery.Client
+    _: KW_ONLY
+    create: bool
+    dataset_location: str | None = None
+    """Where a missing dataset is created; None refuses to."""
+    kms_key: str | None = None
+    timeout_seconds: float = 30
+    """For one call."""
 
     def ensure(self, name: TableName, table: Table, retention_days: int | None = None) -> str:
         """Create the table, or add the columns that it lacks, and say which was done.
@@ -77,7 +67,7 @@ class TableSetup:
         statements = views.statements(claims)
         with _answers(claims):
             for statement in statements.values():
-                self._client.query_and_wait(statement, wait_timeout=self._timeout)
+                self.client.query_and_wait(statement, wait_timeout=self.timeout_seconds)
         return list(statements)
 
     def look(self, name: TableName, table: Table) -> Fit | None:
@@ -100,19 +90,19 @@ class TableSetup:
         with _answers(name):
             dataset = bigquery.DatasetReference(name.project, name.dataset)
             try:
-                self._client.get_dataset(dataset, retry=_RETRY, timeout=self._timeout)
+                self.client.get_dataset(dataset, retry=_RETRY, timeout=self.timeout_seconds)
             except NotFound:
                 return False
             return True
 
     def _get(self, name: TableName) -> bigquery.Table | None:
         try:
-            return self._client.get_table(str(name), retry=_RETRY, timeout=self._timeout)
+            return self.client.get_table(str(name), retry=_RETRY, timeout=self.timeout_seconds)
         except NotFound:
             return None
 
     def _create_table(self, name: TableName, table: Table, retention_days: int | None) -> str:
-        if not self._create:
+        if not self.create:
             raise TableError(f"{name} does not exist, and create_tables is false")
         self._ensure_dataset(name)
         wanted = bigquery.Table(str(name), [field_of(column) for column in table.columns])
@@ -122,28 +112,28 @@ class TableSetup:
             field=table.partition_column,
             expiration_ms=retention_days * DAY_MS if retention_days else None,
         )
-        if self._kms_key:
-            wanted.encryption_configuration = bigquery.EncryptionConfiguration(self._kms_key)
+        if self.kms_key:
+            wanted.encryption_configuration = bigquery.EncryptionConfiguration(self.kms_key)
         # Another launch may have created it meanwhile.
-        self._client.create_table(wanted, exists_ok=True, timeout=self._timeout)
+        self.client.create_table(wanted, exists_ok=True, timeout=self.timeout_seconds)
         return "created"
 
     def _ensure_dataset(self, name: TableName) -> None:
         if self.has_dataset(name):
             return
-        if not self._dataset_location:
+        if not self.dataset_location:
             raise TableError(
                 f"the dataset {name.project}.{name.dataset} does not exist; create it with `bq mk"
                 f" --dataset {name.project}:{name.dataset}`, or set dataset_location"
             )
         wanted = bigquery.Dataset(bigquery.DatasetReference(name.project, name.dataset))
-        wanted.location = self._dataset_location
-        self._client.create_dataset(wanted, exists_ok=True, timeout=self._timeout)
+        wanted.location = self.dataset_location
+        self.client.create_dataset(wanted, exists_ok=True, timeout=self.timeout_seconds)
 
     def _evolve(self, fit: Fit, name: TableName, table: Table, retention_days: int | None) -> str:
         found, changed = fit.table, []
         if fit.lacks:
-            if not self._create:
+            if not self.create:
                 missing = column_list(fit.lacks)
                 raise TableError(f"{name} is missing {missing}, and create_tables is false")
             found.schema = fit.schema
@@ -153,41 +143,19 @@ class TableSetup:
         elif found.require_partition_filter:
             # Appends need no filter; what reads does.
             _log.warning("%s rejects queries without a filter on %s", name, table.partition_column)
-        if fit.is_partitioned and self._create and not fit.keeps(retention_days):
+        if fit.is_partitioned and self.create and not fit.keeps(retention_days):
             partitioning = found.time_partitioning
             partitioning.expiration_ms = retention_days * DAY_MS if retention_days else None
             found.time_partitioning = partitioning
             changed.append("time_partitioning")
         if not changed:
             return "unchanged"
-        self._client.update_table(found, changed, retry=_RETRY, timeout=self._timeout)
-        if clients.is_emulated():
-            self._add_to_emulator_storage(name, table, fit.lacks)
+        self.client.update_table(found, changed, retry=_RETRY, timeout=self.timeout_seconds)
         if fit.lacks:
             return f"added {', '.join(fit.lacks)}"
         if not retention_days:
             return "set partitions to never expire"
         return f"set retention to {retention_days} day{'s' * (retention_days != 1)}"
-
-    def _add_to_emulator_storage(self, name: TableName, table: Table, added: Sequence[str]) -> None:
-        # bqemulator's update changes its catalogue only, its DDL the storage only.
-        for column in table.columns:
-            if column.name in added:
-                change = f"ADD COLUMN IF NOT EXISTS {column.name} {_sql_type(column)}"
-            elif any(each.startswith(f"{column.name}.") for each in added):
-                change = f"ALTER COLUMN {column.name} SET DATA TYPE {_sql_type(column)}"
-            else:
-                continue
-            self._client.query_and_wait(f"ALTER TABLE `{name}` {change}")
-
-
-def _sql_type(column: Column) -> str:
-    """A column's type in GoogleSQL."""
-    sql_type = _SQL_TYPES.get(column.type, column.type)
-    if column.fields:
-        inner = ", ".join(f"{field.name} {_sql_type(field)}" for field in column.fields)
-        sql_type = f"STRUCT<{inner}>"
-    return f"ARRAY<{sql_type}>" if column.mode == "REPEATED" else sql_type
 
 
 @contextmanager

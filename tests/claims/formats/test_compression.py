@@ -106,6 +106,18 @@ def test_trouble_with_the_file_system_is_no_damage() -> None:
         unpacked(Broken()).read()
 
 
+def test_a_dictionary_of_gigabytes_is_not_made() -> None:
+    """A file of 180 KB took 1.2 GB."""
+    header_at, size_at, crc_at = 12, 16, 20
+    packed = bytearray(lzma.compress(TEXT, preset=0))
+    packed[size_at] = 37  # 1.5 GiB
+    packed[crc_at : crc_at + 4] = zlib.crc32(packed[header_at:crc_at]).to_bytes(4, "little")
+    assert lines(bytes(packed)) == (b"", True)
+    packed[size_at] = 30  # 128 MiB
+    packed[crc_at : crc_at + 4] = zlib.crc32(packed[header_at:crc_at]).to_bytes(4, "little")
+    assert lines(bytes(packed)) == (TEXT, False)
+
+
 @EACH
 def test_a_bomb_is_unpacked_in_pieces(packer: str) -> None:
     """200 bytes of zstd may be 6 MB, and some kilobytes kept a worker busy for minutes."""

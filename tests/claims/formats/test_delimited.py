@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -37,6 +38,8 @@ def rows(data: bytes, *dialect: str) -> list[Any]:
         (HEADER + b'1,2\n1,"open\n3,4\n', [{"a": "1", "b": "2"}, "damaged_file"]),
         (b"a,a\n1,2\n", ["invalid_header"]),
         (b"a;b\n1;2\n", ["invalid_header"]),
+        (b"a," + b"b" * 301 + b"\n1,2\n", ["invalid_header"]),  # each row would repeat it
+        (b"a," + b"b" * 300 + b"\n1,2\n", [{"a": "1", "b" * 300: "2"}]),
         (b"", []),
         (HEADER, []),
     ],
@@ -89,3 +92,16 @@ def test_every_written_row_is_read(table: list[tuple[str, str]]) -> None:
         return
     expected = [{"a": a, "b": b} for a, b in table]
     assert rows(data) == expected
+
+
+def test_a_row_of_many_lines_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quote that is never closed took 760 MB, until the row was too long."""
+    monkeypatch.setattr(delimited, "MAX_ROW_BYTES", 500_000)
+    data = HEADER + b'"' + b"x\n" * 300_000
+    tracemalloc.start()
+    try:
+        assert rows(data) == ["damaged_file"]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8_000_000

@@ -23,6 +23,8 @@ from pipeline.claims.rejection import Rejection
             {"a": 0.1, "b": "12345678901234567"},
         ),
         (b'{"a": "\\" :", "b": ":"}', {"a": '" :', "b": ":"}),
+        (b'{"a": 1e-400, "b": -1E-9}', {"a": "1e-400", "b": -1e-9}),
+        (b'{"a": "\\u0022:", "b": 1}', {"a": '":', "b": 1}),
     ],
 )
 def test_read(data: bytes, expected: Any) -> None:
@@ -39,6 +41,8 @@ def test_read(data: bytes, expected: Any) -> None:
         (b'{"a": {"b": 1, "b": 1}}', "duplicate_key"),
         (b'{"a":{"b":1,"b":1}}', "duplicate_key"),
         (b'{"a":{"b":1,"\\u0062":1}}', "duplicate_key"),
+        (b'{"a": 1, "a": 2, "b": "\\u0022:"}', "duplicate_key"),
+        (b'{"a": 1, "a": 2, "b": "\\"\\u003A"}', "duplicate_key"),
         (b'{"a": NaN}', "non_finite_number"),
         (b'{"a": "\xff"}', "invalid_utf8"),
         (b'{"a":' * 2000 + b"1" + b"}" * 2000, "nesting_too_deep"),

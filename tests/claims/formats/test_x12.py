@@ -1,8 +1,10 @@
 """X12 837 files as they come: every claim, with what it stands under, and nothing of a cut one."""
 
+import gzip
 import io
 import json
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.claims.formats import table, x12
+from pipeline.claims.formats.compression import unpacked
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Beginning, Message, Unreadable
 from tests.claims.formats.x12_files import Style, expected, interchange
@@ -77,6 +80,25 @@ def test_wrapped_at_80_columns() -> None:
     check("P", 1, messages[1])
 
 
+def test_several_interchanges_wrapped_at_80_columns() -> None:
+    """Where a line broke within the second ISA, its claims were lost."""
+    first, second = interchange("P", range(1), Style("~")), interchange("P", range(2), Style("~"))
+    for width in range(80):
+        data = first.replace(b"~IEA", b"~K3*" + b"x" * width + b"~IEA") + second
+        wrapped = b"\r\n".join(data[start : start + 80] for start in range(0, len(data), 80))
+        assert [type(message.data) for message in read(wrapped)] == [bytes] * 3
+    for width in (103, 104, 105):  # a break before, within and behind what ISA16 shows
+        wrapped = b"\n".join(
+            second[start : start + width] for start in range(0, len(second), width)
+        )
+        assert [type(message.data) for message in read(wrapped)] == [bytes] * 2
+
+
+def test_an_interchange_may_hold_what_ends_its_segments() -> None:
+    data = interchange("P", range(2), Style("~"))
+    assert len(read(data[:4] + b"~" + data[4:])) > 0
+
+
 def test_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(x12, "CHUNK_BYTES", 700)
     data = interchange("P", range(40)) + interchange("I", range(20), STYLES[1])
@@ -84,6 +106,9 @@ def test_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert messages == list(x12.read(io.BytesIO(data), "f"))
     assert len(messages) == 60
     check("I", 19, messages[-1])
+    for padding in range(500, 1_500, 100):  # also where the first bytes are padding alone
+        monkeypatch.setattr(x12, "_HEAD_BYTES", 600)
+        assert len(read(bytes(padding) + data + bytes(padding) + data)) == 120
 
 
 @settings(max_examples=60, deadline=None)
@@ -193,8 +218,83 @@ def test_a_message_whose_claims_repeat_much_is_refused_as_a_whole(
     decode = table.FORMATS["X12"].decode
     documents = decode(data)
     assert len(documents) == 20
-    size = sum(len(json.dumps(each, separators=(",", ":"))) for each in documents)
+    size = sum(len(each) + table._CLAIM_BYTES for each in documents)
     monkeypatch.setattr(table, "MAX_DOCUMENT_BYTES", size)
     assert decode(data) == documents
     monkeypatch.setattr(table, "MAX_DOCUMENT_BYTES", size - 1)
     assert decode(data).error_code == "x12_too_large"
+
+
+def test_what_could_be_unpacked_of_a_damaged_file_is_read() -> None:
+    """The last megabyte before the damage was lost: all claims of a small file."""
+    data = b"".join(interchange("P", range(start, start + 20)) for start in range(0, 400, 20))
+    packed = gzip.compress(data)
+    messages = list(x12.read(unpacked(io.BytesIO(packed[: len(packed) // 2])), "f"))
+    assert codes(messages) == ["damaged_file"]
+    assert len(messages) > 150
+    for number, message in enumerate(messages[:-1]):
+        check("P", number, message)
+    whole = gzip.compress(data)  # the damage is where a chunk ends
+    messages = list(x12.read(unpacked(io.BytesIO(whole[:-8])), "f"))
+    assert len(messages) == 401
+    assert codes(messages) == ["damaged_file"]
+
+
+def test_interchanges_without_claims_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The claims behind 24,000 acknowledgements were not read."""
+    monkeypatch.setattr(x12, "MAX_CLAIM_BYTES", 10_000)
+    empty = interchange("P", range(0))
+    acknowledgement = empty.replace(b"ST*837*", b"ST*999*")
+    for without in (empty, acknowledgement):
+        messages = read(without * 50 + interchange("P", range(3)))
+        assert len(messages) - len(codes(messages)) == 3
+        assert "invalid_x12" not in codes(messages)
+
+
+def test_many_interchanges_on_lines_of_their_own_take_no_longer() -> None:
+    """A message of 1 MB took seven seconds."""
+    began = time.thread_time()
+    assert codes(read(b"\nISA****************:~" * 40_000)) == ["damaged_file"]
+    seconds = time.thread_time() - began
+    assert seconds < 2
+    began = time.thread_time()  # each with separators of its own: twenty seconds for 10 MB
+    both = b"ISA****************:~ISA****************:!"
+    assert codes(read(both * 20_000)) == ["damaged_file"]
+    assert time.thread_time() - began < 4 * seconds
+
+
+def test_claims_repeat_a_bounded_part() -> None:
+    """A file of a megabyte could become terabytes."""
+    data = interchange("P", range(3))
+    shared = data.replace(b"HL*2*", b"REF*G1*" + b"x" * 70_000 + b"~HL*2*", 1)
+    [message] = read(shared)
+    assert codes([message]) == ["x12_too_large"]
+    assert isinstance(message.data, Beginning) and message.data.startswith(b"CLM*P0")
+    decoded = table.FORMATS["X12"].decode(shared)
+    assert decoded.error_code == "x12_too_large"
+    own = data.replace(b"LX*1~", b"NTE*ADD*" + b"x" * 70_000 + b"~LX*1~")
+    assert len(read(own)) == 3
+    assert codes(read(own)) == []
+
+
+def test_a_name_of_megabytes_is_not_repeated_for_each_element() -> None:
+    """A message of 100 KB took 400 MB."""
+    data = interchange("P", range(1))
+    long = data.replace(b"LX*1~", b"Q" * 100_000 + b"*a" * 1_000 + b"~LX*1~", 1)
+    [message] = read(long)
+    assert len(message.data) < 3 * len(long)
+
+
+def test_many_small_claims_take_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message of 10 MB took 1.2 GB, and 10 MB of ordinary claims half of that."""
+    data = b"ST*837*1~BHT*1~" + b"CLM*A*1~" * 2_000 + b"SE*1*1~"
+    tracemalloc.start()
+    try:
+        decoded = table.FORMATS["X12"].decode(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(decoded) == 2_000
+    assert peak < 400 * 2_000
+    monkeypatch.setattr(table, "MAX_DOCUMENT_BYTES", 2_000_000)
+    assert table.FORMATS["X12"].decode(data).error_code == "x12_too_large"

@@ -19,7 +19,7 @@ BLANK = {"service_date": None, "submission_date": None}
 def apply(*documents: Any, **attributes: str) -> tuple[list[Message], list[Any], Mapper]:
     mapper = Mapper(MAP, Contract.default())
     messages = [
-        Message(json.dumps(document).encode(), str(place), None, attributes)
+        Message(json.dumps(document, default=str).encode(), str(place), None, attributes)
         for place, document in enumerate(documents)
     ]
     own, outcomes = mapper.apply(messages, documents)
@@ -54,7 +54,7 @@ def test_several_claims_come_alone_and_in_order() -> None:
 
 
 def test_documents_of_one_message() -> None:
-    documents = Documents([{"id": "A"}, {}, {"skip": 1}, {"id": "B"}])
+    documents = Documents([b'{"id":"A"}', b"{}", b'{"skip":1}', b'{"id":"B"}'])
     own, outcomes, _ = apply(documents)
     assert [message.part for message in own] == [
         Part(0, 3, MAP.version),
@@ -83,7 +83,7 @@ def test_replay_of_a_claim_is_not_mapped() -> None:
 def test_replay_of_a_document_that_holds_several_claims() -> None:
     """No claim of a message gets the place of another one: `claims_deduplicated` would hide it."""
     many = [{"many": [{"id": f"{name}{number}"} for number in range(3)]} for name in "ABC"]
-    own, _, _ = apply(Documents([many[0], {}, {}]))
+    own, _, _ = apply(Documents([json.dumps(many[0]).encode(), b"{}", b"{}"]))
     found = [message.part for message in own]
     assert found == [
         *(Part(place, 5, MAP.version) for place in range(3)),
@@ -111,3 +111,14 @@ def test_only_a_replay_is_believed() -> None:
     for index in ("-1", "x", ""):
         own, _, _ = apply({"id": "A"}, **history, **{**forged, replay.CLAIM_INDEX: index})
         assert replay.part_of(own[0]) is None
+
+
+def test_replay_of_a_document_that_holds_one_claim() -> None:
+    """Its row said that it holds a claim, and held the document: another replay was not mapped."""
+    history = {replay.REPLAY_COUNT: "1", replay.ORIGINAL_MESSAGE_ID: "7"}
+    history |= {replay.CLAIM_INDEX: "1", replay.CLAIMS_IN_MESSAGE: "2"}
+    for document in ({"id": "A"}, Documents([b'{"id":"A"}'])):
+        mapper = Mapper(MAP, Contract.default())
+        [message], [claim] = mapper.apply([Message(b"document", "8", None, history)], [document])
+        assert message.part == Part(1, 2, MAP.version)
+        assert json.loads(message.data) == claim == {"claim_id": "A", **BLANK}

@@ -20,15 +20,11 @@ from claims_ops.backtest.comparison import Comparison
 from claims_ops.backtest.stored_claims import columns_read
 from claims_ops.backtest.summary import figures
 from claims_ops.main import main
+from claims_ops.shared.dispositions import DISPOSITIONS_TABLE, dispositions_name
 from pipeline.claims.contract import Contract
 from pipeline.claims.rules import Rules, default_rules_text
 from pipeline.claims.signals import provider_profile
-from pipeline.claims.tables import (
-    TableName,
-    claims_table,
-    dispositions_name,
-    dispositions_table,
-)
+from pipeline.claims.tables import TableName, claims_table
 from pipeline.sinks.bigquery import views
 from pipeline.sinks.bigquery.table_setup import TableSetup
 from tests.support import backfill
@@ -201,7 +197,7 @@ def table(bigquery_client: bigquery.Client, dataset: str, emulated: None) -> Tab
     name = TableName.parse(f"{dataset}.claims")
     setup = TableSetup(bigquery_client, create=True)
     setup.ensure(name, claims_table(Contract.default()))
-    setup.ensure(dispositions_name(name), dispositions_table())
+    setup.ensure(dispositions_name(name), DISPOSITIONS_TABLE)
     common = {"patient_id": "p", "claim_status": "PAID", "rules_version": "1"}
     rows = [
         {

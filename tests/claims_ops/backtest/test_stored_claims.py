@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from claims_ops.backtest.stored_claims import StoredClaims
-from pipeline.claims.claim_rows import NUMBER_AS_TEXT
+from pipeline.claims.claim_rows import NUMBER_AS_TEXT, ClaimRows
 from pipeline.claims.documents import check_rules
 from pipeline.claims.judgement import Judgement, Unchanging
 from pipeline.claims.message import Message
@@ -99,7 +99,7 @@ def messages(name: str, reference: list[bytes]) -> list[bytes]:
 def test_a_row_scores_as_its_message(name: str, rules: str, claims: list[bytes]):
     given = Rules.default() if rules == "default" else sensitive_rules()
     basis = Unchanging(given, reference_lists.lookups())
-    enrich = Enrich(CONTRACT, basis, 0.5, "test", clock)
+    enrich = Enrich(ClaimRows(CONTRACT, basis, 0.5, "test"), clock)
     data = messages(name, claims)
     rows = list(through([PARSE, VALIDATE, enrich], [Message(each) for each in data]).outcomes)
     assert len(rows) > 0.9 * len(data)

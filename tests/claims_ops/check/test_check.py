@@ -93,6 +93,7 @@ def test_formats_are_told_by_what_is_in_the_files(tmp_path: Path, capsys):
         "b.csv": b"claim_id,x\n1,2\n3\n",
         "c.json": json.dumps(CLEAN, indent=2).encode(),
         "d.json": b'{\n"a": ',
+        "e.csv": b"ISA_ID,claim_id\n1,2\n",
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
@@ -103,6 +104,8 @@ def test_formats_are_told_by_what_is_in_the_files(tmp_path: Path, capsys):
         "schema_violation": [f"{tmp_path}/b.csv:2"],
         "ragged_row": [f"{tmp_path}/b.csv:3"],
     }
+    _, found = figures(capsys, tmp_path / "e.csv")
+    assert {each["error_code"] for each in found["causes"]} == {"schema_violation"}
     code, found = figures(capsys, tmp_path / "c.json")
     assert (code, found["claims"]) == (0, 1)
     assert cli.main(["check", str(tmp_path / "d.json")]) == 1
@@ -155,6 +158,40 @@ def test_what_to_do_is_said_once(
     shown = capsys.readouterr().out
     assert shown.count("\nhint: ") == len(hints)
     assert "secret" not in shown
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b'{"claim_id": NaN}',
+        b'{"claim_id": "a", "cla',
+        b'{"claim_id": "\xef"}',
+        b'{"claim_id": "a"} {}',
+        b'{"claim_id": "\\ud800"}',
+    ],
+)
+def test_a_first_line_that_is_no_json_is_one_rejection(first: bytes, tmp_path: Path, capsys):
+    """The pipeline rejects it and goes on; `claims check` read no line of the file."""
+    path = tmp_path / "claims.ndjson"
+    path.write_bytes(b"\n".join([first, json.dumps(CLEAN).encode(), first]))
+    code, found = figures(capsys, path)
+    assert (code, found["claims"], found["rejected"]) == (1, 1, 2)
+
+
+def test_lines_that_all_are_no_json_are_rejected_each(tmp_path: Path, capsys):
+    path = tmp_path / "claims.ndjson"
+    path.write_text('{"claim_id": NaN}\n' * 2)
+    code, found = figures(capsys, path)
+    assert (code, found["claims"], found["rejected"]) == (1, 0, 2)
+
+
+@pytest.mark.parametrize("indent", [0, 1])
+def test_a_document_over_several_lines_is_one_message(indent: int, tmp_path: Path, capsys):
+    text = json.dumps({"claims": [{}, CLEAN, {}]}, indent=indent)
+    path = tmp_path / "claims.json"
+    path.write_text(text.replace("{},", "{}\n,"))
+    _, found = figures(capsys, path)
+    assert (found["messages"], found["rejected"]) == (1, 1)
 
 
 def test_an_array_larger_than_a_message_is_told(tmp_path: Path, capsys, monkeypatch):

@@ -9,9 +9,14 @@ from google.cloud import bigquery
 
 from claims_ops.disposition.decision import FileFaults, read
 from claims_ops.main import main
-from claims_ops.shared.dispositions import OUTCOMES, judged_claims
+from claims_ops.shared.dispositions import (
+    DISPOSITIONS_TABLE,
+    OUTCOMES,
+    dispositions_name,
+    judged_claims,
+)
 from pipeline.claims.contract import Contract
-from pipeline.claims.tables import DISPOSITION_COLUMNS, TableName, claims_table, dispositions_name
+from pipeline.claims.tables import TableName, claims_table
 from pipeline.sinks.bigquery.table_setup import TableSetup
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -35,7 +40,9 @@ WRONG = {
 
 
 def test_every_outcome_is_in_the_description_of_the_column():
-    described = {column.name: column.description for column in DISPOSITION_COLUMNS}["outcome"]
+    described = {column.name: column.description for column in DISPOSITIONS_TABLE.columns}[
+        "outcome"
+    ]
     assert [name for name in OUTCOMES if name not in described] == []
 
 

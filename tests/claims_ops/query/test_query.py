@@ -15,14 +15,9 @@ from google.cloud import bigquery
 from claims_ops.main import main
 from claims_ops.query.output import print_csv, print_json
 from claims_ops.query.statement import Statement, listed
+from claims_ops.shared.dispositions import DISPOSITIONS_TABLE, dispositions_name
 from pipeline.claims.contract import Contract
-from pipeline.claims.tables import (
-    TableName,
-    claims_table,
-    dispositions_name,
-    dispositions_table,
-    errors_table,
-)
+from pipeline.claims.tables import TableName, claims_table, errors_table
 from pipeline.sinks.bigquery import views
 from pipeline.sinks.bigquery.table_setup import TableSetup
 
@@ -41,7 +36,7 @@ def claims(bigquery_client: bigquery.Client) -> TableName:
     bigquery_client.create_dataset(f"{table.project}.{table.dataset}")
     setup = TableSetup(bigquery_client, create=True)
     setup.ensure(table, claims_table(Contract.default()))
-    setup.ensure(dispositions_name(table), dispositions_table())
+    setup.ensure(dispositions_name(table), DISPOSITIONS_TABLE)
     setup.ensure(table._replace(table="errors"), errors_table())
     assert not bigquery_client.insert_rows_json(str(table), case("claims"))
     assert not bigquery_client.insert_rows_json(str(dispositions_name(table)), case("dispositions"))

@@ -13,8 +13,9 @@ from google.cloud import bigquery
 from claims_ops import main as cli
 from claims_ops.reconcile import reconciliation
 from claims_ops.reconcile.command import line_ids
+from claims_ops.shared.replays import REPLAYS_TABLE
 from pipeline.claims.contract import Contract
-from pipeline.claims.tables import TableName, claims_table, errors_table, replays_table
+from pipeline.claims.tables import TableName, claims_table, errors_table
 from pipeline.sinks.bigquery.table_setup import TableSetup
 from pipeline.transforms.source_files import match
 
@@ -33,7 +34,7 @@ class Tables:
         kinds = {
             "claims": claims_table(Contract.default()),
             "errors": errors_table(),
-            "errors_replays": replays_table(),
+            "errors_replays": REPLAYS_TABLE,
         }
         for name, table in kinds.items():
             TableSetup(client, create=True).ensure(TableName.parse(f"{dataset}.{name}"), table)

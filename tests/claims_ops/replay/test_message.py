@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from claims_ops.replay.message import COLUMNS, MAX_REQUEST_BYTES, ROOM_BYTES, Replay, replay_of
 from pipeline.claims.error_row import error_row
-from pipeline.claims.history import history
+from pipeline.claims.history import history, part_of
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.privacy.redaction import redacted
@@ -210,3 +210,17 @@ def test_size_is_never_less_than_that_of_the_request():
     empty = PublishRequest.pb(request).ByteSize()
     assert whole - empty <= sum(each.size for each in replays)
     assert empty <= MAX_REQUEST_BYTES - ROOM_BYTES
+
+
+def test_attributes_of_a_producer_become_no_history():
+    """A replay with them was taken for one of several claims, and no map was applied to it."""
+    own = {"claim_index": "1", "claims_in_message": "3", "map_version": "2", "source": "a"}
+    message = Message(b"{", "17", PUBLISHED, own)
+    assert part_of(message) is None
+    replay = again(message, "18")
+    assert part_of(replay) is None
+    assert "map_version" not in replay.attributes
+    assert replay.attributes["source"] == "a"
+    row = row_of(message._replace(attributes={"original_publish_time": PUBLISHED}))
+    found = replay_of({**row, "publish_time": None})
+    assert isinstance(found, Replay) and "original_publish_time" not in found.attributes

@@ -14,10 +14,10 @@ from google.cloud import bigquery
 from claims_ops.profiles.command import NAMES as PROFILES
 from claims_ops.shared.analyst_queries import DIRECTORY, NAMES, load
 from claims_ops.shared.claim_times import placeholders
-from claims_ops.shared.dispositions import judged_claims
+from claims_ops.shared.dispositions import DISPOSITIONS_TABLE, judged_claims
 from claims_ops.shared.queries import Queries
 from pipeline.claims.contract import Contract
-from pipeline.claims.tables import TableName, claims_table, dispositions_table, errors_table
+from pipeline.claims.tables import TableName, claims_table, errors_table
 from pipeline.sinks.bigquery import views
 from pipeline.sinks.bigquery.table_setup import TableSetup
 from tests.claims_ops.shared.test_views import VIEWS
@@ -101,7 +101,7 @@ def fill(bigquery_client: bigquery.Client, today: date) -> Mapping[str, str]:
     setup = TableSetup(bigquery_client, create=True)
     setup.ensure(claims, claims_table(Contract.default()))
     setup.ensure(errors, errors_table())
-    setup.ensure(dispositions, dispositions_table())
+    setup.ensure(dispositions, DISPOSITIONS_TABLE)
     assert not bigquery_client.insert_rows_json(str(claims), case("claims", today))
     assert not bigquery_client.insert_rows_json(str(errors), case("errors", today))
     assert not bigquery_client.insert_rows_json(str(dispositions), case("dispositions", today))

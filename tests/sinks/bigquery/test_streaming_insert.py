@@ -214,7 +214,10 @@ def test_rows_wait_for_a_table_that_inserts_do_not_know_yet(server: InsertServer
     refused, _ = write(row("1"), row("2"))
     assert refused == []
     assert [found["claim_id"] for found in server.rows[str(CLAIMS)]] == ["1", "2"]
-    assert f"{CLAIMS}: inserts do not know it; rows wait up to 300 s" in caplog.text
+    assert (
+        f"{CLAIMS}: the table is not visible to inserts yet; rows will wait up to 300 s"
+        in caplog.text
+    )
     assert CANARY not in caplog.text
 
 
@@ -227,7 +230,7 @@ def test_rows_wait_for_a_column_that_inserts_do_not_know_yet(server: InsertServe
         ("1", "insert_invalid")
     ]
     assert [found["claim_id"] for found in server.rows[str(CLAIMS)]] == ["1", "3", "4"]
-    assert "inserts do not know its column notes" in caplog.text
+    assert "column notes is not visible to inserts yet" in caplog.text
     assert CANARY not in caplog.text
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Contract
 from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Beginning, Message
@@ -23,7 +24,7 @@ def clock() -> str:
 
 
 PARSE, VALIDATE = Parse(CONTRACT), Validate(CONTRACT)
-ENRICH = Enrich(CONTRACT, Unchanging(RULES), 0.5, "test", clock)
+ENRICH = Enrich(ClaimRows(CONTRACT, Unchanging(RULES), 0.5, "test"), clock)
 
 
 def outcome_of(stage: Stage, subject: Any, data: bytes = b"") -> Any:

@@ -9,9 +9,9 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from claims_ops.reconcile.command import line_ids
-from claims_ops.replay.message import COLUMNS, ROOM_BYTES, Replay, replay_of
+from claims_ops.replay.message import COLUMNS, ROOM_BYTES, Replay, message_data, replay_of
 from pipeline.claims.contract import Contract
-from pipeline.claims.error_row import RAW_LIMIT, message_data
+from pipeline.claims.error_row import RAW_LIMIT
 from pipeline.claims.formats.json_lines import MAX_LINE_BYTES
 from pipeline.launch import options, prepare
 from tests.support import hostile_corpus as corpus

@@ -35,7 +35,7 @@ def workspace(tmp_path: Path) -> Path:
     directory.mkdir()
     for name in ("build_template.sh", "cloudbuild.yaml", "metadata.json", "pyproject.toml"):
         shutil.copy(ROOT / name, directory)
-    names = directory / "pipeline/launch/transform_names.json"
+    names = directory / "claims_ops/deployment/transform_names.json"
     names.parent.mkdir(parents=True)
     names.write_text(json.dumps(RENAMED))
     return directory

@@ -12,13 +12,13 @@ import pytest
 
 from claims_ops.deploy import apply as run
 from claims_ops.deployment import gcloud as deploy_gcloud
+from claims_ops.deployment import transform_names as names
 from claims_ops.deployment.gcloud import Gcloud as DeployGcloud
 from claims_ops.deployment.gcloud import access_token
 from claims_ops.deployment.names import Deployment
 from claims_ops.deployment.plan import SERVICES, STEPS, steps
 from claims_ops.deployment.steps import Resource
 from claims_ops.main import main
-from pipeline.launch import transform_names as names
 from sandbox.emulators.emulators import BigqueryServer
 from tests.support.google.dataflow import Dataflow
 from tests.support.google.gcloud import PROJECT, Gcloud

@@ -11,7 +11,7 @@ from apache_beam import coders
 from apache_beam.transforms import trigger, userstate, window
 from click.testing import CliRunner
 
-from pipeline.launch import transform_names as names
+from claims_ops.deployment import transform_names as names
 from workshop.graph_record import record
 from workshop.graph_record.comparison import compare
 from workshop.graph_record.fingerprint import Graph, fingerprint

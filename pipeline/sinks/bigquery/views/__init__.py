@@ -14,12 +14,10 @@ _NEEDED: Final = ("payer_id", "claim_frequency_code", "original_claim_id", "bill
 
 
 def current_claims(claims: str, since: str = "@since", until: str = "@until") -> str:
-    """The query for the current claims, of rows that were processed in a time range.
+    """The query for the current claims of a table, of rows that were processed in a time range.
 
-    Args:
-        claims: the table's name.
-        since: the first moment of the range, as SQL; it reads no partition before it.
-        until: the moment after its last.
+    `since` is the first moment of the range, `until` the one after its last, both as SQL. No
+    partition before the first is read.
     """
     query = _text("claims_current", claims)
     return query.replace("@since", since).replace("@until", until)

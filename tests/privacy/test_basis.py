@@ -5,18 +5,22 @@ from typing import Any
 
 import pytest
 
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Message
 from pipeline.claims.rules import Rules
+from pipeline.claims.stages import Enrich
+from pipeline.privacy.basis import rules_into, without
 from pipeline.privacy.named_fields import NamedFields
-from pipeline.privacy.pseudonymous_rows import rules_into, without
 from pipeline.privacy.stages import PseudonymousEnrich
 from tests.privacy.test_pseudonyms import OURS
 from tests.support.claims.core import CLEAN, CONTRACT, RULES, VALIDATE, clock, fields_of, outcome_of
 
 TEXTS = CONTRACT.names("STRING")
 NAMED = NamedFields(CONTRACT, TEXTS, OURS)
-ENRICH = PseudonymousEnrich(CONTRACT, Unchanging(RULES), 0.5, "test", clock, NAMED)
+ENRICH = PseudonymousEnrich(
+    lambda basis: Enrich(ClaimRows(CONTRACT, basis, 0.5, "test"), clock), Unchanging(RULES), NAMED
+)
 
 
 def row_of(data: bytes) -> dict[str, Any]:

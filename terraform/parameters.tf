@@ -143,7 +143,7 @@ variable "pseudonym_key" {
   sensitive   = true
 
   validation {
-    condition     = var.pseudonym_key == null ? true : can(regex("^(projects/([a-z0-9-]+(\\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]/secrets/[A-Za-z0-9_-]{1,255}/versions/[0-9]+|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+)$", var.pseudonym_key))
+    condition     = var.pseudonym_key == null ? true : can(regex("^(projects/(([a-z0-9-]+(\\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|[0-9]{1,19})/secrets/[A-Za-z0-9_-]{1,255}/versions/[0-9]+|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+)$", var.pseudonym_key))
     error_message = "Parameter pseudonym_key is not valid; see its description."
   }
 }

@@ -53,8 +53,10 @@ _BACKREFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9k]")
 Path = tuple[str | int, ...]
 
 
-def check(document: Mapping[str, Any], prefix: str = "") -> None:
+def check(document: Mapping[str, Any], prefix: str = "", before: int = 0) -> int:
     """Refuse references that branch into more schemas than a claim may meet, and slow patterns.
+
+    `before` is what earlier parts of the document count; returned is what it makes together.
 
     JSON Schema's patterns are those of ECMA-262: what `jsonschema-rs` compiles is one.
 
@@ -64,14 +66,16 @@ def check(document: Mapping[str, Any], prefix: str = "") -> None:
     breadth = _Breadth(document, prefix)
     resolver = Registry[Any]().resolver_with_root(DRAFT202012.create_resource(document))
     total, place = breadth.of(document, (), resolver)
+    total += before
     if total > MAX_CHECKS:
         raise DocumentError(
             place_of(place, prefix),
-            f"would check a claim against more than {MAX_CHECKS:,} schemas (each number in an enum"
-            f" counts as {_NUMBER_CHECKS})",
+            f"{'with those before it, ' if before else ''}would check a claim against more than"
+            f" {MAX_CHECKS:,} schemas (each number in an enum counts as {_NUMBER_CHECKS})",
         )
     for path, pattern in _patterns(document):
         _check_pattern(pattern, place_of(path, prefix))
+    return total
 
 
 def _check_pattern(pattern: str, place: str) -> None:

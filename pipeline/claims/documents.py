@@ -53,17 +53,21 @@ _COLUMN_TYPES = {
 }
 
 
-def _check_schema(schema: Any, prefix: str = "") -> None:
-    """Check a JSON Schema against its meta-schema, its patterns, and what it may cost a claim."""
+def _check_schema(schema: Any, prefix: str = "", before: int = 0) -> int:
+    """Check a JSON Schema against its meta-schema, its patterns, and what it may cost a claim.
+
+    `before` is what earlier schemas of the document count; returned is what they make together.
+    """
     reference = _REFERENCE(_REFERENCE.META_SCHEMA, format_checker=_FORMATS)
     try:
         for error in sorted(reference.iter_errors(schema), key=str):
             reason = f"not a valid JSON Schema: {error.message[:_SHOWN]}"
             raise DocumentError(place_of(error.absolute_path, prefix), reason)
         if isinstance(schema, Mapping):
-            document_cost.check(schema, prefix)
+            return document_cost.check(schema, prefix, before)
     except RecursionError:
         raise DocumentError(prefix, "its schemas or references are nested too deeply") from None
+    return before
 
 
 def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
@@ -196,10 +200,11 @@ def check_rules(text: str, contract: Contract) -> Rules:
     labels = {name for name, schema in fields if schema.get("x-label")}
     known = {*dict(fields), *SIGNALS}
     seen: set[str] = set()
+    checks = 0
     for section, some in (("risk_rules", rules.risk), ("quality_rules", rules.quality)):
         for place, rule in enumerate(some):
             where = f"{section}[{place}]"
-            _check_rule(rule, where, known, labels)
+            checks = _check_rule(rule, where, known, labels, checks)
             if rule.id in seen:
                 raise DocumentError(f"{where}.id", f"{rule.id} is used twice")
             seen.add(rule.id)
@@ -219,14 +224,15 @@ def _check_on_workers(rule: Rule, where: str) -> None:
         raise DocumentError(where, f"does not compile: {error}") from None
 
 
-def _check_rule(rule: Rule, where: str, known: set[str], labels: set[str]) -> None:
+def _check_rule(rule: Rule, where: str, known: set[str], labels: set[str], before: int) -> int:
+    """Check one rule; `before` and what is returned are those of `_check_schema`."""
     if not _RULE_ID.fullmatch(rule.id):
         raise DocumentError(
             f"{where}.id", "use only lowercase letters, digits and _, at most 64 characters"
         )
     if not 0 <= rule.weight <= 1:
         raise DocumentError(f"{where}.weight", "must be between 0 and 1")
-    _check_schema(plain(rule.when), f"{where}.when")
+    checks = _check_schema(plain(rule.when), f"{where}.when", before)
     try:
         condition_of(rule)
     except ValidationError as error:
@@ -238,3 +244,4 @@ def _check_rule(rule: Rule, where: str, known: set[str], labels: set[str]) -> No
         raise DocumentError(f"{where}.when", f"{name} is neither a field nor a signal")
     for name in sorted(fields & labels):
         raise DocumentError(f"{where}.when", f"{name} is ground truth, which rules must not read")
+    return checks

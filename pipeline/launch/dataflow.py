@@ -25,7 +25,7 @@ from google.cloud import dataflow_v1beta3
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from pipeline.claims.mapping.claim_map import PACKAGED_MAPS
-from pipeline.launch.options import REFERENCE_FILES, ClaimsOptions, ParameterError
+from pipeline.launch.options import REFERENCE_FILES, STORED_FILE, ClaimsOptions, ParameterError
 
 MAX_WORKERS = 10
 """Most workers where the launch sets no limit. Dataflow itself allows 100 or, in batch, 2,000."""
@@ -39,7 +39,6 @@ _NO_SAMPLING = "disable_always_on_exception_sampling"
 _TIMEOUT_SECONDS = 5
 _RETRY = DEFAULT_RETRY.with_timeout(8)  # seconds for all attempts together
 _LOCATION = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/\S*")
-_FILE = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+", re.DOTALL)
 _READ_AT_LAUNCH = ("claim_schema", "claim_map")
 _NEEDED = ("storage.objects.create", "storage.objects.get")
 _REPLACEABLE = (  # among others Beam looks forever
@@ -127,7 +126,7 @@ def check_places(parameters: Mapping[str, Any], *, by_template: bool = False) ->
     """
     for name in ("input_files", *REFERENCE_FILES, *(_READ_AT_LAUNCH if by_template else ())):
         path = parameters.get(name)
-        if path and not _FILE.fullmatch(path) and path not in PACKAGED_MAPS:
+        if path and not re.fullmatch(STORED_FILE, path) and path not in PACKAGED_MAPS:
             raise ParameterError(name, "must be a gs:// path when running on Dataflow")
     source = parameters.get("pseudonym_key")
     if source and not source.startswith(("projects/", "gs://")):

@@ -20,8 +20,10 @@ from pipeline.launch.parameter import Choice, Parameter, as_text
 
 _RESOURCE = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
 _TABLE = rf"^{TABLE_PATTERN}$"
+STORED_FILE = "gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+"
+"""A file, or files, of Cloud Storage: the workers of Dataflow have no others."""
 _SECRET = re.compile(
-    r"(?!projects/|gs://|[.~]{0,2}/)(?:[A-Za-z0-9+/=_-]{24,}|[^/]{24,})", re.DOTALL
+    r"(?!projects/|gs://|[.~]{0,2}/.*[^=]$)(?:[A-Za-z0-9+/=_-]{24,}|[^/]{24,})", re.DOTALL
 )
 """Hexadecimal, base64, a token or a phrase, as long as a key, and no place where a key could be."""
 _SHOWN = 200
@@ -174,8 +176,8 @@ class Launch:
         " file. The key must be at least 32 bytes long. Never pass the key itself.",
         or_local=True,
         is_reference=True,
-        dataflow_regex=rf"^(projects/{PROJECT_PATTERN}/secrets/[A-Za-z0-9_-]{{1,255}}/versions/[0-9]+"
-        r"|gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+)$",
+        dataflow_regex=rf"^(projects/({PROJECT_PATTERN}|[0-9]{{1,19}})/secrets/[A-Za-z0-9_-]{{1,255}}/versions/[0-9]+"
+        rf"|{STORED_FILE})$",
         example="projects/my-project/secrets/claims-pseudonyms/versions/1",
     )
     write_method: str = _parameter(

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -225,5 +226,7 @@ def pipeline(launch: Launch, made: Settings, options: PipelineOptions) -> beam.P
         assembled = beam.Pipeline(options=options)
     except ValueError as error:  # a check of Beam's own options, which it names
         raise ParameterError("Beam", str(error)) from None
+    # For transforms of other languages, of which there are none; Beam deletes it once it runs.
+    shutil.rmtree(assembled.local_tempdir, ignore_errors=True)
     graph.build(assembled | "ReadMessages" >> reader, made, sinks(launch, made))
     return assembled

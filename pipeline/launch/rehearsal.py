@@ -31,9 +31,9 @@ _NOW = "2026-01-02T03:04:05Z"
 _VALUES: dict[str, Any] = {
     "STRING": "x" * 64,
     "INTEGER": 1,
-    "NUMERIC": 1,
-    "BIGNUMERIC": 1,
-    "FLOAT": 1.0,
+    "NUMERIC": 1.25,  # what compares numbers takes longest with fractions
+    "BIGNUMERIC": 1.25,
+    "FLOAT": 1.25,
     "BOOLEAN": True,
     "DATE": _NOW[:10],
     "TIMESTAMP": _NOW,

@@ -1,11 +1,13 @@
 """What a backfill says at its end: of counts, in words and in numbers."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.launch import options
+from pipeline.launch import options, prepare
 from pipeline.launch.options import Launch
 from pipeline.launch.outcome import Outcome, json_of, on_dataflow, text_of
 from pipeline.launch.progress import Progress
@@ -144,3 +146,14 @@ def test_progress_is_shown_until_the_end(is_terminal: bool, monkeypatch, capsys)
     shown += capsys.readouterr().err
     assert ("\n" in shown) is not is_terminal
     assert shown.endswith("\r\x1b[K" if is_terminal else "\n")
+
+
+def test_a_pipeline_that_never_runs_leaves_nothing_in_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A launch that stopped at its tables left an empty folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    given = PipelineOptions([f"--input_files={__file__}", *TABLES])
+    launch = options.check(given)
+    prepare.pipeline(launch, prepare.settings(launch), given)
+    assert list(tmp_path.iterdir()) == []

@@ -107,6 +107,13 @@ def test_a_rule_that_takes_long(
     assert ("rules: the rule high_amount takes" in caplog.text) == bool(is_warned)
 
 
+def test_a_rule_that_takes_long_with_fractions(caplog):
+    rule = {"id": "odd", "description": "", "weight": 0.1}
+    rule["when"] = {"properties": {"claim_amount": {"enum": [*range(4_000)]}}}
+    rehearse(settings(rules=Rules(json.dumps({"risk_rules": [rule], "quality_rules": []}))))
+    assert "rules: the rule odd takes" in caplog.text
+
+
 def test_rules_that_take_long_together(monkeypatch: pytest.MonkeyPatch):
     """Each of them less than what is warned of."""
     count = len(Rules.default().risk) + len(Rules.default().quality)

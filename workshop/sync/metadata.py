@@ -15,8 +15,7 @@ _TEMPLATE = {
     "supportsExactlyOnce": True,
     "defaultStreamingMode": "EXACTLY_ONCE",
 }
-# Dataflow's workers have no files but those of Cloud Storage.
-_REGEXES = {"GCS_READ_FILE": r"^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/.+$"}
+_REGEXES = {"GCS_READ_FILE": f"^{options.STORED_FILE}$"}
 
 
 def metadata_json() -> str:

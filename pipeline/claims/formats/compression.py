@@ -120,7 +120,7 @@ class _Stream(io.RawIOBase):
 
 _UNPACKERS: dict[bytes, Callable[[], Any]] = {
     b"\x1f\x8b": lambda: _Inflate(_GZIP),
-    b"BZh": bz2.BZ2Decompressor,
+    **{b"BZh%d" % level: bz2.BZ2Decompressor for level in range(1, 10)},
     b"\xfd7zXZ\0": lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY),
     b"\x28\xb5\x2f\xfd": _Zstd,
     **{

@@ -33,19 +33,17 @@ def decode_document(data: bytes) -> Any:
     if type(document) is not dict and type(document) is not list:
         return json_documents.rejection("not_an_object")
     is_wide = _WIDE in data.translate(_DIGITS) and _WIDE_NUMBER.search(data)
-    if b"e-" in data or b"E-" in data:
-        is_wide = is_wide or _UNDERFLOW.search(data)
-    if is_wide or not _has_all_keys(document, data):
+    if is_wide or not _is_whole(document, data):
         return json_documents.decode_exactly(data, _int, _float)
     return document
 
 
-def _has_all_keys(document: Any, data: bytes) -> bool:
-    """Whether `orjson` writes as many keys as it read: then none was there twice."""
+def _is_whole(document: Any, data: bytes) -> bool:
+    """Whether no number became zero, and `orjson` writes as many keys as it read: none is lost."""
     written = json_documents.written(document)
     if written is None or written == data:
         return written is not None
-    if b"\\u00" in data and _ESCAPED.search(data):
+    if _ESCAPED.search(data) or _UNDERFLOW.search(data):
         return False
     return written.translate(None, _SPACE).count(b'":') == data.translate(None, _SPACE).count(b'":')
 

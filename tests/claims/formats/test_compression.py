@@ -88,7 +88,7 @@ def test_changed(packer: str) -> None:
     assert lines(bytes(packed))[1] or packer in ("zstd",)  # it has no checksum by default
 
 
-@pytest.mark.parametrize("data", [b"", b"{}\n", b"x", b"xylophone\n", b"BZ", b"\x1f"])
+@pytest.mark.parametrize("data", [b"", b"{}\n", b"x", b"xylophone\n", b"BZ", b"BZhid,a\n", b"\x1f"])
 def test_plain(data: bytes) -> None:
     assert not is_packed(data)
     assert lines(data) == (data, False)

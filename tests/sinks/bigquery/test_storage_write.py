@@ -257,7 +257,7 @@ def test_after_a_column_was_dropped_rows_without_it_go_on(
 ) -> None:
     server.mismatch_ends_call = ends_call
     elements = [element(n, notes="n" if n % 10 == 3 else None) for n in range(300)]
-    with bundles(server.address, replace(LIMITS, budget_seconds=0.2)) as worker:
+    with bundles(server.address, replace(LIMITS, budget_seconds=1.0)) as worker:
         worker.run(elements[:50:10])
         server.tables[STREAM].columns = tuple(c for c in COLUMNS if c.name != "notes")
         rejected = worker.run(elements)

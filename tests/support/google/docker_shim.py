@@ -33,6 +33,8 @@ class DockerShim:
         """What the program does."""
         with self._log.open("a") as log:
             print(json.dumps(arguments), file=log)
+        if arguments[0] == "pull" and arguments[-1] not in self.pushed():
+            sys.exit(f"manifest for {arguments[-1]} not found")
         if arguments[0] == "inspect":
             image = arguments[-1]
             print(f"{image.rpartition(':')[0]}@{self.pushed()[image]}")

@@ -137,8 +137,12 @@ def test_the_steps_register_launch_and_update(
         "^|^" + "|".join(f"{key}={value}" for key, value in given.items()),
     )
     steps = {step["id"]: step for step in build["steps"]}
-    run_step(gcloud, workspace, steps["push"], **docker.install())
+    found = docker.install()
+    run_step(gcloud, workspace, steps["push"], **found)
     digest = f"{IMAGE}@{docker.pushed()[f'{IMAGE}:v1']}"
+    assert (workspace / "image_digest").read_text() == f"{digest}\n"
+    # A retry has built something else under the same tag, which its template does not name.
+    assert f"unchanged: {IMAGE}:v1" in run_step(gcloud, workspace, steps["push"], **found)
     assert (workspace / "image_digest").read_text() == f"{digest}\n"
 
     run_step(gcloud, workspace, steps["register"])
@@ -161,3 +165,6 @@ def test_the_steps_register_launch_and_update(
     ]
     assert "Nothing to launch" in run_step(gcloud, workspace, steps["launch"])
     assert dataflow.active("claims") == [running]
+
+    run_step(gcloud, workspace, steps["push"], **found, FORCE="1")
+    assert (workspace / "image_digest").read_text() != f"{digest}\n"

@@ -70,7 +70,7 @@ def check(document: Mapping[str, Any], prefix: str = "", before: int = 0) -> int
     if total > MAX_CHECKS:
         raise DocumentError(
             place_of(place, prefix),
-            f"{'with those before it, ' if before else ''}would check a claim against more than"
+            f"{'with the rules before it, ' if before else ''}would check a claim against more than"
             f" {MAX_CHECKS:,} schemas (each number in an enum counts as {_NUMBER_CHECKS})",
         )
     for path, pattern in _patterns(document):

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -152,11 +153,22 @@ def test_new_contract_field_is_a_column_at_the_next_launch(
 def job(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A running job, killed at the latest when the block ends."""
     program = [sys.executable, "-m", "pipeline.main", *arguments]
-    with subprocess.Popen(program, stderr=subprocess.PIPE) as process:
+    # Asked to abort, it prints the stack of each thread.
+    environment = os.environ | {"PYTHONFAULTHANDLER": "1"}
+    with subprocess.Popen(program, stderr=subprocess.PIPE, env=environment) as process:
         try:
             yield process
         finally:
             process.kill()
+
+
+def output_at_end(process: subprocess.Popen[bytes], seconds: float) -> bytes:
+    """What a job that is ending has printed; where it does not end, what each thread does."""
+    try:
+        return process.communicate(timeout=seconds)[1]
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        pytest.fail(f"the job does not end:\n{process.communicate(timeout=15)[1].decode()}")
 
 
 def publish(server: PubsubServer, topic: str, messages: Iterable[bytes]) -> dict[str, bytes]:
@@ -199,7 +211,7 @@ def test_streaming_job(
             _, said = process.communicate(timeout=15)
         except subprocess.TimeoutExpired:  # Python drops an interrupt that comes in a destructor
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=15)
+            said = output_at_end(process, 15)
     assert process.returncode == main.EXIT_INTERRUPTED, said.decode()
     assert b"Traceback" not in said
     found = rows(bigquery_client, dataset)

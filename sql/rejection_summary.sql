@@ -1,5 +1,5 @@
 -- Messages rejected in the last 30 days, by code and field.
--- A message that breaks several rules counts for each; one without violations has no field.
+-- A message that breaks several rules is counted under each; one without violations has no field.
 SELECT
   stage,
   error_code,

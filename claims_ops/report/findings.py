@@ -9,6 +9,7 @@ from claims_ops.report.sections_rules import SAYS_LITTLE
 from claims_ops.report.sections_thresholds import best, in_use, precision_and_recall
 from claims_ops.report.text import share
 from claims_ops.shared.claim_times import PROCESSING
+from claims_ops.shared.counted import counted
 
 DISTANCE = 1.0
 """From peers (`sql/report/providers.sql`), beyond which a provider is named here."""
@@ -78,7 +79,8 @@ def _thresholds(measures: Measures) -> list[str]:
     if used and better and better is not used:
         found.append(
             f"A threshold of {better['threshold']:g} gives the best balance of precision and"
-            f" recall: it flags {better['claims']:,} claims with {precision_and_recall(better)}."
+            f" recall: it flags {counted(better['claims'], 'claim')} with"
+            f" {precision_and_recall(better)}."
             f" Today's threshold, {used['threshold']:g}, flags {used['claims']:,} with"
             f" {precision_and_recall(used)}."
         )

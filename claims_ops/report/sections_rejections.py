@@ -61,7 +61,7 @@ def violations(measures: Measures) -> Section:
         short="Violated rules",
         title="What was wrong with the claim",
         lead="Fields of rejected messages, and the claim schema rules that they violated. A message"
-        " that violates several rules counts for each.",
+        " that violates several rules is counted under each.",
         query="violations",
         empty="No rejected messages violated the claim schema.",
         ranking=Ranking(bars, "rejected") if bars else None,

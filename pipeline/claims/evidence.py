@@ -31,15 +31,18 @@ def limits(when: Any) -> dict[str, list[str]]:
         for field, schema in when.get("properties", {}).items():
             bounds = schema if isinstance(schema, dict) else {}
             found[field] = [
-                _LIMITS[name].format(_text(bound))
-                for name, bound in bounds.items()
-                if name in _LIMITS
+                _limit(name, bound) for name, bound in bounds.items() if name in _LIMITS
             ]
         parts = [part for keyword, part in when.items() if keyword not in ("properties", "not")]
     for part in parts:
         for field, texts in limits(part).items():
             found[field] = [*found.get(field, ()), *texts]
     return found
+
+
+def _limit(keyword: str, bound: float) -> str:
+    text = _LIMITS[keyword].format(_text(bound))
+    return text.removesuffix("s") if bound == 1 else text
 
 
 class Evidence:

@@ -1,5 +1,5 @@
 -- Violated rules of the claim schema by field, most frequent first.
--- A message that breaks several rules counts for each.
+-- A message that breaks several rules is counted under each.
 SELECT
   violation.field AS field,
   violation.rule AS rule,

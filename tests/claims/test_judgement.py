@@ -90,7 +90,7 @@ FEW = [LINES[0] | {"units": 1}]
         (
             when(line_procedure_codes={"minItems": 1, "contains": {"const": "10001"}}),
             {"service_lines": LINES},
-            "line_procedure_codes, at least 1 items",
+            "line_procedure_codes, at least 1 item",
         ),
         (when(mue_exceeded={"const": False}), {"service_lines": FEW}, "mue_exceeded false"),
         (

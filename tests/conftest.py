@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,6 +22,10 @@ from sandbox.emulators.local_server import ServerMissing
 from sandbox.synthetic import synthetic
 
 Server = TypeVar("Server")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has what it starts in the background ignore Ctrl-C, and so would the tests' jobs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 IMAGE_TESTS = Path(__file__).parent / "whole/image"
 IN_CONTAINERS = os.environ.get("CLAIMS_TEST_SERVERS") == "containers"

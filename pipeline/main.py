@@ -90,10 +90,10 @@ def run(job: Prepared, started: float) -> int:
 
 
 def _submitted(pipeline: beam.Pipeline) -> Any:
-    """The job, which Dataflow has now.
+    """Submit the job to Dataflow.
 
     Raises:
-        ParameterError: Beam refuses one of its own options, some of which it reads only here.
+        ParameterError: Beam refuses one of its own options; some of them it reads only now.
         GoogleAPICallError: Dataflow refuses.
     """
     try:

@@ -97,7 +97,7 @@ def _replay(row: Mapping[str, Any]) -> Replay | str:
         if row["stage"] not in _BEFORE_CLAIMS and row.get("map_version"):
             history[MAP_VERSION] = row["map_version"]
     attributes = {each["key"]: each["value"] for each in row.get("attributes") or ()}
-    # A producer's own attributes of these names were no history, and would become one.
+    # A producer's own attributes with these names are not history, and must not become history.
     for name in _HISTORY if not row.get("claims_in_message") else ():
         attributes.pop(name, None)
     attributes |= history

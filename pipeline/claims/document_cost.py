@@ -38,7 +38,7 @@ _ENDS_TRIED = 3
 _REPETITIONS_TRIED = 10
 _END = "\n!"
 _OTHERS = "a1 A-_.,;:/@#%&=+~'\"\u00e9\u03b1\u044f\u6f22"
-"""Characters of many kinds, of which most classes hold one."""
+"""Characters of many kinds: most classes contain at least one of them."""
 _ATOM = re.compile(
     r"\\(?:[pP]\{[^}]*\}|x[0-9A-Fa-f]{2}|u\{[0-9A-Fa-f]+\}|u[0-9A-Fa-f]{4}|.)"
     r"|\[(?:\\.|[^\]\\])*\]|\((?:\?(?:[:=!]|<[=!]|<\w+>))?|\{[0-9]+,?[0-9]*\}|.",
@@ -96,7 +96,7 @@ def _check_pattern(pattern: str, place: str) -> None:
 
 
 def _samples(pattern: str) -> Iterator[tuple[str, str]]:
-    """Words to repeat, and what follows them, so that a pattern nearly matches the text."""
+    """Words to repeat and what to append, so that the pattern almost matches the text."""
     letters = sorted({*re.findall(r"[\w .,-]", pattern), "a", "1", " "})
     yield from ((letter, _END) for letter in letters[:_LETTERS_TRIED])
     if _matches(pattern, jsonschema_rs.RegexOptions()) is not None:
@@ -117,7 +117,7 @@ def _samples(pattern: str) -> Iterator[tuple[str, str]]:
 
 @lru_cache(1_024)
 def _letter(atom: str) -> str:
-    """A character that a class, an escape or a character of a pattern stands for, if any does."""
+    """A character that this part of a pattern matches, if one is found."""
     code = re.fullmatch(r"\\(?:x|u\{?)([0-9A-Fa-f]{2,6})\}?", atom)
     own = chr(int(code[1], 16)) if code and int(code[1], 16) <= sys.maxunicode else ""
     is_match = _matches(f"^(?:{atom})$")
@@ -127,7 +127,7 @@ def _letter(atom: str) -> str:
 def _matches(
     pattern: str, engine: "jsonschema_rs.RegexOptions | None" = None
 ) -> Callable[[Any], bool] | None:
-    """Whether a text matches; None where the engine does not take the pattern."""
+    """A function that matches a text; None if the engine does not accept the pattern."""
     try:
         return jsonschema_rs.Draft202012Validator(
             {"pattern": pattern}, pattern_options=engine
@@ -202,7 +202,7 @@ class _Breadth:
 
 
 def _parts(value: Any) -> int:
-    """With how many parts of a value another one may be compared; text alone is looked up."""
+    """How many parts of a value others are compared with; a text counts 0, as it is looked up."""
     inner = value.values() if isinstance(value, dict) else value
     return int(type(value) is not str) + (
         sum(_parts(each) or 1 for each in inner) if isinstance(value, dict | list) else 0

@@ -117,9 +117,9 @@ def _check_bucket(what: str, client: Any, name: str) -> str | None:
 
 
 def check_places(parameters: Mapping[str, Any], *, by_template: bool = False) -> None:
-    """Refuse launch parameters that name a file of this machine where another one reads it.
+    """Refuse launch parameters that name a local file which another machine would have to read.
 
-    That of a template's launcher has no more files than those of the workers.
+    A template's launcher has no more local files than the workers have.
 
     Raises:
         ParameterError: names the first.

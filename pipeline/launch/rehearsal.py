@@ -31,7 +31,7 @@ _NOW = "2026-01-02T03:04:05Z"
 _VALUES: dict[str, Any] = {
     "STRING": "x" * 64,
     "INTEGER": 1,
-    "NUMERIC": 1.25,  # what compares numbers takes longest with fractions
+    "NUMERIC": 1.25,  # comparing numbers takes longest with fractions
     "BIGNUMERIC": 1.25,
     "FLOAT": 1.25,
     "BOOLEAN": True,
@@ -74,7 +74,7 @@ def _rehearse(settings: Settings) -> None:
     messages: Sequence[Message] = [Message(json.dumps(claim).encode())]
     subjects: Sequence[Any] = messages
     if settings.claim_map is not None:
-        # No document of its shape is known here, but what runs away does so on others, too.
+        # No document in its format is known here, but a runaway map usually shows on these, too.
         for document in ({}, claim):
             _bound("claim_map", "", settings.map().decide, messages, [document])
     # A schema may well reject this claim: what matters is that the stages decide on it.

@@ -71,7 +71,7 @@ def _looks_into(rule: Rule) -> frozenset[str]:
 
 
 def _fields_behind(name: str) -> frozenset[str]:
-    """The fields that a feature is derived from; a field itself."""
+    """The fields that a signal is derived from, or the field itself."""
     if name not in SIGNALS:
         return frozenset([name])
     return frozenset[str]().union(*map(_fields_behind, SIGNALS[name].reads))

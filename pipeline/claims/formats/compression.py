@@ -64,7 +64,7 @@ class _Zstd:
 class _Stream(io.RawIOBase):
     """Unpacks with decompression objects, one after the other, as streams follow each other.
 
-    What is wrong with the bytes, and not with getting at them, raises `DamagedError`.
+    Damaged bytes raise `DamagedError`; a failure to read them does not.
 
     Python's own readers take what follows a stream of bz2 or xz and is none for the end of the
     file, so that all streams behind a damaged one would be lost without a word; and those of gzip,
@@ -95,18 +95,18 @@ class _Stream(io.RawIOBase):
         return size
 
     def _unpack(self) -> bool:
-        """Unpack a step further, perhaps to nothing yet; whether it is not the end of the file."""
-        packed, is_asked = b"", False
+        """Unpack one more step, which may yield nothing yet; False at the end of the file."""
+        packed, was_read = b"", False
         if self._current.eof:
             packed = self._next_stream()
             if not packed:
                 return False
             self._current = self._new()
         elif self._current.needs_input:
-            packed, is_asked = self._file.read(self._step_bytes), True
-        # Without input too: some output may be left, or nothing where the last was just enough.
+            packed, was_read = self._file.read(self._step_bytes), True
+        # Even without input, output may be left; or none, if the last step ended exactly with it.
         self._ready = memoryview(self._current.decompress(packed, _UNPACKED_BYTES))
-        if is_asked and not (packed or self._ready or self._current.eof):
+        if was_read and not (packed or self._ready or self._current.eof):
             raise EOFError
         return True
 

@@ -18,7 +18,7 @@ MAX_ROW_BYTES = 10 << 20
 ENCODINGS = {"UTF-8": "utf-8", "ISO-8859-1": "latin-1", "WINDOWS-1252": "cp1252"}
 """By their IANA names: those in which a line feed is one byte."""
 MAX_NAME_LENGTH = 300
-"""Characters of a column name, as in BigQuery: each row repeats it."""
+"""Characters of a column name, the same limit as in BigQuery; every row repeats the names."""
 LINE = "line"
 """Attribute of a row: the number of its first line, the header's being 1."""
 _BOM = b"\xef\xbb\xbf"
@@ -38,7 +38,7 @@ class _Lines:
         self._next = partial(file.readline, MAX_ROW_BYTES + 1)
         self._encoding = encoding
         self.row = bytearray()
-        """What the current row was read from; as lines, millions of short ones are a gigabyte."""
+        """The bytes of the current row; a list of millions of short lines would take a gigabyte."""
         self.offset = self.line = self._bytes = self._row_lines = 0
         """Where the current row begins."""
         self.is_decoded = True

@@ -13,9 +13,9 @@ _WIDE = bytes(16)
 """A run of digits and points that a double, JSONata's only number, may not hold."""
 _WIDE_NUMBER = re.compile(rb"[:\[,]\s*-?[0-9.]{16}")
 _UNDERFLOW = re.compile(rb"[0-9][eE]-[0-9]{3}")
-"""The end of a number that may be zero as a double."""
+"""The end of a number so small that a double may hold it as zero."""
 _ESCAPED = re.compile(rb"\\u00(?:22|3[aA])")
-"""A quote or colon that `orjson` writes shorter."""
+"""An escaped quote or colon, which `orjson` writes unescaped."""
 _SPACE = b" \t\r\n"
 _EXACT_INTEGER = 1 << 53
 
@@ -39,7 +39,7 @@ def decode_document(data: bytes) -> Any:
 
 
 def _is_whole(document: Any, data: bytes) -> bool:
-    """Whether no number became zero, and `orjson` writes as many keys as it read: none is lost."""
+    """Whether decoding lost nothing: no number became zero, and no key occurred twice."""
     written = json_documents.written(document)
     if written is None or written == data:
         return written is not None

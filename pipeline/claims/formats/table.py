@@ -14,7 +14,7 @@ from pipeline.claims.message import Message, Unreadable
 MAX_DOCUMENT_BYTES = 128 << 20
 """Of the documents of one message: each claim repeats what it stands under."""
 _CLAIM_BYTES = 1_000
-"""What each counts for beside its text: the smallest becomes a claim with all its fields."""
+"""Counted for each in addition to its text: even the smallest becomes a claim with all fields."""
 
 
 class Format(NamedTuple):

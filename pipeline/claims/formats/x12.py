@@ -190,7 +190,7 @@ def segments(file: IO[bytes]) -> Iterator[Segment]:
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """The bytes of a file, of a damaged one all that come before the damage."""
+    """The bytes of a file; if it is damaged, all that precede the damage."""
     parts, size = list[bytes](), 0
     try:
         while part := file.read1(min(_READ_BYTES, CHUNK_BYTES)):  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ from pipeline.claims.rejection import Rejection
 class Documents(list[bytes]):
     """The documents of a message that holds several, as an X12 interchange does: each as JSON.
 
-    Decoded they take ten times the memory, so that only one of them is at a time.
+    Decoded, they take ten times the memory, so only one at a time is decoded.
     """
 
 

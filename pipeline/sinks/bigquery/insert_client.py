@@ -1,4 +1,4 @@
-"""BigQuery's client as Beam's sink for streaming inserts uses it."""
+"""The BigQuery client that Beam's sink for streaming inserts is given."""
 
 import logging
 import re
@@ -12,7 +12,7 @@ from google.cloud import bigquery
 from pipeline import clients
 
 BUDGET_SECONDS: Final = 300.0
-"""What rows wait at most for a table, or a column of it, to be visible to inserts."""
+"""The longest that rows wait for a table, or one of its columns, to be visible to inserts."""
 INTERVAL_SECONDS: Final = 5.0
 _TABLE: Final = ""
 """Stands for the table itself among the names of its columns."""
@@ -25,12 +25,12 @@ class InsertClient:
     """Inserts rows. For one thread.
 
     Rows wait for a table or a column that is not visible to inserts yet, for example after a launch
-    has added it. When the client gives up, its error has the service's text, which may quote a row;
-    Beam would log it, and fail the bundle with it.
+    has added it. When Google's client gives up, its error contains the service's text, which may
+    quote a row, and Beam would log it; the error raised here does not contain it.
     """
 
     def __init__(self, project: str, columns: Collection[str]) -> None:
-        """`project` pays; `columns` are the names of those that rows may have."""
+        """`project` is billed; `columns` are the names of the columns that rows may have."""
         self._project = project
         self._columns = frozenset(columns)
         self._client: bigquery.Client | None = None
@@ -43,7 +43,7 @@ class InsertClient:
         row_ids: Sequence[str | None],
         **options: Any,
     ) -> list[dict[str, Any]]:
-        """The errors of the rows that are refused, by their `index`, as the client gives them.
+        """The errors of the refused rows, with the `index` of each row, as the client returns them.
 
         Raises:
             RuntimeError: the client gave up.
@@ -88,7 +88,7 @@ class InsertClient:
         raise RuntimeError(f"BigQuery has not accepted any rows for several minutes: {reason}")
 
     def _lacking(self, error: Mapping[str, Any]) -> str | None:
-        """The column that the table lacks, if that is the error."""
+        """The column that the table lacks, if that is why the row was refused."""
         for first in error["errors"][:1]:
             column = first.get("location")
             if column in self._columns and _LACKING_TEXT.match(first.get("message", "")):
@@ -96,7 +96,7 @@ class InsertClient:
         return None
 
     def _is_waited_for(self, name: str, table: str) -> bool:
-        """Whether the budget allows to wait: that of the table, and not of each row."""
+        """Whether there is time left to wait; the budget is per table or column, not per row."""
         now = time.monotonic()
         if name not in self._lacking_since:
             what = f"column {name}" if name else "the table"
@@ -109,7 +109,7 @@ class InsertClient:
         return now - self._lacking_since.setdefault(name, now) < BUDGET_SECONDS
 
     def _note_stored(self, rows: Sequence[Mapping[str, Any]], failed: Collection[int]) -> None:
-        """The table, and columns of which values were stored, are known."""
+        """Forget that the table, or a column with a stored value, was missing."""
         stored = [row for place, row in enumerate(rows) if place not in failed]
         for name in list(self._lacking_since):
             if name == _TABLE or any(name in row for row in stored):

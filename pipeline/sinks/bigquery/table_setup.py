@@ -33,7 +33,7 @@ class TableSetup:
     _: KW_ONLY
     create: bool
     dataset_location: str | None = None
-    """Where a missing dataset is created; None refuses to."""
+    """Where a missing dataset is created; None: a missing dataset is an error."""
     kms_key: str | None = None
     timeout_seconds: float = 30
     """For one call."""

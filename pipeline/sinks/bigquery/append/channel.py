@@ -76,7 +76,7 @@ def open_channel(
         ("grpc.http2.ping_timeout_ms", keepalive_ms),  # of any ping; 60 s by default
         # Our own backoff decides when to try again: the channel must not sleep longer.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        # Despite its name, the time that connecting may take, handshakes included.
+        # Despite its name, this limits how long connecting may take, handshakes included.
         ("grpc.min_reconnect_backoff_ms", keepalive_ms),
         ("grpc.max_reconnect_backoff_ms", 5_000),
         # Channels with equal options would share a connection, and its end.

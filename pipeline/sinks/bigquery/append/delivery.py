@@ -59,15 +59,15 @@ class _Batch:
         self.alone = False
         self.tries = 0
         self.reason = ""
-        """Of the last failure."""
+        """Why the last attempt failed."""
         self.failing_since: float | None = None
         self.fit: SchemaFit | None = None
 
     @property
     def is_bystander(self) -> bool:
-        """Whether a call kept ending before it came to these rows, maybe for those before them.
+        """Whether calls keep ending before they reach these rows, perhaps because of others.
 
-        Sent with others they would never have an answer of their own, if many rows are bad.
+        If many rows are bad, these would never get a response as long as others are sent first.
         """
         return self.reason == CONNECTION_CLOSED and self.tries >= _PATIENT_TRIES
 
@@ -105,7 +105,7 @@ class Delivery:
         self._open: deque[tuple[_Batch, Append]] = deque()
         self._waiting: list[_Batch] = []
         self._refused: list[Refused] = []
-        self._refused_fit: SchemaFit | None = None  # looked at once before what waits is sent
+        self._refused_fit: SchemaFit | None = None  # checked once before the waiting rows are sent
 
     def send(self, rows: Sequence[bytes], owners: Sequence[Any], held: int = 0) -> None:
         """Send rows, each with its owner; looks at the answers that are there already.

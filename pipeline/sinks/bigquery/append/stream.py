@@ -98,7 +98,7 @@ class AppendStream:
                     self._changed.wait(self._end_silent(self._calls))
                 if fit is not self.fit:
                     raise StaleSchema
-                if alone:  # a call that has refused rows may yet end for their sake
+                if alone:  # a call that has refused rows may still end because of them
                     self._retire_call()
                 self._call = self._call or self._open_call()
                 self._call.send(append, rows)

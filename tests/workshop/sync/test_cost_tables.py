@@ -45,7 +45,8 @@ def test_a_million_claims():
 @pytest.mark.parametrize("rate, workers", [(0, 1), (1, 1), (33_000, 1), (34_000, 2), (90_000, 3)])
 def test_workers(rate: float, workers: int):
     """A worker of 2 vCPUs at 60% has 1.2 s of CPU a second, for 36 us a claim."""
-    assert Costs(DATA).workers(rate, {"vcpus": 2}) == workers
+    data = {**DATA, "claim": {**DATA["claim"], "streaming_cpu_us": 36}}
+    assert Costs(data).workers(rate, {"vcpus": 2}) == workers
 
 
 def test_a_changed_price_changes_each_figure_that_rests_on_it(monkeypatch, tmp_path: Path):

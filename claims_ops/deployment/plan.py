@@ -129,7 +129,7 @@ def pubsub(to: Deployment, gcloud: Gcloud) -> Iterator[Resource]:
             (*subscriptions, "describe", to.subscription),
             (
                 *(*subscriptions, "create", to.subscription, f"--topic={to.topic}"),
-                *("--ack-deadline=60", f"--message-retention-duration={RETENTION}"),
+                *("--ack-deadline=60", retention_flag(RETENTION)),
                 *("--expiration-period=never", *dead_letters),
             ),
             gcloud,
@@ -137,10 +137,15 @@ def pubsub(to: Deployment, gcloud: Gcloud) -> Iterator[Resource]:
         )
 
 
+def retention_flag(duration: str) -> str:
+    """How long a subscription keeps messages, as gcloud takes it."""
+    return f"--message-retention-duration={duration}"
+
+
 def keeper(topic: str, name: str, gcloud: Gcloud) -> Resource:
     """A subscription that keeps dead letters."""
     subscriptions: Command = ("pubsub", "subscriptions")
-    kept = (f"--message-retention-duration={DEAD_LETTER_RETENTION}", "--expiration-period=never")
+    kept = (retention_flag(DEAD_LETTER_RETENTION), "--expiration-period=never")
     return Resource(
         "subscription",
         f"subscription {_last(name)}, which retains dead-lettered messages",

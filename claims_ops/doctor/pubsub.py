@@ -94,7 +94,7 @@ class _Subscription:
         problems, flags = [], []
         if days < _RETENTION_DAYS:
             problems.append(f"keeps unread messages for only {in_days(days)}")
-            flags.append(f"--message-retention-duration={plan.RETENTION}")
+            flags.append(plan.retention_flag(plan.RETENTION))
         if expires:
             idle = float(expires.removesuffix("s")) / _DAY_SECONDS
             problems.append(f"expires after {in_days(idle)} of inactivity")

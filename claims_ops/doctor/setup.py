@@ -96,8 +96,8 @@ class Setup:
         host = os.environ[EMULATORS[service]]
         url = f"{host if '://' in host else f'http://{host}'}{path}"
         # The emulator keeps messages no longer.
-        here = (each.replace(plan.DEAD_LETTER_RETENTION, plan.RETENTION) for each in command)
-        shown = self.gcloud.shown(tuple(here))
+        long, short = map(plan.retention_flag, (plan.DEAD_LETTER_RETENTION, plan.RETENTION))
+        shown = self.gcloud.shown(tuple(short if word == long else word for word in command))
         return f"CLOUDSDK_AUTH_DISABLE_CREDENTIALS=1 {variable}={shlex.quote(url)} {shown}"
 
     def tables(self, *more: str) -> str:

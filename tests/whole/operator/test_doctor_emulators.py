@@ -84,7 +84,8 @@ def scene(
 ) -> Scene:
     """In which all is well."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
-    name = f"t-{uuid.uuid4().hex[:12]}"
+    # With a duration in it, which is not to be taken for a flag's.
+    name = f"t-31d-{uuid.uuid4().hex[:12]}"
     emulators.create_source(pubsub_server, name)
     scene = Scene(name, storage.new_bucket(), bigquery_client, capsys)
     assert main(["tables", *scene.words, "--location=US"]) == 0

@@ -26,7 +26,7 @@ demo: setup ## run claims through Pub/Sub, Beam and BigQuery on this machine (DE
 	@$(BIN)/claims demo --claims $(DEMO_CLAIMS)
 
 test: setup ## run the tests (ARGS="-k name" passes options to pytest)
-	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup ## measure CPU per claim in 10 minutes (QUICK=1: 2 minutes; AGAINST=another checkout)
 	@$(BIN)/python -m workshop.benchmarks $(if $(QUICK),--quick) $(if $(AGAINST),--against $(AGAINST))

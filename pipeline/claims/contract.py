@@ -25,7 +25,7 @@ MAX_VIOLATIONS = 20
 _EXAMINED_ITEMS = 1_000
 """Items of an array whose violations are listed; listing them for millions would take minutes."""
 _EXAMINED_NUMBERS, _EXAMINED_LEVELS = 10_000, 3
-"""The same for numbers; and levels of a claim with arrays: its own fields, records, their fields."""
+"""The same for numbers; and levels of a claim: its own fields, records, and their fields."""
 
 _NUMERIC_FAULTS = {
     "scale": f"more than {NUMERIC.scale} decimal places",

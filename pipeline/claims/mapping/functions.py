@@ -205,6 +205,8 @@ def _resources(document: Any) -> Iterator[tuple[str, Any]]:
         resource = entry.get("resource") if type(entry) is dict else None
         if type(resource) is not dict:
             continue
+        if resource.get("resourceType") == "Bundle":
+            yield from _resources(resource)
         yield f"{resource.get('resourceType')}/{resource.get('id')}", resource
         if type(entry.get("fullUrl")) is str:
             yield entry["fullUrl"], resource

@@ -16,7 +16,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from claims_ops.shared.terminal import without_secrets
+from claims_ops.shared.terminal import printable, without_secrets
 from pipeline import loopback
 from pipeline.launch.nearest import meant
 
@@ -204,7 +204,7 @@ def _silence_stdout() -> None:
 
 
 def _fail(message: str, exit_code: int) -> int:
-    click.echo(f"claims: {' '.join(without_secrets(message).split())}", err=True)
+    click.echo(f"claims: {printable(' '.join(without_secrets(message).split()))}", err=True)
     return exit_code
 
 

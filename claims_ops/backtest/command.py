@@ -1,6 +1,5 @@
 """`claims backtest`: what other rules would flag, beside what is flagged today."""
 
-import csv
 import json
 import os
 import time
@@ -25,7 +24,7 @@ from claims_ops.shared.message_files import looked_at, messages
 from claims_ops.shared.option_types import BigqueryTable, Number
 from claims_ops.shared.progress import ProgressLine
 from claims_ops.shared.queries import connect
-from claims_ops.shared.spreadsheet import inert
+from claims_ops.shared.spreadsheet import inert, row_writer
 from pipeline.claims.columns import Columns
 from pipeline.claims.contract import Contract
 from pipeline.claims.formats.delimited import Dialect
@@ -281,11 +280,11 @@ def _changed_row(batch: Batch, before: Outcome, after: Outcome, place: int) -> I
         yield inert(value) if isinstance(value, str) else value
     yield from (before.scores[place], after.scores[place])
     yield "newly" if after.flags[place] else "no longer"
-    yield from (" ".join(before.reasons[place]), " ".join(after.reasons[place]))
+    yield from (inert(" ".join(each.reasons[place])) for each in (before, after))
 
 
 def _changed_file(file: IO[str]) -> Callable[[Iterable[Any]], Any]:
-    write = csv.writer(file, lineterminator="\n").writerow
+    write = row_writer(file)
     write(_CHANGED)
     return write
 

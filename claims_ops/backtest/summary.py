@@ -198,7 +198,7 @@ def table_of_rules(found: Figures) -> list[tuple[str, ...]]:
     """A row a rule: fired today and when tried, precision of both, claims that change sides."""
     return [
         (
-            each["rule"],
+            printable(each["rule"]),
             f"{each['today']['claims']:,}",
             f"{each['tried']['claims']:,}",
             percent(each["today"]["precision"]),

@@ -13,6 +13,7 @@ from claims_ops.shared import file_options, table_options
 from claims_ops.shared.counted import counted
 from claims_ops.shared.dispositions import OUTCOMES
 from claims_ops.shared.queries import connect
+from claims_ops.shared.terminal import printable
 from pipeline.claims.tables import TableName
 
 _FAULTS_SHOWN = 20
@@ -122,6 +123,7 @@ def _append(table: TableName, project: str | None, decisions: Sequence[Decision]
 
 
 def _refused(name: str, faults: Sequence[str]) -> click.ClickException:
+    name = printable(name)
     for fault in faults[:_FAULTS_SHOWN]:
         click.echo(f"{name}: {fault}", err=True)
     if len(faults) > _FAULTS_SHOWN:

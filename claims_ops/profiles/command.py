@@ -1,6 +1,5 @@
 """`claims profiles`: what providers billed lately, from the claims table to files for workers."""
 
-import csv
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ import click
 from claims_ops.shared import table_options
 from claims_ops.shared.counted import counted
 from claims_ops.shared.queries import Queries, connect
+from claims_ops.shared.spreadsheet import row_writer
 from pipeline.claims.tables import TableName
 
 SQL = Path(__file__).parents[2] / "sql"
@@ -132,11 +132,11 @@ def write(
     """Write the file of one query, at once. Returns its path and the number of its rows."""
     result = queries.rows(sql_of(name, source, f"DATE '{day}'"), {})
     written = io.StringIO(newline="")
-    table = csv.writer(written, lineterminator="\n")
-    table.writerow(field.name for field in result.schema)
+    write_row = row_writer(written)
+    write_row(field.name for field in result.schema)
     rows = 0
     for values in _values(queries, result):
-        table.writerow(values)
+        write_row(values)
         rows += 1
     path = f"{folder}/{name}.csv"
     _put(path, written.getvalue().encode())

@@ -1,6 +1,5 @@
 """Rows of an answer as a table for people, as CSV or as JSON, row by row."""
 
-import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,8 +11,8 @@ from typing import Any
 
 import click
 
-from claims_ops.shared.spreadsheet import inert
-from claims_ops.shared.terminal import console, printable
+from claims_ops.shared.spreadsheet import inert, row_writer
+from claims_ops.shared.terminal import console, printable, printable_json
 from pipeline.claims.storable import exact_number
 
 Row = Mapping[str, Any]
@@ -22,8 +21,12 @@ Row = Mapping[str, Any]
 def print_json(rows: Iterable[Row]) -> None:
     """Print a JSON array, a row a line."""
     lines = (
-        json.dumps(
-            {name: _plain(value) for name, value in row.items()}, ensure_ascii=False, default=str
+        printable_json(
+            json.dumps(
+                {name: _plain(value) for name, value in row.items()},
+                ensure_ascii=False,
+                default=str,
+            )
         )
         for row in rows
     )
@@ -38,11 +41,15 @@ def print_json(rows: Iterable[Row]) -> None:
 
 
 def print_csv(names: Sequence[str], rows: Iterable[Row]) -> None:
-    """Print CSV with a header. A text that a spreadsheet would run begins with an apostrophe."""
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(names)
+    """Print CSV with a header. A text that a spreadsheet would run begins with an apostrophe.
+
+    On a terminal, characters that it would obey are escaped.
+    """
+    is_seen = sys.stdout.isatty()
+    write_row = row_writer(sys.stdout)
+    write_row(names)
     for row in rows:
-        table.writerow([_cell(value) for value in row.values()])
+        write_row([_cell(value, is_seen) for value in row.values()])
 
 
 def print_table(names: Sequence[str], rows: Iterable[Row], most: int, total: int) -> None:
@@ -83,13 +90,15 @@ def _plain(value: Any) -> Any:
     return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any, is_seen: bool) -> Any:
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
     plain = _plain(value)
     if isinstance(plain, dict | list):
         plain = json.dumps(plain, ensure_ascii=False)
-    return inert(plain) if isinstance(plain, str) else plain
+    if not isinstance(plain, str):
+        return plain
+    return inert(printable(plain) if is_seen else plain)
 
 
 def _shown(value: Any) -> str:

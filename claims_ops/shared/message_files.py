@@ -32,6 +32,8 @@ class Placed(NamedTuple):
     place: str
     """`file:line`, or for X12 `file claim 3`."""
     message: Message
+    input_format: str = "JSON"
+    """That of its file, as it was given or found out."""
 
 
 def messages(path: str, input_format: str | None, dialect: Dialect) -> Iterator[Placed]:
@@ -71,7 +73,7 @@ def _messages(
     for number, message in enumerate(FORMATS[chosen].read(file, path, dialect), 1):
         line = message.attributes.get(LINE, str(number))
         place = f"{path} claim {number}" if chosen == "X12" else f"{path}:{line}"
-        yield Placed(place, message)
+        yield Placed(place, message, chosen)
 
 
 def batches(placed: Iterable[Placed], most: int) -> Iterator[list[Placed]]:
@@ -93,7 +95,7 @@ def looked_at(placed: Iterator[Placed], input_format: str | None) -> tuple[bool,
     first = next(placed, None)
     if first is None:
         return input_format == "X12", placed
-    return input_format == "X12" or " claim " in first.place, chain([first], placed)
+    return "X12" in (input_format, first.input_format), chain([first], placed)
 
 
 def _guess(path: str, head: bytes) -> str:

@@ -1,5 +1,6 @@
 """Text of tables and files, on its way to a terminal."""
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,13 @@ def without_secrets(text: str) -> str:
     for secret in _SECRETS:
         text = secret.sub(r"\1[...]", text)
     return text
+
+
+def printable_json(text: str) -> str:
+    """A line of JSON that says the same without a character that a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 def printable(text: str) -> str:

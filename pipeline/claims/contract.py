@@ -16,15 +16,16 @@ from pipeline.claims.columns import Columns, columns_of
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.rejection import Violation
 from pipeline.claims.storable import NUMERIC, PATTERNS, fit_numeric, numeric_fault
-from pipeline.claims.violations import describe, is_record
+from pipeline.claims.violations import describe, is_record, missing
 
 ADDITIONAL_FIELDS = "additional_fields"
 """The column that keeps, as JSON, the fields of a claim or record that are not in the contract."""
 MAX_VIOLATIONS = 20
 """Violations that one rejection lists at most."""
 _EXAMINED_ITEMS = 1_000
-"""Array items whose violations are listed; listing them for millions of items would take
-minutes."""
+"""Items of an array whose violations are listed; listing them for millions would take minutes."""
+_EXAMINED_NUMBERS, _EXAMINED_LEVELS = 10_000, 3
+"""The same for numbers; and levels of a claim: its own fields, records, and their fields."""
 
 _NUMERIC_FAULTS = {
     "scale": f"more than {NUMERIC.scale} decimal places",
@@ -234,6 +235,12 @@ class Contract(Fields):
             self.canonical_document, validate_formats=True, offline=True
         )
 
+    @cached_property
+    def _validator_of_values(self) -> jsonschema_rs.Draft202012Validator:
+        """The same but for `required`: each of its errors would hold a copy of the whole claim."""
+        document = {**self.canonical_document, "required": []}
+        return jsonschema_rs.Draft202012Validator(document, validate_formats=True, offline=True)
+
     def accept(
         self, claims: Sequence[dict[str, Any]], columns: Columns | None = None
     ) -> list[bool]:
@@ -282,8 +289,17 @@ class Contract(Fields):
         Raises:
             ValueError: it is nested deeper than the validator looks.
         """
-        found = [describe(error, self.properties) for error in self._errors(claim)]
-        for path, value in self._numbers(claim):
+        found = [missing(name) for name in self.document.get("required", ()) if name not in claim]
+        if not self._is_valid(claim):  # in a sixth of the time of a search for errors
+            found += (
+                describe(error, self.properties)
+                for error in self._validator_of_values.iter_errors(_examined(claim))
+            )
+            if not found:  # beyond what is examined
+                found += self._first(claim)
+        for count, (path, value) in enumerate(self._numbers(claim)):
+            if found and count >= _EXAMINED_NUMBERS:
+                break
             fault = numeric_fault(value)
             if fault is not None:
                 found.append(Violation(path, fault, _NUMERIC_FAULTS[fault]))
@@ -300,21 +316,22 @@ class Contract(Fields):
                 for field, value in fields.exact_numbers(record if type(record) is dict else {}):
                     yield f"{name}[{place}].{field}", value
 
-    def _errors(self, claim: dict[str, Any]) -> list[jsonschema_rs.ValidationError]:
-        if self._is_valid(claim):  # in a sixth of the time of a search for errors
-            return []
-        long = {
-            name: value[:_EXAMINED_ITEMS]
-            for name, value in claim.items()
-            if type(value) is list and len(value) > _EXAMINED_ITEMS
-        }
-        if not long:
-            return list(self._validator.iter_errors(claim))
+    def _first(self, claim: dict[str, Any]) -> list[Violation]:
         try:
             self._validator.validate(claim)
-        except jsonschema_rs.ValidationError as first:  # perhaps beyond the examined items
-            return list(self._validator.iter_errors({**claim, **long})) or [first]
+        except jsonschema_rs.ValidationError as error:
+            return [describe(error, self.properties)]
         return []
+
+
+def _examined(value: Any, levels: int = _EXAMINED_LEVELS) -> Any:
+    """A claim, or a value of one, with no more items in its arrays than are looked at."""
+    if type(value) is list:
+        items = value[:_EXAMINED_ITEMS]
+        return [_examined(item, levels - 1) for item in items] if levels else items
+    if type(value) is dict and levels:
+        return {name: _examined(its, levels - 1) for name, its in value.items()}
+    return value
 
 
 def default_contract_text() -> str:

@@ -66,6 +66,13 @@ def test_what_shows_its_progress_can_be_quiet(name: str) -> None:
     assert "--quiet" in {word for option in ALL[f"claims {name}"].params for word in option.opts}
 
 
+def test_no_name_of_a_file_is_an_order_to_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["check", "\x1b[2Jnowhere"]) == 1
+    assert capsys.readouterr().err == "claims: \\x1b[2Jnowhere: No such file or directory\n"
+
+
 def completed(shell: str, *words: str) -> list[str]:
     """What a shell is offered for the last of the words."""
     said = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}

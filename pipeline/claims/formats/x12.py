@@ -68,10 +68,14 @@ _LEVELS = {"20": (1, "billing_provider"), "22": (2, "subscriber"), "23": (3, "pa
 _MAX_LEVEL = 4
 """At which levels of other kinds, which claims have none of, take each other's place."""
 _ENVELOPE = ("ISA", "GS", "ST")
+_SERVICES = ("SV1", "SV2", "SV3")
+"""What a line is about: one of them in each."""
 _COMPOSITES = re.compile(
     r"CLM05|CLM11|HI\d\d|SV101|SV107|SV109|SV202|SV301|SV304|SV305|SV311|SVD03|TOO03|CTP05|CRC0\d|REF04"
 )
 """Elements that are composites even if only their first component is there."""
+_TEXTS = re.compile(r"(?:NM1|N[1-4]|NTE|PER|K3|LX|DTP)\d\d|CLM0[1-4]|REF0[1-3]")
+"""Elements that are none: a separator in them is part of a name, a note or a number."""
 
 
 class NotX12Error(Exception):
@@ -208,10 +212,10 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 @lru_cache(1_024)
-def _key(name: str, number: int) -> tuple[str, bool]:
-    """The reference designator of an element, and whether it is always a composite."""
+def _key(name: str, number: int) -> tuple[str, bool, bool]:
+    """The reference designator of an element, and whether it always or ever is a composite."""
     key = f"{name}{number:02d}"
-    return key, _COMPOSITES.fullmatch(key) is not None
+    return key, _COMPOSITES.fullmatch(key) is not None, _TEXTS.fullmatch(key) is None
 
 
 def _fields(segment: Segment) -> dict[str, str]:
@@ -223,8 +227,8 @@ def _fields(segment: Segment) -> dict[str, str]:
     for number, element in enumerate(elements, 1):
         if not element:
             continue
-        key, is_composite = _key(name, number)
-        if is_composite or component in element:
+        key, is_composite, may_be_one = _key(name, number)
+        if is_composite or (may_be_one and component in element):
             for place, part in enumerate(element.split(component), 1):
                 if part:
                     fields[f"{key}-{place}"] = part
@@ -297,11 +301,16 @@ class _Reader:
             self.claim = self._loop = self._owner = {"lines": []}
         elif name == "SBR" and self.claim is not None:
             self._loop = self._owner = _added(self.claim, "other_subscribers")
-        elif name == "LX" and self.claim is not None:
+        elif self.claim is not None and (name == "LX" or self._is_line_without_number(name)):
             self._loop = self._owner = _added(self.claim, "lines")
         elif name == "SVD" and self._owner is not None:
             self._loop = _added(self._owner, "adjudications")
         self._loop.setdefault(name, []).append(fields)
+
+    def _is_line_without_number(self, name: str) -> bool:
+        """Whether a segment begins a line whose LX is missing."""
+        owner = self._owner or {}
+        return name in _SERVICES and (name in owner or "LX" not in owner)
 
     def _begin_entity(self, entity: str) -> None:
         if self._owner is not None:

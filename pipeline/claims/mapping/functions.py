@@ -11,6 +11,9 @@ from typing import Any
 import orjson
 
 _REMEMBERED = 8_192
+_RUN_OF_DIGITS = re.compile(r"(?:%[YmdyjHIMS]){2,}")
+"""In a date format: elements with nothing between them to tell how many digits each has."""
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LONGEST = 64
 """Characters of a text that may be a date; a longer one is not looked at."""
 _CENT = Decimal("0.01")
@@ -27,7 +30,10 @@ class MisuseError(Exception):
 @lru_cache(_REMEMBERED)
 def _day(text: str, form: str) -> str:
     try:
-        return datetime.strptime(text.strip(), form).date().isoformat()
+        moment = datetime.strptime(text.strip(), form)
+        # Without its first zero, 01012026 would be the first of October.
+        are_whole = (moment.strftime(run) in text for run in _RUN_OF_DIGITS.findall(form))
+        return moment.date().isoformat() if all(are_whole) else text
     except (ValueError, OverflowError, re.error):  # the last of an element that stands twice
         return text
 
@@ -83,7 +89,7 @@ def _decimal(value: Any) -> Decimal | None:
     if type(value) is bool or not isinstance(value, int | float | str):
         return None
     text = value.strip() if isinstance(value, str) else repr(value)
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
         return None
     with suppress(InvalidOperation):
         number = Decimal(text)
@@ -199,6 +205,8 @@ def _resources(document: Any) -> Iterator[tuple[str, Any]]:
         resource = entry.get("resource") if type(entry) is dict else None
         if type(resource) is not dict:
             continue
+        if resource.get("resourceType") == "Bundle":
+            yield from _resources(resource)
         yield f"{resource.get('resourceType')}/{resource.get('id')}", resource
         if type(entry.get("fullUrl")) is str:
             yield entry["fullUrl"], resource

@@ -20,7 +20,8 @@ class ClaimPercentiles:
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._groups: dict[tuple[str, str, str], tuple[float, ...]] = {}
-        for number, cells in rows(lines, {name: name for name in ("percentiles", *COLUMNS[:3])}):
+        titles = {name: name for name in ("percentiles", *COLUMNS[:3])}
+        for number, cells in rows(lines, titles, tidy=str):
             percentiles, *group = cells
             try:
                 amounts = tuple(map(float, percentiles.split()))

@@ -35,7 +35,8 @@ class ProviderProfiles:
 
     def __init__(self, lines: Iterable[str]) -> None:
         hashes, values, days = array("q"), array("d"), set()
-        for number, (provider, as_of, *cells) in rows(lines, {name: name for name in COLUMNS}):
+        titles = {name: name for name in COLUMNS}
+        for number, (provider, as_of, *cells) in rows(lines, titles, tidy=str):
             days.add(as_of)
             hashes.append(hash(provider))
             try:

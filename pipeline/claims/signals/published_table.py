@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from itertools import islice
 from operator import itemgetter
@@ -18,13 +18,17 @@ class InvalidReference(ValueError):
 
 
 def rows(
-    lines: Iterable[str], columns: Mapping[str, str], delimiter: str = ","
+    lines: Iterable[str],
+    columns: Mapping[str, str],
+    delimiter: str = ",",
+    tidy: Callable[[str], str] = str.strip,
 ) -> Iterator[tuple[int, list[str]]]:
     """The cells of the wanted columns of each row, with the row's number in the file.
 
     `columns` maps the name that an error uses to the regular expression that the column's title
-    matches, in lower case and with single blanks; cells come in that order, stripped. Rows with
-    an empty first cell are left out: they continue a header that is wrapped over several rows.
+    matches, in lower case and with single blanks; cells come in that order, each as `tidy` has it
+    (`str`: as it is, for two ids of claims may differ in a blank). Rows with an empty first cell
+    are left out: they continue a header that is wrapped over several rows.
 
     Raises:
         InvalidReference: a column is missing, a row is shorter than the header, or no table at all.
@@ -34,7 +38,7 @@ def rows(
     try:
         chosen = itemgetter(*_header(table, columns))
         for number, cells in table:
-            found = list(map(str.strip, chosen(cells))) if cells else [""]
+            found = list(map(tidy, chosen(cells))) if cells else [""]
             if found[0]:
                 yield number, found
     except IndexError:

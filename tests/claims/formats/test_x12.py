@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 import time
 import tracemalloc
 from typing import Any
@@ -298,3 +299,40 @@ def test_many_small_claims_take_little_memory(monkeypatch: pytest.MonkeyPatch) -
     assert peak < 400 * 2_000
     monkeypatch.setattr(table, "MAX_DOCUMENT_BYTES", 2_000_000)
     assert table.FORMATS["X12"].decode(data).error_code == "x12_too_large"
+
+
+def _first_claim(data: bytes) -> dict[str, Any]:
+    (claim,) = MAP.claims(json.loads(read(data)[0].data))
+    return dict(claim)
+
+
+def test_a_line_is_kept_whose_number_is_missing_or_that_has_two_services() -> None:
+    """They vanished from the claim, or had two codes in place of one."""
+    data = interchange("P", range(1))
+    whole = _first_claim(data)["service_lines"]
+    found = _first_claim(data.replace(b"LX*1~", b"").replace(b"LX*2~", b""))["service_lines"]
+    assert len(whole) == len(found) > 1
+    for line, other in zip(whole, found, strict=True):
+        assert {**other, "line_number": line["line_number"]} == line
+
+
+def test_names_notes_and_references_may_hold_a_separator() -> None:
+    """A note or the number of the replaced claim was lost without a word."""
+    data = interchange("P", range(1))
+    odd = data.replace(b"HI*", b"REF*F8*2026:17~NTE*ADD*see: attached~HI*", 1)
+    claim = _first_claim(odd)
+    assert claim["original_claim_id"] == "2026:17"
+    assert claim["notes"] == "see: attached"
+
+
+def test_days_of_a_claim_are_the_first_and_the_last_of_its_lines() -> None:
+    before, first, last = re.split(rb"DTP\*472\*D8\*\d+", interchange("P", range(1)))
+    odd = before + b"DTP*472*RD8*20270103-20270104" + first + b"DTP*472*D8*20250102" + last
+    claim = _first_claim(odd)
+    assert (claim["service_date"], claim["service_end_date"]) == ("2025-01-02", "2027-01-04")
+
+
+def test_fractions_have_no_zero_before_their_point() -> None:
+    """X12 leaves it out, so that a claim over half a unit was rejected."""
+    data = interchange("P", range(1)).replace(b"*UN*1*", b"*UN*.5*")
+    assert {line["units"] for line in _first_claim(data)["service_lines"]} == {"0.5"}

@@ -27,6 +27,13 @@ from pipeline.claims.rejection import Rejection
         ("02302026", "%m%d%Y", "02302026"),  # JSONata's $toMillis makes 2 March of it
         ("26-08-2024", "%m-%d-%Y", "26-08-2024"),
         ("", "%Y", ""),
+        (1012026, "%m%d%Y", "1012026"),  # 1 January, and not 1 October
+        ("2026111", "%Y%m%d", "2026111"),
+        ("261112", "%Y%m%d", "261112"),  # not in 2611
+        ("JAN12026", "%b%d%Y", "JAN12026"),
+        ("JAN012026", "%b%d%Y", "2026-01-01"),
+        ("7FEB2026", "%d%b%Y", "2026-02-07"),
+        ("20260227  103000.5Z", "%Y%m%d %H%M%S.%f%z", "2026-02-27"),
         (None, "%Y", None),
         ("1" * 100, "%Y%m%d", "1" * 100),
         ("2024", "%", "2024"),
@@ -69,6 +76,9 @@ def test_age(birth: Any, at: Any, years: int | None) -> None:
         ("NaN", "NaN"),
         ("1e400", "1e400"),
         ("9" * 100, "9" * 100),
+        ("1_000", "1_000"),
+        ("\N{ARABIC-INDIC DIGIT ONE}", "\N{ARABIC-INDIC DIGIT ONE}"),
+        ([".50", "1.", "+2", " 1e2 "], 103.5),
     ],
 )
 def test_money(amounts: Any, expected: Any) -> None:

@@ -15,7 +15,7 @@ from tests.claims.mapping.oracle import evaluate
 
 EXAMPLES = examples()
 EACH = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.path.name)
-REFUSED = {("sparse.json", "service_date")}
+REFUSED = {("sparse.json", "service_date"), ("other_currency.json", "claim_amount")}
 """Examples that hold a mistake, and the field that the contract names for it."""
 
 

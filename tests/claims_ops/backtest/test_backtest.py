@@ -16,9 +16,9 @@ import pytest
 from google.cloud import bigquery
 
 from claims_ops.backtest import command
-from claims_ops.backtest.comparison import Comparison
+from claims_ops.backtest.comparison import Batch, Comparison, Outcome
 from claims_ops.backtest.stored_claims import columns_read
-from claims_ops.backtest.summary import figures
+from claims_ops.backtest.summary import figures, table_of_rules
 from claims_ops.main import main
 from claims_ops.shared.dispositions import DISPOSITIONS_TABLE, dispositions_name
 from pipeline.claims.contract import Contract
@@ -242,6 +242,18 @@ def test_no_id_is_a_formula_of_the_list_of_changes(tmp_path: Path):
     with changed.open() as file:
         ids = [row["claim_id"] for row in csv.DictReader(file)]
     assert ids and all(each.startswith("'=1+") for each in ids)
+
+
+def test_a_forged_reason_is_no_formula_and_no_order_to_the_terminal():
+    reason = "=1+\x1b[2J"
+    scores = Outcome([1.0], [True], [[reason]])
+    claims = {name: [1] for name in ("claim_id", "provider_id", "claim_amount")}
+    batch = Batch(claims, ["2026-01-01"], [None], [None], scores)
+    tried, comparison = Outcome([0.0], [False], [[]]), Comparison()
+    assert list(comparison.add(batch, scores, tried)) == [0]
+    assert f"'{reason}" in command._changed_row(batch, scores, tried, 0)
+    [row] = table_of_rules(figures(comparison, {}))
+    assert row[0] == "=1+\\x1b[2J"
 
 
 @pytest.mark.parametrize("option", ["--threshold", "--against-threshold", "--sample"])

@@ -69,6 +69,13 @@ def test_it_maps_as_the_pipeline_does(name: str):
     assert (judgement.claims, judgement.rejected) == (len(ours.outcomes), len(ours.rejected))
 
 
+def test_the_name_of_a_file_does_not_make_it_x12(tmp_path: Path, capsys):
+    """The claims of such a file went through the map of X12, and were rejected."""
+    path = tmp_path / "one claim 1.ndjson"
+    path.write_text(json.dumps(CLEAN))
+    assert figures(capsys, path)[1]["claims"] == 1
+
+
 def test_counts_causes_and_places(tmp_path: Path, capsys):
     path = tmp_path / "claims.ndjson"
     lines = [CLEAN, {**CLEAN, "claim_amount": -1}, "[", {**CLEAN, "claim_amount": 6000}]

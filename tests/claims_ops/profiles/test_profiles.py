@@ -1,5 +1,6 @@
 """The SQL of profiles says what a plain reference says, and `claims profiles` writes it."""
 
+import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -21,6 +22,8 @@ from workshop.benchmarks.detection.profiles import ClaimTable
 
 AS_OF = date(2026, 6, 30)
 Claim = dict[str, Any]
+ODD_IDS = {8: "PRV-2 ", 9: "P\r9", 10: 'P"\n,10'}
+"""A producer's ids may be like these; of one, the whole file was once refused."""
 
 
 def random_claims(seed: int, count: int = 300) -> list[Claim]:
@@ -33,7 +36,7 @@ def random_claims(seed: int, count: int = 300) -> list[Claim]:
         claim = {
             "claim_id": f"C{number}",
             "patient_id": f"P{rng.randrange(4)}",
-            "provider_id": f"PRV-{provider}",
+            "provider_id": ODD_IDS.get(provider, f"PRV-{provider}"),
             # Seven of one peer group, and others that are too few for one.
             "provider_specialty": "cardiology" if provider < 7 else f"other {provider % 3}",
             "provider_region": None if provider == 13 else "CA",
@@ -144,6 +147,19 @@ def test_percentiles_of_amounts() -> None:
     assert table.amounts("dental", "x", "y") == amounts  # of all claims
 
 
+def lines_of(path: Path) -> Iterable[str]:
+    """As workers read them: they end with line feeds alone."""
+    return io.StringIO(path.read_bytes().decode(), newline="\n")
+
+
+def test_groups_that_differ_in_a_blank_are_two() -> None:
+    header = "percentiles,claim_type,provider_specialty,provider_region"
+    lines = [header, "1 2,professional,,", "3 4,professional, , "]
+    table = ClaimPercentiles(lines)
+    assert table.amounts("professional", "cardiology", "CA") == (1, 2)
+    assert table.amounts("professional", " ", " ") == (3, 4)
+
+
 @pytest.fixture
 def filled(bigquery_client: bigquery.Client, dataset: str) -> tuple[TableName, list[Claim]]:
     name = TableName.parse(f"{dataset}.claims")
@@ -176,18 +192,16 @@ def test_command_writes_files_that_workers_read(
         f"view {name}_current does not exist, so every version of a claim is counted"
         in result.stderr
     )
-    with (tmp_path / "provider_profile.csv").open() as lines:
-        assert_equal(ProviderProfiles(lines), reference(claims))
-    with (tmp_path / "claim_percentiles.csv").open() as lines:
-        assert ClaimPercentiles(lines).amounts("", "", "") is not None
+    assert_equal(ProviderProfiles(lines_of(tmp_path / "provider_profile.csv")), reference(claims))
+    percentiles = ClaimPercentiles(lines_of(tmp_path / "claim_percentiles.csv"))
+    assert percentiles.amounts("", "", "") is not None
     # If the view of current claims exists, it is what counts.
     bigquery_client.query_and_wait(
         f"CREATE VIEW `{name}_current` AS SELECT * FROM `{name}` WHERE provider_id != 'PRV-1'"
     )
     result = run(*asked)
     assert result.exit_code == 0, result.output
-    with (tmp_path / "provider_profile.csv").open() as lines:
-        read = ProviderProfiles(lines)
+    read = ProviderProfiles(lines_of(tmp_path / "provider_profile.csv"))
     assert read.value(0, "PRV-1") is None
     assert read.value(0, "PRV-2") is not None
 

@@ -125,11 +125,27 @@ def test_a_table_shows_the_first_rows(ask):
     assert "no rows" in ask("claims_of_provider", "--param=provider_id=nobody")[1]
 
 
-def test_text_is_neither_a_formula_nor_an_order_to_the_terminal(capsys):
+def test_text_is_no_formula(capsys):
     row = {"a": "=HYPERLINK(1)", "b": "-1\n2", "c": -1, "d": Decimal("-0.10"), "e": ["@x"]}
+    row["f"] = "x\r=HYPERLINK(1)"  # a spreadsheet takes an unquoted \r for the end of a row
     print_csv(list(row), [row])
-    ((*_,), cells) = csv.reader(io.StringIO(capsys.readouterr().out))
-    assert cells == ["'=HYPERLINK(1)", "'-1\n2", "-1", "-0.1", '["@x"]']
+    written = capsys.readouterr().out
+    assert "\r\n" not in written
+    ((*_,), cells) = csv.reader(io.StringIO(written, newline=""))
+    assert cells == ["'=HYPERLINK(1)", "'-1\n2", "-1", "-0.1", '["@x"]', "x\r=HYPERLINK(1)"]
+
+
+def test_nothing_is_an_order_to_the_terminal(capsys, monkeypatch):
+    row = {"a": "\x1b[2J\x9b2J\u202e\U000e0001"}
+    print_json([row])
+    written = capsys.readouterr().out
+    assert written.removesuffix("\n").isprintable()
+    assert json.loads(written) == [row]
+    print_csv(list(row), [row])
+    assert row["a"] in capsys.readouterr().out  # a file holds what the table holds
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_csv(list(row), [row])
+    assert capsys.readouterr().out == "a\n\\x1b[2J\\x9b2J\\u202e\\U000e0001\n"
 
 
 def test_json_keeps_every_digit(capsys):

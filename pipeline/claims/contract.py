@@ -67,10 +67,13 @@ def column_of(name: str, schema: Any) -> Column:
     if not isinstance(schema, dict):
         raise DocumentError(f"properties.{name}", "must be a schema with a type")
     declared = schema.get("x-bigquery", {})
-    if not isinstance(declared, dict) or not all(
-        isinstance(value, str) for value in declared.values()
+    if (
+        not isinstance(declared, dict)
+        or not declared.keys() <= {"type", "mode"}
+        or not all(isinstance(value, str) for value in declared.values())
     ):
-        raise DocumentError(f"properties.{name}.x-bigquery", "type and mode must be strings")
+        reason = "must have no keys but type and mode, which are strings"
+        raise DocumentError(f"properties.{name}.x-bigquery", reason)
     types = types_of(schema)
     if len(types) != 1:
         raise DocumentError(f"properties.{name}.type", "must be one type, optionally with null")

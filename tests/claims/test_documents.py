@@ -146,7 +146,7 @@ A, B = {"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}
     ],
 )
 def test_what_leads_back_to_itself(definitions: dict[str, Any], is_accepted: bool) -> None:
-    """What is wrong with a claim that is nested 18 levels took 40 s to list, and 30 levels hours."""
+    """What is wrong with a claim that is nested 18 levels took 40 s to list, and 30 hours."""
     document = json.loads(default_contract_text()) | {"$defs": definitions}
     document["properties"]["extra"] = {"type": "object", "$ref": "#/$defs/A"}
     if is_accepted:

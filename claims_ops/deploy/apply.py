@@ -33,7 +33,7 @@ def take(todo: Sequence[Step], to_continue: Callable[[str], str], *, quiet: bool
                 err=True,
             )
             if isinstance(stop, StepFailed):
-                click.echo(f"Hint: {remedy(str(stop))}", err=True)
+                click.echo(f"Hint: {remedy(stop.words)}", err=True)
             click.echo(f"To continue: {to_continue(step.name)}", err=True)
             if isinstance(stop, StepFailed):
                 raise StepFailed(f"{step.name}: {stop}") from None

@@ -25,18 +25,27 @@ _UNSETTLED = re.compile(
 )
 
 
+_NAME = re.compile(r"\S*(?:\w[-@/]|//|--)\w\S*")
+"""An account, a path, a flag with its value, or a name of several words."""
+
+
 class StepFailed(Exception):
     """A step failed: why, in one line."""
 
     @property
+    def words(self) -> str:
+        """The line without names, which may hold any word: `acme-billing`, `gs://not_found`."""
+        return _NAME.sub("NAME", str(self))
+
+    @property
     def missing(self) -> bool:
         """Whether something is not there."""
-        return bool(_MISSING.search(str(self)))
+        return bool(_MISSING.search(self.words))
 
     @property
     def unsettled(self) -> bool:
         """Whether it may work in a moment."""
-        return bool(_UNSETTLED.search(str(self)))
+        return bool(_UNSETTLED.search(self.words))
 
 
 def patiently(change: Callable[[], Result], patience: Iterable[float] = PATIENCE_SECONDS) -> Result:

@@ -98,7 +98,7 @@ class Deployment:
     @property
     def secret(self) -> str | None:
         """The secret that holds the key of pseudonyms; None without one in Secret Manager."""
-        name, _, _ = self.parameters.get("pseudonym_key", "").partition("/versions/")
+        name, _, _ = self.parameters.get("pseudonym_key", "").rpartition("/versions/")
         return name if name.startswith("projects/") else None
 
     @property

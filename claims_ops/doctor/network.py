@@ -98,6 +98,12 @@ def _subnetwork_verdict(setup: Setup, describe: Command, create: str, update: st
     return passed("exists, with Private Google Access")
 
 
+def cpus(machine_type: str | None) -> int:
+    """Of a machine type, by its name, as in `n2-custom-8-16384` or `c3-standard-8-lssd`."""
+    size = re.search(r"-(\d+)(?:-|$)", machine_type or "")
+    return int(size[1]) if size else _DEFAULT_CPUS
+
+
 def _quota(setup: Setup, region: "Once[Mapping[str, Any] | None]") -> Verdict:
     from pipeline.launch.dataflow import MAX_WORKERS
 
@@ -106,8 +112,7 @@ def _quota(setup: Setup, region: "Once[Mapping[str, Any] | None]") -> Verdict:
         raise Unknown("the region does not exist")
     workers = setup.to.workers
     most = max(workers.max_workers or MAX_WORKERS, workers.num_workers or 0)
-    size = re.search(r"-(\d+)$", workers.machine_type or "")
-    needed = {"CPUS": int(size[1]) if size else _DEFAULT_CPUS}
+    needed = {"CPUS": cpus(workers.machine_type)}
     if not workers.no_public_ips:
         needed["IN_USE_ADDRESSES"] = 1
     quotas = {each["metric"]: each for each in found.get("quotas", ())}

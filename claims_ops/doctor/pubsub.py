@@ -126,7 +126,7 @@ class _Subscription:
 
     def _keeper(self, topic: str) -> Command:
         """Creates a subscription that keeps dead letters."""
-        name = topic.replace("/topics/", "/subscriptions/")
+        name = "/subscriptions/".join(topic.rsplit("/topics/", 1))  # a project may be named so
         if _get(self._setup, name):  # left of a topic that was deleted
             name += "-again"
         return plan.keeper(topic, name, self._setup.gcloud).create

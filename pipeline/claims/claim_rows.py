@@ -37,8 +37,13 @@ class ClaimRows:
         self._counted: list[tuple[RuleColumns, int]] = []
         self._blank = {**contract.blank, ADDITIONAL_FIELDS: None}
         self._numerics = contract.names("NUMERIC", "BIGNUMERIC")
+        self._numeric_arrays = contract.names("NUMERIC", "BIGNUMERIC", repeated=True)
         self._records = {
-            name: fields.names("NUMERIC", "BIGNUMERIC") for name, fields in contract.records.items()
+            name: (
+                fields.names("NUMERIC", "BIGNUMERIC"),
+                fields.names("NUMERIC", "BIGNUMERIC", repeated=True),
+            )
+            for name, fields in contract.records.items()
         }
         self._objects = contract.objects
         self._same_for_all: Mapping[str, Any] = {
@@ -77,9 +82,11 @@ class ClaimRows:
         for name in self._numerics:
             if not are_empty(columns[name]):
                 columns[name] = decimal_texts(columns[name])
+        for name in self._numeric_arrays:
+            columns[name] = list(map(decimal_texts, columns[name]))
         for name, numerics in self._records.items():
             if not are_empty(columns[name]):
-                columns[name] = [as_columns_take_them(each, numerics) for each in columns[name]]
+                columns[name] = [as_columns_take_them(each, *numerics) for each in columns[name]]
         for name in self._objects:
             if not are_empty(columns[name]):
                 columns[name] = list(map(json_column, columns[name]))

@@ -68,10 +68,13 @@ def column_of(name: str, schema: Any) -> Column:
     if not isinstance(schema, dict):
         raise DocumentError(f"properties.{name}", "must be a schema with a type")
     declared = schema.get("x-bigquery", {})
-    if not isinstance(declared, dict) or not all(
-        isinstance(value, str) for value in declared.values()
+    if (
+        not isinstance(declared, dict)
+        or not declared.keys() <= {"type", "mode"}
+        or not all(isinstance(value, str) for value in declared.values())
     ):
-        raise DocumentError(f"properties.{name}.x-bigquery", "type and mode must be strings")
+        reason = "must have no keys but type and mode, which are strings"
+        raise DocumentError(f"properties.{name}.x-bigquery", reason)
     types = types_of(schema)
     if len(types) != 1:
         raise DocumentError(f"properties.{name}.type", "must be one type, optionally with null")
@@ -133,6 +136,11 @@ def _canonical_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _canonical(schema) for name, schema in properties.items()}
 
 
+def _items(value: Any) -> list[Any]:
+    """The items of an array; none of what is no array."""
+    return value if type(value) is list else []
+
+
 class Fields:
     """Properties of a schema and their columns: those of a claim, or of the records in it."""
 
@@ -145,12 +153,12 @@ class Fields:
         }
         """All fields null, or an empty array: what a missing field is."""
 
-    def names(self, *column_types: str) -> tuple[str, ...]:
-        """The single-valued fields whose columns have one of these types."""
+    def names(self, *column_types: str, repeated: bool = False) -> tuple[str, ...]:
+        """The single-valued fields, or the arrays, whose columns have one of these types."""
         return tuple(
             column.name
             for column in self.columns
-            if column.type in column_types and column.mode != "REPEATED"
+            if column.type in column_types and (column.mode == "REPEATED") == repeated
         )
 
     @cached_property
@@ -161,18 +169,27 @@ class Fields:
     def _numerics(self) -> tuple[str, ...]:
         return self.names("NUMERIC")
 
+    @cached_property
+    def _numeric_arrays(self) -> tuple[str, ...]:
+        return self.names("NUMERIC", repeated=True)
+
     def exact_numbers(self, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """What is there for NUMERIC columns, by name."""
-        return ((name, values.get(name)) for name in self._numerics)
+        """What is there for NUMERIC columns, by name; each item of an array as `name[]`."""
+        yield from ((name, values.get(name)) for name in self._numerics)
+        for name in self._numeric_arrays:
+            yield from ((f"{name}[]", item) for item in _items(values.get(name)))
 
     def decimals(self, records: Sequence[Mapping[str, Any]]) -> list[Any]:
         """What is there for NUMERIC columns in records, but for integers and nulls."""
-        return [
+        found = [
             value
             for record in records
             for name in self._numerics
             if (value := record.get(name)) is not None and type(value) is not int
         ]
+        for name in self._numeric_arrays:
+            found += chain.from_iterable(_items(record.get(name)) for record in records)
+        return found
 
 
 class Contract(Fields):
@@ -222,7 +239,8 @@ class Contract(Fields):
     @property
     def double_fields(self) -> frozenset[str]:
         """The fields in which no digits beyond a double count, or are looked after elsewhere."""
-        return frozenset(self.properties).difference(self.names("JSON"))
+        exact_arrays = self.names("NUMERIC", "BIGNUMERIC", "INTEGER", repeated=True)
+        return frozenset(self.properties).difference(self.names("JSON"), exact_arrays)
 
     @property
     def canonical_document(self) -> dict[str, Any]:
@@ -260,6 +278,10 @@ class Contract(Fields):
             columns = columns_of(claims, self.blank)
         for name in self._numerics:
             fit = fit_numeric(columns.get(name, ()))
+            if False in fit:
+                accepted = list(map(and_, accepted, fit))
+        for name in self._numeric_arrays:
+            fit = [False not in fit_numeric(_items(value)) for value in columns.get(name, ())]
             if False in fit:
                 accepted = list(map(and_, accepted, fit))
         for name, fields in self.records.items():
@@ -311,8 +333,7 @@ class Contract(Fields):
         """The exact numbers of a claim and its records, by path."""
         yield from self.exact_numbers(claim)
         for name, fields in self.records.items():
-            records = claim.get(name)
-            for place, record in enumerate(records if isinstance(records, list) else ()):
+            for place, record in enumerate(_items(claim.get(name))):
                 for field, value in fields.exact_numbers(record if type(record) is dict else {}):
                     yield f"{name}[{place}].{field}", value
 

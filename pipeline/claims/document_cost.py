@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import jsonschema_rs
@@ -46,6 +46,7 @@ _ATOM = re.compile(
 )
 """Parts of a pattern: an escape, a class, the beginning of a group, a repetition, a character."""
 _ZERO_WIDTH = ("^", "$", r"\b", r"\B")
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REPETITION = re.compile(r"[*+?]|\{([0-9]+),?[0-9]*\}")
 _TRIES = 5
 _BACKREFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9k]")
@@ -65,11 +66,11 @@ def check(document: Mapping[str, Any], prefix: str = "", before: int = 0) -> int
     """
     breadth = _Breadth(document, prefix)
     resolver = Registry[Any]().resolver_with_root(DRAFT202012.create_resource(document))
-    total, place = breadth.of(document, (), resolver)
-    total += before
+    count = breadth.of(document, (), resolver)
+    total = before + count.schemas
     if total > MAX_CHECKS:
         raise DocumentError(
-            place_of(place, prefix),
+            place_of(count.place, prefix),
             f"{'with the rules before it, ' if before else ''}would check a claim against more than"
             f" {MAX_CHECKS:,} schemas (each number in an enum counts as {_NUMBER_CHECKS})",
         )
@@ -136,16 +137,32 @@ def _matches(
         return None
 
 
+class _Count(NamedTuple):
+    """What a value that is checked against a schema may meet."""
+
+    schemas: int
+    place: Path
+    """The first below which there are too many."""
+    ways_back: int = 0
+    """To schemas that are being counted: around and around."""
+    to: int = 0
+    """The outermost of these."""
+
+
 class _Breadth:
     """Counts the schemas that a value is checked against, through references, each once a way."""
 
     def __init__(self, document: Mapping[str, Any], prefix: str) -> None:
         self._prefix = prefix
         self._schemas = set[int]()
-        self._known: dict[int, int] = {}
+        self._known: dict[int, _Count] = {}
+        self._open: dict[int, int] = {}
         for path, schema in _schemas(document):
             self._schemas.add(id(schema))
             self._check_uri(schema.get("$id", ""), (*path, "$id"))
+            if schema.get("$schema", _DIALECT).rstrip("#") != _DIALECT:
+                reason = f"must be {_DIALECT}; other versions of JSON Schema are not supported"
+                raise DocumentError(place_of((*path, "$schema"), prefix), reason)
 
     def _check_uri(self, reference: str, path: Path) -> None:
         try:
@@ -154,13 +171,23 @@ class _Breadth:
             reason = f"not a URI reference: {error}"
             raise DocumentError(place_of(path, self._prefix), reason) from None
 
-    def of(self, schema: Any, path: Path, resolver: Any) -> tuple[int, Path]:
-        """How many, and the first place below which there are too many."""
+    def of(self, schema: Any, path: Path, resolver: Any) -> _Count:
+        """How many, and the first place below which there are too many.
+
+        Raises:
+            DocumentError: names a reference as `_target` does, or what leads back to itself in
+                several ways. The engine remembers what it has decided, but where it lists what is
+                wrong with a claim, each level of nesting would multiply the work.
+        """
+        me = id(schema)
         if not isinstance(schema, Mapping):
-            return 1, path
-        if id(schema) in self._known:
-            return self._known[id(schema)], path
-        self._known[id(schema)] = 1  # a way back to it ends here: the engine remembers these
+            return _Count(1, path)
+        if me in self._open:
+            return _Count(1, path, 1, me)
+        if me in self._known:
+            known = self._known[me]
+            return known if known.to in self._open else known._replace(ways_back=0)
+        self._open[me] = len(self._open)
         compared = [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else ())]
         total, place = 1 + _NUMBER_CHECKS * sum(map(_parts, compared)), path
         times = 1 if _UNEVALUATED.isdisjoint(schema) else _UNEVALUATED_CHECKS
@@ -170,14 +197,28 @@ class _Breadth:
             if keyword in schema:
                 target = self._target(schema[keyword], (*path, keyword), resolver)
                 below.append((target.contents, (keyword,), target.resolver))
+        ways, apart, to = 0, 0, me
         for inner, step, its_resolver in below:
-            count, inner_place = self.of(inner, (*path, *step), its_resolver)
-            total += times * count
-            if count > MAX_CHECKS:
-                place = inner_place
+            count = self.of(inner, (*path, *step), its_resolver)
+            total += times * count.schemas
+            if count.ways_back:
+                to = min(to, count.to, key=self._open.__getitem__)
+                if step[0] in _APART:
+                    apart = max(apart, count.ways_back)
+                else:
+                    ways += count.ways_back
+                if ways + apart > 1:
+                    reason = (
+                        "leads back to itself in several ways, so that one claim can take hours"
+                    )
+                    raise DocumentError(place_of((*path, *step), self._prefix), reason)
+            if count.schemas > MAX_CHECKS:
+                place = count.place
                 break
-        self._known[id(schema)] = min(total, 2 * MAX_CHECKS)
-        return total, place
+        del self._open[me]
+        ways = 0 if to == me else ways + apart
+        self._known[me] = _Count(min(total, 2 * MAX_CHECKS), place, ways, to)
+        return self._known[me]
 
     def _target(self, reference: str, path: Path, resolver: Any) -> Any:
         """What a reference leads to.
@@ -218,7 +259,7 @@ def _inside(schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
 
 def _below(schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
     """The schemas that a schema applies, itself."""
-    for keyword in ("properties", "patternProperties", "dependentSchemas"):
+    for keyword in ("properties", "patternProperties", "dependentSchemas", "dependencies"):
         yield from _named(schema, keyword)
     for keyword in ("allOf", "anyOf", "oneOf", "prefixItems"):
         for place, inner in enumerate(schema.get(keyword, ())):
@@ -229,6 +270,13 @@ def _below(schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
 
 
 _UNEVALUATED = frozenset(("unevaluatedProperties", "unevaluatedItems"))
+_APART = frozenset(
+    (
+        *("properties", "additionalProperties", "unevaluatedProperties"),
+        *("prefixItems", "items", "unevaluatedItems"),
+    )
+)
+"""Keywords of which none applies to what another one of them applies to."""
 _SINGLE = (
     *("not", "if", "then", "else", "items", "contains", "propertyNames"),
     *("additionalProperties", "unevaluatedProperties", "unevaluatedItems"),

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from pipeline.claims.contract import ADDITIONAL_FIELDS, Fields
-from pipeline.claims.storable import NumbersAsText, decimal_text, json_column
+from pipeline.claims.storable import NumbersAsText, decimal_text, decimal_texts, json_column
 
 Record = dict[str, Any]
 
@@ -56,10 +56,13 @@ def complete(records: Sequence[Record], fields: Fields) -> list[Record]:
     return completed
 
 
-def as_columns_take_them(records: Sequence[Record], numerics: Sequence[str]) -> list[Record]:
-    """Complete records with their exact numbers as text."""
+def as_columns_take_them(
+    records: Sequence[Record], numerics: Sequence[str], arrays: Sequence[str]
+) -> list[Record]:
+    """Complete records with their exact numbers as text; `arrays` are fields with several."""
     return [
         record
         | {name: decimal_text(value) for name in numerics if (value := record[name]) is not None}
+        | {name: decimal_texts(record[name]) for name in arrays}
         for record in records
     ]

@@ -7,12 +7,12 @@ protobuf with thousands of fields, for one. An update with such a job would repl
 import json
 import logging
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from pipeline.claims.claim_rows import ClaimRows
-from pipeline.claims.contract import Column
+from pipeline.claims.contract import Column, types_of
 from pipeline.claims.document_cost import cpu_milliseconds
 from pipeline.claims.judgement import Unchanging
 from pipeline.claims.message import Message
@@ -41,6 +41,7 @@ _VALUES: dict[str, Any] = {
     "BYTES": b"x",
 }
 """Of each type of column, a value that a claim may have in it."""
+_SCALARS = {"string": _VALUES["STRING"], "integer": 1, "number": 1.25, "boolean": True}
 
 
 _log = logging.getLogger(__name__)
@@ -71,6 +72,9 @@ def rehearse(settings: Settings) -> None:
 
 def _rehearse(settings: Settings) -> None:
     claim = {column.name: _value(column) for column in settings.contract.columns}
+    claim |= {
+        name: _inside(settings.contract.properties[name]) for name in settings.contract.objects
+    }
     messages: Sequence[Message] = [Message(json.dumps(claim).encode())]
     subjects: Sequence[Any] = messages
     if settings.claim_map is not None:
@@ -139,3 +143,13 @@ def _value(column: Column) -> Any:
     else:
         value = _VALUES[column.type]
     return [value] if column.mode == "REPEATED" else value
+
+
+def _inside(schema: Any) -> Any:
+    """A value of a JSON column, or a part of it, that follows the types and names of its schema."""
+    if not isinstance(schema, Mapping):
+        return _VALUES["STRING"]
+    kind = next(iter(types_of(schema)), "object" if "properties" in schema else "string")
+    if kind == "object":
+        return {name: _inside(inner) for name, inner in schema.get("properties", {}).items()}
+    return [_inside(schema.get("items"))] if kind == "array" else _SCALARS[kind]

@@ -1,15 +1,18 @@
-"""Arrays in an operator's schema: their dates and times are spelt and judged as single ones."""
+"""Arrays in an operator's schema: dates, times and numbers are spelt and judged as single ones."""
 
 import json
 from typing import Any
 
 import pytest
 
+from pipeline.claims.claim_rows import ClaimRows
 from pipeline.claims.contract import Contract
 from pipeline.claims.documents import check_contract
+from pipeline.claims.judgement import Unchanging
+from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
-from pipeline.claims.stages import Validate
-from tests.support.claims.core import CLEAN, CONTRACT, outcome_of
+from pipeline.claims.stages import Enrich, Parse, Validate, through
+from tests.support.claims.core import CLEAN, CONTRACT, NOW, RULES, outcome_of
 
 FORMATS = {"visits": "date-time", "admissions": "date"}
 
@@ -51,3 +54,52 @@ def test_item(field: str, item: Any, becomes: str | None) -> None:
     assert isinstance(outcome, Rejection)
     text = f"not a valid {FORMATS[field]}"
     assert set(outcome.violations) == {(f"{field}[]", "format", text)}
+
+
+NUMBERS = {
+    "amounts": {"type": "number", "x-bigquery": {"type": "NUMERIC"}},
+    "rates": {"type": "number", "x-bigquery": {"type": "BIGNUMERIC"}},
+    "counts": {"type": "integer"},
+}
+
+
+@pytest.mark.parametrize("is_in_record", [False, True])
+@pytest.mark.parametrize(
+    ("field", "item", "becomes"),
+    [
+        ("amounts", "12345678901234567.1", "12345678901234567.1"),
+        ("amounts", "1.50", "1.5"),
+        ("amounts", "0.1234567891", "scale"),
+        ("amounts", "0.12345678901234567890", "scale"),
+        ("amounts", "1e-400", "scale"),
+        ("amounts", "123456789012345678901234567890", "precision"),
+        ("rates", "0.12345678901234567890123", "0.12345678901234567890123"),
+        ("rates", "123456789012345678901234567890", "123456789012345678901234567890"),
+        ("counts", "9007199254740993.0", 9007199254740993),
+    ],
+)
+def test_digits_of_numbers(field: str, item: str, becomes: Any, *, is_in_record: bool) -> None:
+    """A double had rounded them, and streaming inserts ended with a `Decimal` in a record."""
+    arrays = {name: {"type": "array", "items": schema} for name, schema in NUMBERS.items()}
+    properties = dict(CONTRACT.properties) | arrays
+    properties["parts"] = {
+        "type": "array",
+        "items": {"type": "object", "x-bigquery": {"type": "RECORD"}, "properties": arrays},
+    }
+    wide = check_contract(json.dumps({**CONTRACT.document, "properties": properties}))
+    text = f'"{field}": [{item}]'
+    text = f'"parts": [{{{text}}}]' if is_in_record else text
+    data = json.dumps(CLEAN).encode()[:-1] + f", {text}}}".encode()
+    rows = ClaimRows(wide, Unchanging(RULES), 0.5, "test")
+    stages = [Parse(wide), Validate(wide), Enrich(rows, lambda: NOW)]
+    decided = through(stages, [Message(data)])
+    if becomes in ("scale", "precision"):
+        [(_, rejection)] = decided.rejected
+        [violation] = rejection.violations
+        place = f"parts[0].{field}[]" if is_in_record else f"{field}[]"
+        assert violation[:2] == (place, becomes)
+        return
+    [row] = decided.outcomes
+    row = row["parts"][0] if is_in_record else row
+    json.dumps(row[field])
+    assert row[field] == [becomes]

@@ -3,6 +3,7 @@
 import pytest
 
 from claims_ops.deploy.causes import remedy
+from claims_ops.deployment.gcloud import StepFailed
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,29 @@ from claims_ops.deploy.causes import remedy
 )
 def test_hint(reason: str, hint: str):
     assert hint in remedy(reason)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("--project=acme-billing", "gs://acme-quota-claims", "projects/quota/topics/claims"),
+        *("claims-403", "not_found@acme.com", "projects/p/subscriptions/not_found", "--name=quota"),
+        "gs://service_does_not_exist/SERVICE_DISABLED",
+    ],
+)
+def test_a_name_that_holds_the_words_of_another_cause(name: str):
+    """The hint was to link a billing account; what could not be read counted as missing."""
+    failed = StepFailed(f"`gcloud storage describe {name}`: gcloud crashed on [{name}].")
+    assert "`claims doctor`" in remedy(failed.words)
+    assert not failed.missing
+    assert not failed.unsettled
+
+
+def test_words_of_a_cause_beside_names():
+    missing = StepFailed("`gcloud x --project=p`: NOT_FOUND: No such object: gs://b/t.json")
+    assert missing.missing
+    assert StepFailed("HTTPError 404: gs://b-1 not found: 404.").missing
+    new = StepFailed(
+        "INVALID_ARGUMENT: Service account a-1@p.iam.gserviceaccount.com does not exist."
+    )
+    assert new.unsettled

@@ -14,6 +14,7 @@ from claims_ops.doctor import backlog
 from claims_ops.doctor.checkup import SERVICES
 from claims_ops.doctor.examination import examine
 from claims_ops.doctor.finding import Check, Once, Status, Unknown, failed, passed
+from claims_ops.doctor.network import cpus
 from claims_ops.main import main
 
 ROOT = Path(__file__).parents[3]
@@ -25,6 +26,23 @@ SUBSCRIPTION = "projects/my-project/subscriptions/claims"
 def test_every_check_is_documented():
     rows = re.findall(r"^\| (`.+?) \|", (ROOT / "docs/operate/doctor.md").read_text(), re.M)
     assert sorted(re.findall(r"`(.+?)`", " ".join(rows))) == sorted(SERVICES)
+
+
+@pytest.mark.parametrize(
+    "machine_type, number",
+    [
+        ("n2-standard-8", 8),
+        ("n2-custom-6-20480", 6),
+        ("custom-6-20480", 6),
+        ("n2-custom-6-65536-ext", 6),
+        ("c3-standard-8-lssd", 8),
+        ("e2-medium", 4),
+        (None, 4),
+    ],
+)
+def test_cpus_of_a_machine_type(machine_type: str | None, number: int):
+    """Of a custom type, the memory counted: 20,480 CPUs a worker, which no quota has."""
+    assert cpus(machine_type) == number
 
 
 @pytest.fixture

@@ -242,6 +242,29 @@ def test_a_text_like_a_column_in_other_letters_than_ours_names_none(
     assert stored(server) == Counter(IDS) - Counter(["claim-7"])
 
 
+@pytest.mark.parametrize("refusal", ["row error", "error", "end of the call"])
+def test_an_error_whose_text_is_cut_within_a_character_is_read(
+    server: FaultServer, refusal: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one of limited length that quotes a row: unread, it would hold all rows up forever."""
+    server.cuts_texts = True
+
+    def is_seventh(row: dict[str, Any]) -> bool:
+        return bool(row["claim_id"] == "claim-7")
+
+    if refusal == "row error":
+        server.is_bad = is_seventh
+    else:
+        server.is_poison, server.poison_ends_call = is_seventh, refusal != "error"
+    with bundles(server.address, replace(LIMITS, budget_seconds=1)) as worker:
+        [(message, rejection)] = worker.run(ELEMENTS[:20])
+    assert message.data == b"claim-7"
+    column = "notes: " if refusal == "row error" else ""
+    assert rejection.error == f"{column}BigQuery refused the row"
+    assert stored(server) == Counter(IDS[:20]) - Counter(["claim-7"])
+    assert "UNREADABLE" not in caplog.text
+
+
 def test_a_connection_whose_handshake_is_slow_is_made(server: FaultServer) -> None:
     """A try that ends too early is not made up for by the next: it begins from the start."""
     limits = replace(LIMITS, budget_seconds=2)

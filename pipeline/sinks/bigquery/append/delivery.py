@@ -274,12 +274,20 @@ class Delivery:
         waiting, self._waiting = self._waiting, []
         tries = max(batch.tries for batch in waiting)
         longest = self._limits.first_backoff_seconds * 2.0 ** min(tries - 1, 30)
-        self._sleep(_RANDOM.uniform(0, min(longest, self._limits.max_backoff_seconds)))
-        fit = self._stream.fit
-        is_refused, self._refused_fit = fit is self._refused_fit, None
-        if is_refused or fit.left_out:
-            self._look(fit, is_refused=is_refused)
-        for batch in waiting:
-            self._send(batch)
-            if batch.is_bystander and all(other.is_bystander for other in self._waiting):
-                self._judge_open()
+        held = sum(batch.size + batch.held for batch in waiting)
+        self._stream.hold(held)  # or each thread would hold as much as all of them may
+        try:
+            self._sleep(_RANDOM.uniform(0, min(longest, self._limits.max_backoff_seconds)))
+            fit = self._stream.fit
+            is_refused, self._refused_fit = fit is self._refused_fit, None
+            if is_refused or fit.left_out:
+                self._look(fit, is_refused=is_refused)
+            for batch in waiting:
+                size = batch.size + batch.held
+                self._stream.hold(-size)
+                held -= size
+                self._send(batch)
+                if batch.is_bystander and all(other.is_bystander for other in self._waiting):
+                    self._judge_open()
+        finally:
+            self._stream.hold(-held)

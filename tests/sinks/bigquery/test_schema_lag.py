@@ -1,6 +1,7 @@
 """The table's schema as the real service has it: what is added is known minutes later."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -140,6 +141,23 @@ def test_a_look_up_that_is_not_answered_is_tried_again(server: FaultServer) -> N
         threading.Timer(0.3, server.tables.__setitem__, (STREAM, lost)).start()
         threading.Timer(0.6, setattr, (table, "columns", COLUMNS)).start()
         assert worker.run(ELEMENTS[1:]) == []
+    assert stored(server) == Counter(IDS)
+
+
+def test_a_column_that_lags_after_an_outage_is_waited_for_as_long_as_any(
+    server: FaultServer,
+) -> None:
+    """As in a table that was missing for minutes: the time until then is not the column's."""
+    began = time.monotonic()
+
+    def script() -> Iterator[Fault | None]:
+        while (passed := time.monotonic() - began) < 1.4:
+            lacks = Fault(code_pb2.INVALID_ARGUMENT, storage_code=7)
+            yield Fault(code_pb2.NOT_FOUND) if passed < 0.8 else lacks
+
+    server.script = script()
+    with bundles(server.address, replace(LIMITS, budget_seconds=1)) as worker:
+        assert worker.run(ELEMENTS) == []
     assert stored(server) == Counter(IDS)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import repeat
 
+import grpc
 import pytest
 from google.rpc import code_pb2
 
@@ -157,6 +158,17 @@ def test_a_column_that_lags_after_an_outage_is_waited_for_as_long_as_any(
 
     server.script = script()
     with bundles(server.address, replace(LIMITS, budget_seconds=1)) as worker:
+        assert worker.run(ELEMENTS) == []
+    assert stored(server) == Counter(IDS)
+
+
+def test_a_call_that_refuses_a_schema_is_left_though_the_table_cannot_be_looked_at(
+    server: FaultServer,
+) -> None:
+    """A call may know the table as it was when it was opened, and another as it is."""
+    server.look_up_error = grpc.StatusCode.PERMISSION_DENIED
+    server.script = iter([None, Fault(code_pb2.INVALID_ARGUMENT, storage_code=7, stays=True)])
+    with bundles(server.address, replace(LIMITS, budget_seconds=2)) as worker:
         assert worker.run(ELEMENTS) == []
     assert stored(server) == Counter(IDS)
 

@@ -147,14 +147,17 @@ class AppendStream:
         patience = min(LOOK_UP_SECONDS, self._limits.answer_timeout_seconds / 2)
         try:
             found = table_fields(channel, self.stream, patience)
+            with self._changed:
+                is_refused |= self._fit_to(found)
         except grpc.RpcError as error:
             if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 with self._changed:
                     self._leave_channel(channel)
             raise
-        with self._changed:
-            if self._fit_to(found) or is_refused:
-                self._retire_call()
+        finally:
+            with self._changed:
+                if is_refused:
+                    self._retire_call()
 
     def hold(self, more: int) -> None:
         """Count bytes that a sender holds while it waits to send them again; negative when it no

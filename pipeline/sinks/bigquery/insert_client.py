@@ -4,18 +4,23 @@ import logging
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
+from http.client import responses
 from typing import Any, Final
 
-from google.api_core.exceptions import NotFound, RetryError
+from apache_beam.io.gcp.bigquery_tools import RetryStrategy
+from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.cloud import bigquery
 
 from pipeline import clients
 
 BUDGET_SECONDS: Final = 300.0
-"""The longest that rows wait for a table, or one of its columns, to be visible to inserts."""
+"""The longest that rows wait for a table, one of its columns, or an error to pass."""
 INTERVAL_SECONDS: Final = 5.0
 _TABLE: Final = ""
-"""Stands for the table itself among the names of its columns."""
+_PASSING: Final = "*"
+"""These stand among the names of columns for the table itself, and for an error that will pass."""
+_NOT_FOUND: Final = responses[404]
+_REASON: Final = re.compile(r"[A-Za-z][A-Za-z ]{0,39}", re.ASCII)
 _LACKING_TEXT: Final = re.compile(r"no such field\b", re.I)
 
 _log = logging.getLogger(__name__)
@@ -25,8 +30,10 @@ class InsertClient:
     """Inserts rows. For one thread.
 
     Rows wait for a table or a column that is not visible to inserts yet, for example after a launch
-    has added it. When Google's client gives up, its error contains the service's text, which may
-    quote a row, and Beam would log it; the error raised here does not contain it.
+    has added it, and for errors to pass: Beam would wait twice as long after each request of a
+    bundle, even if that was answered well, and up to 25 minutes. When Google's client gives up, its
+    error contains the service's text, which may quote a row, and Beam would log it; the error
+    raised here does not contain it.
     """
 
     def __init__(self, project: str, columns: Collection[str]) -> None:
@@ -34,7 +41,7 @@ class InsertClient:
         self._project = project
         self._columns = frozenset(columns)
         self._client: bigquery.Client | None = None
-        self._lacking_since: dict[str, float] = {}  # by column, or _TABLE; CLOCK_MONOTONIC
+        self._failing_since: dict[str, float] = {}  # by cause; CLOCK_MONOTONIC
 
     def insert_rows_json(
         self,
@@ -52,20 +59,13 @@ class InsertClient:
         places = list(range(len(json_rows)))
         while True:
             rows = [json_rows[place] for place in places]
-            try:
-                found = self._insert(table, rows, [row_ids[place] for place in places], options)
-            except NotFound:
-                if not self._is_waited_for(_TABLE, table):
-                    missing = {"reason": "Not Found"}
-                    return errors + [{"index": place, "errors": [missing]} for place in places]
-                time.sleep(INTERVAL_SECONDS)
-                continue
-            if self._lacking_since:
-                self._note_stored(rows, {error["index"] for error in found})
+            found = self._insert(table, rows, [row_ids[place] for place in places], options)
+            if self._failing_since:
+                self._note_stored(rows, found)
             waiting = []
             for error in found:
-                place, lacking = places[error["index"]], self._lacking(error)
-                if lacking and self._is_waited_for(lacking, table):
+                place, cause = places[error["index"]], self._cause(error)
+                if cause is not None and self._is_waited_for(cause, table, error):
                     waiting.append(place)
                 else:
                     errors.append({**error, "index": place})
@@ -85,32 +85,62 @@ class InsertClient:
             return found
         except RetryError as error:
             reason = type(error.cause).__name__
-        raise RuntimeError(f"BigQuery has not accepted any rows for several minutes: {reason}")
+        except GoogleAPICallError as error:
+            refused = [{"reason": responses.get(error.code or 0, "unknown")}]
+            return [{"index": place, "errors": refused} for place in range(len(rows))]
+        raise _failed(reason)
 
-    def _lacking(self, error: Mapping[str, Any]) -> str | None:
-        """The column that the table lacks, if that is why the row was refused."""
+    def _cause(self, error: Mapping[str, Any]) -> str | None:
+        """What a refused row has to wait for: None for nothing."""
         for first in error["errors"][:1]:
-            column = first.get("location")
+            column, reason = first.get("location"), first.get("reason")
             if column in self._columns and _LACKING_TEXT.match(first.get("message", "")):
                 return str(column)
+            if reason == _NOT_FOUND:
+                return _TABLE
+            if RetryStrategy.should_retry(RetryStrategy.RETRY_ON_TRANSIENT_ERROR, reason):
+                return _PASSING
         return None
 
-    def _is_waited_for(self, name: str, table: str) -> bool:
-        """Whether there is time left to wait; the budget is per table or column, not per row."""
-        now = time.monotonic()
-        if name not in self._lacking_since:
-            what = f"column {name}" if name else "the table"
-            _log.warning(
-                "%s: %s is not visible to inserts yet; rows will wait up to %.0f s",
-                table,
-                what,
-                BUDGET_SECONDS,
-            )
-        return now - self._lacking_since.setdefault(name, now) < BUDGET_SECONDS
+    def _is_waited_for(self, name: str, table: str, error: Mapping[str, Any]) -> bool:
+        """Whether there is time left to wait; the budget is per cause, not per row.
 
-    def _note_stored(self, rows: Sequence[Mapping[str, Any]], failed: Collection[int]) -> None:
-        """Forget that the table, or a column with a stored value, was missing."""
+        Raises:
+            RuntimeError: an error has not passed.
+        """
+        now = time.monotonic()
+        if name not in self._failing_since:
+            what = f"column {name}" if name else "the table"
+            why = f"{what} is not visible to inserts yet"
+            if name == _PASSING:
+                why = f"inserts are failing ({reason_of(error)})"
+            _log.warning("%s: %s; rows will wait up to %.0f s", table, why, BUDGET_SECONDS)
+        is_waited_for = now - self._failing_since.setdefault(name, now) < BUDGET_SECONDS
+        if name == _PASSING and not is_waited_for:
+            del self._failing_since[name]
+            raise _failed(reason_of(error))
+        return is_waited_for
+
+    def _note_stored(
+        self, rows: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Forget what rows had to wait for, where they no longer have to."""
+        failed = {error["index"]: self._cause(error) for error in found}
         stored = [row for place, row in enumerate(rows) if place not in failed]
-        for name in list(self._lacking_since):
-            if name == _TABLE or any(name in row for row in stored):
-                del self._lacking_since[name]
+        for name in list(self._failing_since):
+            if name in (_TABLE, _PASSING):
+                is_over = name not in failed.values()
+            else:
+                is_over = any(name in row for row in stored)
+            if is_over:
+                del self._failing_since[name]
+
+
+def reason_of(error: Mapping[str, Any]) -> str:
+    """Why a row was refused, in the service's own word, which is no other text of it."""
+    reason = str(error["errors"][0].get("reason", ""))
+    return reason if _REASON.fullmatch(reason) else "unknown"
+
+
+def _failed(reason: str) -> RuntimeError:
+    return RuntimeError(f"BigQuery has not accepted any rows for several minutes: {reason}")

@@ -20,6 +20,7 @@ from pipeline.sinks.bigquery.append.shared_streams import default_stream
 PATIENCE_SECONDS: Final = 300.0
 """What a launch waits at most for one table."""
 _INTERVAL_SECONDS: Final = 5.0
+_INVISIBLE: Final = "the table is not visible to the write path yet"
 _LAGGING: Final = frozenset(
     {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 )
@@ -38,9 +39,10 @@ def wait_until_known(
 
     A warning says so, and the launch goes on: rows that cannot be written yet wait in the job.
     """
+    url = endpoint_in_use(endpoint)
     try:
-        with open_channel(endpoint_in_use(endpoint)) as channel:
-            return _wait(channel, name, table, patience_seconds, sleep)
+        with open_channel(url) as channel:
+            return _wait(channel, url, name, table, patience_seconds, sleep)
     except GoogleAuthError:
         _log.warning(
             "%s: no credentials to check whether the table is visible to the write path yet", name
@@ -50,6 +52,7 @@ def wait_until_known(
 
 def _wait(
     channel: grpc.Channel,
+    url: str,
     name: TableName,
     table: Table,
     patience_seconds: float,
@@ -61,29 +64,22 @@ def _wait(
         try:
             found = table_fields(channel, default_stream(name))
             lacks = SchemaFit(table.columns, found).left_out
-            what = f"missing {column_list(lacks)}"
             if not lacks:
                 return True
+            what = f"{_INVISIBLE} (missing {column_list(lacks)})"
         except grpc.RpcError as error:
             code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-            what = code.name
             if code not in _LAGGING:
-                _log.warning("%s: the write path cannot be checked: %s", name, what)
+                _log.warning("%s: the write path cannot be checked: %s", name, code.name)
                 return False
+            is_absent = code is grpc.StatusCode.NOT_FOUND
+            what = f"{_INVISIBLE if is_absent else f'{url} does not respond'} ({code.name})"
         if time.monotonic() >= until:
             _log.warning(
-                "%s: the table is not visible to the write path yet (%s); the job will start anyway"
-                " and retry its rows for a few minutes",
-                name,
-                what,
+                "%s: %s; the job will start anyway and retry its rows for a few minutes", name, what
             )
             return False
         if not is_told:
             is_told = True
-            _log.info(
-                "%s: waiting up to %.0f s for the table to become visible to the write path (%s)",
-                name,
-                patience_seconds,
-                what,
-            )
+            _log.info("%s: %s; waiting up to %.0f s", name, what, patience_seconds)
         sleep(min(_INTERVAL_SECONDS, max(0.0, until - time.monotonic())))

@@ -183,6 +183,72 @@ def test_whatever_reading_an_answer_raises_the_append_gets_its_answer(
         assert shared_stream().in_flight_bytes == 0
 
 
+def test_an_answer_that_tells_of_a_schema_that_cannot_be_used_is_an_answer_all_the_same(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = server.tables[STREAM]
+    table.columns = COLUMNS[:-1]
+    with bundles(server.address, replace(PATIENT, budget_seconds=0.2)) as worker:
+        worker.run(ELEMENTS[:1])
+        assert shared_stream().fit.left_out
+        monkeypatch.setattr(
+            "pipeline.sinks.bigquery.append.stream.SchemaFit",
+            lambda *_: (_ for _ in ()).throw(MemoryError),
+        )
+        table.columns = COLUMNS
+        thread = threading.Thread(target=worker.run, args=(ELEMENTS[1:2],), daemon=True)
+        thread.start()
+        thread.join(2 * TIMEOUT_SECONDS)
+        assert not thread.is_alive()
+    assert stored(server) == Counter(IDS[:2])
+
+
+@pytest.mark.parametrize("held", ["messages", "rows"])
+def test_threads_whose_appends_fail_hold_together_what_one_may(
+    server: FaultServer, held: str
+) -> None:
+    """What waits to be sent again is in memory, too, though it is not in flight."""
+    server.script = repeat(Fault(code_pb2.RESOURCE_EXHAUSTED))
+    server.latency_seconds = 0.05
+    size = 3_000
+    limits = replace(PATIENT, held_bytes=size, in_flight_held_bytes=10 * size)
+    message, row = element(0, notes="n" * size * (held == "rows"))
+    message = message._replace(data=bytes(size) if held == "messages" else b"")
+    is_over = threading.Event()
+    sleeping = threading.Semaphore(0)
+
+    class Over(Exception):
+        pass
+
+    def sleep(_seconds: float) -> None:
+        sleeping.release()
+        is_over.wait()
+        raise Over
+
+    def work() -> None:
+        with bundles(server.address, limits) as worker, pytest.raises(Over):
+            worker.fn.start_bundle()
+            worker.fn._delivery._sleep = sleep
+            for _ in range(100):
+                worker.fn.process((message, row))
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    requests = []
+    try:
+        for thread in threads:
+            thread.start()
+            assert sleeping.acquire(timeout=10)
+            requests.append(server.counts["requests"])
+        stream = shared_stream()
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert requests[0] > 5
+    assert requests[-1] - requests[0] <= 2 * len(threads[1:])
+    assert stream._held_bytes == stream.in_flight_bytes == 0
+
+
 def test_an_append_that_could_not_be_sent_leaves_nothing_behind(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +306,29 @@ def test_a_text_like_a_column_in_other_letters_than_ours_names_none(
         [(message, rejection)] = worker.run(ELEMENTS)
     assert (message.data, rejection.error) == (b"claim-7", "BigQuery refused the row")
     assert stored(server) == Counter(IDS) - Counter(["claim-7"])
+
+
+@pytest.mark.parametrize("refusal", ["row error", "error", "end of the call"])
+def test_an_error_whose_text_is_cut_within_a_character_is_read(
+    server: FaultServer, refusal: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one of limited length that quotes a row: unread, it would hold all rows up forever."""
+    server.cuts_texts = True
+
+    def is_seventh(row: dict[str, Any]) -> bool:
+        return bool(row["claim_id"] == "claim-7")
+
+    if refusal == "row error":
+        server.is_bad = is_seventh
+    else:
+        server.is_poison, server.poison_ends_call = is_seventh, refusal != "error"
+    with bundles(server.address, replace(LIMITS, budget_seconds=1)) as worker:
+        [(message, rejection)] = worker.run(ELEMENTS[:20])
+    assert message.data == b"claim-7"
+    column = "notes: " if refusal == "row error" else ""
+    assert rejection.error == f"{column}BigQuery refused the row"
+    assert stored(server) == Counter(IDS[:20]) - Counter(["claim-7"])
+    assert "UNREADABLE" not in caplog.text
 
 
 def test_a_connection_whose_handshake_is_slow_is_made(server: FaultServer) -> None:

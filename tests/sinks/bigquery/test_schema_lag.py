@@ -1,11 +1,13 @@
 """The table's schema as the real service has it: what is added is known minutes later."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import repeat
 
+import grpc
 import pytest
 from google.rpc import code_pb2
 
@@ -140,6 +142,34 @@ def test_a_look_up_that_is_not_answered_is_tried_again(server: FaultServer) -> N
         threading.Timer(0.3, server.tables.__setitem__, (STREAM, lost)).start()
         threading.Timer(0.6, setattr, (table, "columns", COLUMNS)).start()
         assert worker.run(ELEMENTS[1:]) == []
+    assert stored(server) == Counter(IDS)
+
+
+def test_a_column_that_lags_after_an_outage_is_waited_for_as_long_as_any(
+    server: FaultServer,
+) -> None:
+    """As in a table that was missing for minutes: the time until then is not the column's."""
+    began = time.monotonic()
+
+    def script() -> Iterator[Fault | None]:
+        while (passed := time.monotonic() - began) < 1.4:
+            lacks = Fault(code_pb2.INVALID_ARGUMENT, storage_code=7)
+            yield Fault(code_pb2.NOT_FOUND) if passed < 0.8 else lacks
+
+    server.script = script()
+    with bundles(server.address, replace(LIMITS, budget_seconds=1)) as worker:
+        assert worker.run(ELEMENTS) == []
+    assert stored(server) == Counter(IDS)
+
+
+def test_a_call_that_refuses_a_schema_is_left_though_the_table_cannot_be_looked_at(
+    server: FaultServer,
+) -> None:
+    """A call may know the table as it was when it was opened, and another as it is."""
+    server.look_up_error = grpc.StatusCode.PERMISSION_DENIED
+    server.script = iter([None, Fault(code_pb2.INVALID_ARGUMENT, storage_code=7, stays=True)])
+    with bundles(server.address, replace(LIMITS, budget_seconds=2)) as worker:
+        assert worker.run(ELEMENTS) == []
     assert stored(server) == Counter(IDS)
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pickle
+import time
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -68,6 +69,12 @@ def row(claim_id: str, **values: Any) -> dict[str, Any]:
 def lacks_notes(row: Mapping[str, Any]) -> RowError | None:
     """As a server that has not heard of the column yet."""
     return RowError("invalid", "notes", "no such field: notes.") if "notes" in row else None
+
+
+class NeverSleeping:
+    """The module `time`, as one that does not wait."""
+
+    time, monotonic = time.time, time.monotonic
 
 
 _given: list[tuple[Message, dict[str, Any]]] = []  # in the graph itself they would be compressed
@@ -192,6 +199,42 @@ def test_a_failure_that_lasts_fails_the_bundle_without_a_value(
     assert len(server.requests) > 1
     assert CANARY not in "".join(traceback.format_exception(raised.value))
     assert CANARY not in caplog.text
+
+
+def test_an_error_that_passes_holds_no_row_up_for_minutes(
+    server: InsertServer, monkeypatch: pytest.MonkeyPatch, caplog
+):
+    """Beam doubles its wait with each request of a bundle, also with those that are answered."""
+    monkeypatch.setattr("apache_beam.io.gcp.bigquery.time", NeverSleeping())
+    passing = iter([RowError("backendError", CANARY, CANARY), RowError("timeout", "", CANARY)])
+    server.refuse = lambda row: next(passing, None) if row["claim_id"] == "1999" else None
+    server.failures = [413]
+    refused, _ = write(*[row(str(number)) for number in range(2_000)])
+    assert refused == []
+    assert len(server.rows[str(CLAIMS)]) == 2_000
+    assert "inserts are failing (Request Entity Too Large); rows will wait" in caplog.text
+    assert "inserts are failing (backendError)" in caplog.text
+    assert CANARY not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error, reason",
+    [
+        (RowError("backendError", CANARY, CANARY), "backendError"),
+        (RowError(CANARY, CANARY, CANARY), "unknown"),
+    ],
+)
+def test_an_error_that_does_not_pass_fails_the_bundle(
+    server: InsertServer, monkeypatch: pytest.MonkeyPatch, error: RowError, reason: str
+):
+    monkeypatch.setattr(insert_client, "BUDGET_SECONDS", 0.2)
+    client = InsertClient("local-project", ["claim_id", "notes"])
+    server.refuse = lambda _row: error
+    for _ in range(2):
+        before = len(server.requests)
+        with pytest.raises(RuntimeError, match=f"for several minutes: {reason}$"):
+            client.insert_rows_json(str(CLAIMS), [row("1"), row("2")], ["1", "2"])
+        assert 2 < len(server.requests) - before < 10
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,16 @@ def test_the_wait_is_bounded_and_its_end_is_logged(
     assert "missing column extra" in caplog.text
 
 
+def test_an_endpoint_that_does_not_respond_is_not_taken_for_a_table_that_is_not_known(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with FaultServer() as server:
+        address = server.address
+    assert not wait_until_known(TABLE, DESCRIBED, address, patience_seconds=0)
+    assert f"http://{address} does not respond (UNAVAILABLE)" in caplog.text
+    assert "visible" not in caplog.text
+
+
 @pytest.mark.parametrize("code", ["PERMISSION_DENIED", "UNIMPLEMENTED", "UNAUTHENTICATED"])
 def test_what_will_not_pass_is_not_waited_for(
     server: FaultServer, code: str, caplog: pytest.LogCaptureFixture

@@ -25,6 +25,7 @@ from tests.support.bigquery.table_rules import row_dict, row_fault
 
 MAX_REQUEST_BYTES = 20_000_000
 SECRET = "the-value-of-a-patient"
+_CUT_SECRET = SECRET.encode()[:-1] + b"\xc3"
 SERVICE = "google.cloud.bigquery.storage.v1.BigQueryWrite"
 Request = types.AppendRowsRequest.pb()
 Response = types.AppendRowsResponse.pb()
@@ -113,6 +114,8 @@ class FaultServer:
     mismatch_ends_call: bool = True
     mismatch_text: str = ""
     """Of a schema that the table does not go with: then without a storage error."""
+    cuts_texts: bool = False
+    """Whether a text that quotes a value ends in the middle of a character."""
     tells_of_updates: bool = True
     """Whether answers show a schema that has changed."""
     cut: Callable[[], None] = lambda: None
@@ -205,7 +208,7 @@ class FaultServer:
                         answers, closes = call.answer(data)
                 finally:
                     self.unanswered_bytes -= len(data)
-                yield from answers
+                yield from map(self._cut_text, answers)
                 if closes:
                     return
                 if call.ending is not None:
@@ -217,7 +220,8 @@ class FaultServer:
             if ended.status.code == code_pb2.OK:
                 return
             self._may_be_lost(call)  # gRPC may drop answers that an error overtakes
-            detail = _GARBAGE if ended.is_garbled else ended.status.SerializeToString()
+            status = self._cut_text(ended.status.SerializeToString())
+            detail = _GARBAGE if ended.is_garbled else status
             details = (("grpc-status-details-bin", detail),)
             context.set_trailing_metadata(details)
             codes = {code.value[0]: code for code in grpc.StatusCode}
@@ -227,6 +231,9 @@ class FaultServer:
                 self.open_calls -= 1
             if call.is_left or not context.is_active():  # cut, or cancelled
                 self._may_be_lost(call)
+
+    def _cut_text(self, data: bytes) -> bytes:
+        return data.replace(SECRET.encode(), _CUT_SECRET) if self.cuts_texts else data
 
     def _may_be_lost(self, call: "_Call") -> None:
         """Note that the last answers of a call may not have come to the client."""

@@ -11,11 +11,37 @@ from typing import Any, Final, NamedTuple
 
 import grpc
 from google.cloud.bigquery_storage_v1 import types
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.rpc import code_pb2, status_pb2
 
+
+def _with_texts_as_bytes(*kinds: Any) -> Iterator[Any]:
+    """Message classes of the API that read an error's text as it is.
+
+    The service may cut a text that quotes a row in the middle of a character. The classes of the
+    API do not read such a message at all, and its rows would be sent again forever.
+    """
+    pool = descriptor_pool.DescriptorPool()
+
+    def add(file: Any) -> None:
+        for dependency in file.dependencies:
+            add(dependency)
+        copy = descriptor_pb2.FileDescriptorProto()
+        file.CopyToProto(copy)
+        for field in chain.from_iterable(message.field for message in copy.message_type):
+            if field.name in ("message", "error_message"):
+                field.type = field.TYPE_BYTES
+        pool.Add(copy)
+
+    for kind in kinds:
+        add(kind.DESCRIPTOR.file)
+        yield message_factory.GetMessageClass(pool.FindMessageTypeByName(kind.DESCRIPTOR.full_name))
+
+
 AppendRowsRequest = types.AppendRowsRequest.pb()
-AppendRowsResponse = types.AppendRowsResponse.pb()
-_StorageError = types.StorageError.pb()
+AppendRowsResponse, _StorageError, _Status = _with_texts_as_bytes(
+    types.AppendRowsResponse.pb(), types.StorageError.pb(), status_pb2.Status
+)
 _STATUS_DETAILS = "grpc-status-details-bin"
 _STORAGE_CODES = types.StorageError.StorageErrorCode
 _ROW_CODES = types.RowError.RowErrorCode
@@ -126,7 +152,11 @@ def answer_of(response: Any, columns: "ColumnFinder") -> Answer:
     unnamed = code_pb2.INVALID_ARGUMENT if response.row_errors else code_pb2.UNKNOWN
     code = response.error.code or unnamed
     faults = tuple(
-        RowFault(error.index, f"row_{_name(_ROW_CODES, error.code)}", columns.find(error.message))
+        RowFault(
+            error.index,
+            f"row_{_name(_ROW_CODES, error.code)}",
+            columns.find(_text(error.message)),
+        )
         for error in response.row_errors
     )
     return Answer(_reason(code, response.error), code, faults)
@@ -162,11 +192,12 @@ def _answer_of_end(error: Exception, alone: bool) -> Answer:
     if not isinstance(error, grpc.Call):
         raise error
     code = int(error.code().value[0])
-    status = status_pb2.Status()
+    status = _Status()
     for key, value in error.trailing_metadata() or ():
         if key == _STATUS_DETAILS:
             status.ParseFromString(value)
-    status.message = error.details() or status.message
+    if error.details():
+        status.message = error.details().encode()
     return Answer(_reason(code, status), code, sure=alone)
 
 
@@ -195,9 +226,13 @@ def _reason(code: int, status: Any) -> str:
             name = _name(_STORAGE_CODES, storage_error.code).upper()
             if name not in _UNNAMED:
                 return name
-    if code == code_pb2.INVALID_ARGUMENT and _LAGGING_TEXT.search(status.message):
+    if code == code_pb2.INVALID_ARGUMENT and _LAGGING_TEXT.search(_text(status.message)):
         return SCHEMA_LAGS
     return str(code_pb2.Code.Name(code)) if code in code_pb2.Code.values() else "UNKNOWN"
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")
 
 
 def _name(codes: Any, code: int) -> str:

@@ -60,7 +60,8 @@ class _Batch:
         self.tries = 0
         self.reason = ""
         """Why the last attempt failed."""
-        self.failing_since: float | None = None
+        self.failing_since: dict[bool, float] = {}
+        """Since when the table lacks columns (True), and since when anything else is wrong."""
         self.fit: SchemaFit | None = None
 
     @property
@@ -75,7 +76,7 @@ class _Batch:
         """Some of the rows, which have failed as long and as often as all of them."""
         rows, owners = [self.rows[i] for i in places], [self.owners[i] for i in places]
         part = _Batch(rows, owners, self.held)
-        part.tries, part.failing_since, part.fit = self.tries, self.failing_since, self.fit
+        part.tries, part.failing_since, part.fit = self.tries, {**self.failing_since}, self.fit
         return part
 
     def without(self, places: Collection[int]) -> "_Batch":
@@ -193,7 +194,7 @@ class Delivery:
     def _bisect(self, batch: _Batch, answer: Answer) -> None:
         if batch.count > 1:
             if answer.reason != SCHEMA_LAGS:
-                batch.failing_since = None  # this is progress
+                batch.failing_since = {}  # this is progress
             half = batch.count // 2
             self._send(batch.part(range(half)))
             self._send(batch.part(range(half, batch.count)))
@@ -245,11 +246,10 @@ class Delivery:
     def _postpone(self, batch: _Batch, answer: Answer) -> None:
         """Schedule a batch to be resent, if its budget allows."""
         now = time.monotonic()
-        if batch.failing_since is None:
-            batch.failing_since = now
-        failing_seconds = now - batch.failing_since
+        is_lacking = remedy_for(answer) is Remedy.REFRESH_SCHEMA
+        failing_seconds = now - batch.failing_since.setdefault(is_lacking, now)
         if failing_seconds >= self._limits.budget_seconds:
-            if remedy_for(answer) is not Remedy.REFRESH_SCHEMA:
+            if not is_lacking:
                 why = ADVICE.get(answer.reason, "see the log")
                 raise AppendFailed(
                     f"appends failed for {failing_seconds:.0f} s: {answer.reason} ({why})"
@@ -274,12 +274,20 @@ class Delivery:
         waiting, self._waiting = self._waiting, []
         tries = max(batch.tries for batch in waiting)
         longest = self._limits.first_backoff_seconds * 2.0 ** min(tries - 1, 30)
-        self._sleep(_RANDOM.uniform(0, min(longest, self._limits.max_backoff_seconds)))
-        fit = self._stream.fit
-        is_refused, self._refused_fit = fit is self._refused_fit, None
-        if is_refused or fit.left_out:
-            self._look(fit, is_refused=is_refused)
-        for batch in waiting:
-            self._send(batch)
-            if batch.is_bystander and all(other.is_bystander for other in self._waiting):
-                self._judge_open()
+        held = sum(batch.size + batch.held for batch in waiting)
+        self._stream.hold(held)  # or each thread would hold as much as all of them may
+        try:
+            self._sleep(_RANDOM.uniform(0, min(longest, self._limits.max_backoff_seconds)))
+            fit = self._stream.fit
+            is_refused, self._refused_fit = fit is self._refused_fit, None
+            if is_refused or fit.left_out:
+                self._look(fit, is_refused=is_refused)
+            for batch in waiting:
+                size = batch.size + batch.held
+                self._stream.hold(-size)
+                held -= size
+                self._send(batch)
+                if batch.is_bystander and all(other.is_bystander for other in self._waiting):
+                    self._judge_open()
+        finally:
+            self._stream.hold(-held)

@@ -147,14 +147,24 @@ class AppendStream:
         patience = min(LOOK_UP_SECONDS, self._limits.answer_timeout_seconds / 2)
         try:
             found = table_fields(channel, self.stream, patience)
+            with self._changed:
+                is_refused |= self._fit_to(found)
         except grpc.RpcError as error:
             if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 with self._changed:
                     self._leave_channel(channel)
             raise
+        finally:
+            with self._changed:
+                if is_refused:
+                    self._retire_call()
+
+    def hold(self, more: int) -> None:
+        """Count bytes that a sender holds while it waits to send them again; negative when it no
+        longer does."""
         with self._changed:
-            if self._fit_to(found) or is_refused:
-                self._retire_call()
+            self._held_bytes += more
+            self._changed.notify_all()
 
     def leave(self, call: AppendCall) -> None:
         """Have the next append open another connection than that of a call that keeps failing."""
@@ -203,10 +213,12 @@ class AppendStream:
                 self._end_for_excess(call)
                 return
             self._settle([append])
-            if self.fit.left_out and response.HasField("updated_schema"):
-                if self._fit_to(response.updated_schema.fields):
-                    self._retire_call()
-        append.set_answer(answer)
+            try:
+                if self.fit.left_out and response.HasField("updated_schema"):
+                    if self._fit_to(response.updated_schema.fields):
+                        self._retire_call()
+            finally:
+                append.set_answer(answer)
 
     def _end_for_excess(self, call: AppendCall) -> None:
         """Let a call end that has had an answer too many: no further one can be trusted.

@@ -20,7 +20,11 @@ _TABLE: Final = ""
 _PASSING: Final = "*"
 """These stand among the names of columns for the table itself, and for an error that will pass."""
 _NOT_FOUND: Final = responses[404]
-_REASON: Final = re.compile(r"[A-Za-z][A-Za-z ]{0,39}", re.ASCII)
+_SHOWN: Final = frozenset(
+    "backendError internalError quotaExceeded rateLimitExceeded stopped tableUnavailable"
+    " timeout".split()
+) | frozenset(responses.values())
+"""The reasons of errors that pass, by their documentation; any other word may be a value."""
 _LACKING_TEXT: Final = re.compile(r"no such field\b", re.I)
 
 _log = logging.getLogger(__name__)
@@ -113,12 +117,12 @@ class InsertClient:
             what = f"column {name}" if name else "the table"
             why = f"{what} is not visible to inserts yet"
             if name == _PASSING:
-                why = f"inserts are failing ({reason_of(error)})"
+                why = f"inserts are failing ({_reason(error)})"
             _log.warning("%s: %s; rows will wait up to %.0f s", table, why, BUDGET_SECONDS)
         is_waited_for = now - self._failing_since.setdefault(name, now) < BUDGET_SECONDS
         if name == _PASSING and not is_waited_for:
             del self._failing_since[name]
-            raise _failed(reason_of(error))
+            raise _failed(_reason(error))
         return is_waited_for
 
     def _note_stored(
@@ -136,10 +140,9 @@ class InsertClient:
                 del self._failing_since[name]
 
 
-def reason_of(error: Mapping[str, Any]) -> str:
-    """Why a row was refused, in the service's own word, which is no other text of it."""
-    reason = str(error["errors"][0].get("reason", ""))
-    return reason if _REASON.fullmatch(reason) else "unknown"
+def _reason(error: Mapping[str, Any]) -> str:
+    reason = error["errors"][0].get("reason")
+    return str(reason) if reason in _SHOWN else "unknown"
 
 
 def _failed(reason: str) -> RuntimeError:

@@ -19,8 +19,10 @@ from pipeline.claims.contract import Column
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
 from pipeline.claims.tables import TableName
-from pipeline.sinks.bigquery.insert_client import InsertClient, reason_of
+from pipeline.sinks.bigquery.insert_client import InsertClient
 from pipeline.transforms.metrics import Tally
+
+_REASON = re.compile(r"[A-Za-z][A-Za-z ]{0,39}", re.ASCII)
 
 
 class InsertRow(dict[str, Any]):
@@ -101,7 +103,8 @@ class ToRejectionFn(beam.DoFn):
         # Beam tells an oversize row as text, all else as a list of insertAll's error records.
         if not isinstance(errors, list) or not errors:
             return Rejection("write", "row_too_large", "the row is too large", (), claim_id)
-        reason = reason_of({"errors": errors})
+        reason = str(errors[0].get("reason", ""))
+        reason = reason if _REASON.fullmatch(reason) else "unknown"
         place = errors[0].get("location")
         column = f"{place}: " if place in self._columns else ""
         text = f"{column}BigQuery refused the row: {reason}"

@@ -207,13 +207,11 @@ def test_an_error_that_passes_holds_no_row_up_for_minutes(
     """Beam doubles its wait with each request of a bundle, also with those that are answered."""
     monkeypatch.setattr("apache_beam.io.gcp.bigquery.time", NeverSleeping())
     passing = iter([RowError("backendError", CANARY, CANARY), RowError("timeout", "", CANARY)])
-    server.refuse = lambda row: next(passing, None) if row["claim_id"] == "1999" else None
-    server.failures = [413]
-    refused, _ = write(*[row(str(number)) for number in range(2_000)])
+    server.refuse = lambda row: next(passing, None) if row["claim_id"] == "2" else None
+    refused, _ = write(row("1"), row("2"))
     assert refused == []
-    assert len(server.rows[str(CLAIMS)]) == 2_000
-    assert "inserts are failing (Request Entity Too Large); rows will wait" in caplog.text
-    assert "inserts are failing (backendError)" in caplog.text
+    assert [found["claim_id"] for found in server.rows[str(CLAIMS)]] == ["1", "2"]
+    assert "inserts are failing (backendError); rows will wait up to 300 s" in caplog.text
     assert CANARY not in caplog.text
 
 
@@ -221,7 +219,7 @@ def test_an_error_that_passes_holds_no_row_up_for_minutes(
     "error, reason",
     [
         (RowError("backendError", CANARY, CANARY), "backendError"),
-        (RowError(CANARY, CANARY, CANARY), "unknown"),
+        (RowError("Canary", CANARY, CANARY), "unknown"),
     ],
 )
 def test_an_error_that_does_not_pass_fails_the_bundle(

@@ -85,7 +85,6 @@ class _Lines:
             self.is_decoded = False
             return line.decode("latin-1")
 
-
     def _pass_over(self, line: bytes) -> NoReturn:
         """Go to the end of a line that makes its row too large.
 

@@ -7,7 +7,7 @@ Memory holds one row, however large the file.
 import csv
 from collections.abc import Iterator
 from functools import partial
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, NoReturn
 
 from pipeline.claims.formats.compression import DamagedError
 from pipeline.claims.formats.unreadable import unreadable
@@ -22,6 +22,13 @@ MAX_NAME_LENGTH = 300
 LINE = "line"
 """Attribute of a row: the number of its first line, the header's being 1."""
 _BOM = b"\xef\xbb\xbf"
+
+
+_TOO_LARGE = "message_too_large"
+
+
+class TooLargeError(Exception):
+    """A row that is larger than `MAX_ROW_BYTES`, behind which the next one begins."""
 
 
 class Dialect(NamedTuple):
@@ -45,6 +52,11 @@ class _Lines:
         """Whether the current row is in the declared encoding."""
         self.is_end = False
 
+    @property
+    def size(self) -> int:
+        """Bytes of the current row."""
+        return self._bytes
+
     def begin_row(self) -> None:
         """The next line is the first one of a row."""
         self.offset += self._bytes
@@ -59,7 +71,7 @@ class _Lines:
         line = self._next()
         self._bytes += len(line)
         if self._bytes > MAX_ROW_BYTES:
-            raise DamagedError
+            self._pass_over(line)
         if not line:
             self.is_end = True
             raise StopIteration
@@ -72,6 +84,20 @@ class _Lines:
         except UnicodeDecodeError:  # the row may have further lines
             self.is_decoded = False
             return line.decode("latin-1")
+
+    def _pass_over(self, line: bytes) -> NoReturn:
+        """Go to the end of a line that makes its row too large.
+
+        Only where the row is this one line, and its quotes are closed, is that its end, too.
+        """
+        if self._row_lines:
+            raise DamagedError
+        self.row += line
+        self._row_lines, quotes = 1, line.count(b'"')
+        while not line.endswith(b"\n") and (line := self._next()):
+            self._bytes += len(line)
+            quotes += line.count(b'"')
+        raise DamagedError if quotes % 2 else TooLargeError
 
 
 def read(file: IO[bytes], name: str, dialect: Dialect) -> Iterator[Message]:
@@ -98,8 +124,11 @@ def read(file: IO[bytes], name: str, dialect: Dialect) -> Iterator[Message]:
             data = json_data(dict(zip(header, fields, strict=True)))
         else:
             data = unreadable(bytes(lines.row), code or "", header is None)
+        is_over = isinstance(data, Beginning)
+        if code == _TOO_LARGE:
+            data = Beginning(data, lines.size)
         yield Message(data, f"{name}:{lines.offset}", None, attributes)
-        if isinstance(data, Beginning):
+        if is_over:
             return
 
 
@@ -113,6 +142,8 @@ def _row(
         return "damaged_file" if lines.is_end else "malformed_csv", []
     except DamagedError:
         return "damaged_file", []
+    except TooLargeError:
+        return _TOO_LARGE, []
     if not lines.is_decoded:
         return "invalid_encoding", fields
     if header is None:

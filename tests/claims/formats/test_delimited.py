@@ -81,6 +81,23 @@ def test_a_row_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(messages) == 2 and len(messages[1].data) <= 1_000
 
 
+@pytest.mark.parametrize("cell", [b"x" * 5_000, b'"' + b'""' * 2_500 + b'"', b"x" * 990])
+def test_behind_a_row_that_is_too_large_the_next_one_is_read(
+    cell: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that followed it was lost."""
+    monkeypatch.setattr(delimited, "MAX_ROW_BYTES", 1_000)
+    large = b"1," + cell + b"," * 10
+    data = HEADER + large + b"\n3,4\n" + large
+    first, second, third = read(io.BytesIO(data), "f", Dialect())
+    for message in (first, third):
+        assert isinstance(message.data, Beginning)
+        assert message.data.error_code == "message_too_large"
+    assert first.data.whole_size == len(large) + 1  # type: ignore[attr-defined]
+    assert len(first.data) <= 1_001
+    assert second == Message(b'{"a":"3","b":"4"}', f"f:{data.index(b'3,4')}", None, {"line": "3"})
+
+
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1))
 def test_every_written_row_is_read(table: list[tuple[str, str]]) -> None:
     def quoted(text: str) -> str:

@@ -82,7 +82,7 @@ def check_contract(text: str, reserved: Iterable[str] = ()) -> Contract:
     """
     contract = Contract(text)
     reserved = tuple(reserved)
-    if len(contract.columns) + len(reserved) > _MAX_COLUMNS:
+    if sum(1 + len(each.fields) for each in contract.columns) + len(reserved) > _MAX_COLUMNS:
         raise DocumentError("properties", f"a table can have at most {_MAX_COLUMNS:,} columns")
     _check_schema(contract.document)
     if contract.document.get("type") != "object":

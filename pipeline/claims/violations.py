@@ -56,17 +56,14 @@ def _within(schema: Mapping[str, Any], step: str | int) -> Mapping[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
-def missing(field: str) -> Violation:
-    return Violation(field, "required", "required but missing")
-
-
 def describe(error: ValidationError, properties: Mapping[str, Any]) -> Violation:
     """One error of the validator as a violation."""
     rule = error.kind.name
     field = field_path(error.instance_path, properties)
     details = error.kind.as_dict()
     if rule == "required":
-        return missing(f"{field}.{details['property']}".removeprefix("."))
+        missing = f"{field}.{details['property']}" if field else str(details["property"])
+        return Violation(missing, rule, "required but missing")
     schema: Mapping[str, Any] = {"properties": properties}
     for step in error.instance_path:
         schema = _within(schema, step)

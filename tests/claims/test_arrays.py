@@ -103,3 +103,20 @@ def test_digits_of_numbers(field: str, item: str, becomes: Any, *, is_in_record:
     row = row["parts"][0] if is_in_record else row
     json.dumps(row[field])
     assert row[field] == [becomes]
+
+
+def test_what_is_wrong_beyond_the_items_that_are_looked_at() -> None:
+    """And nothing is wrong that only the first of them would violate."""
+    counts = {"type": "array", "items": {"type": "integer"}, "minItems": 300}
+    properties = {**CONTRACT.properties, "counts": counts, "other": {"type": "integer"}}
+    validate = Validate(check_contract(json.dumps({**CONTRACT.document, "properties": properties})))
+    for claim, violated in (
+        ({"counts": [*range(400), "x"]}, [("counts[]", "type")]),
+        ({"counts": [*range(200)]}, [("counts", "minItems")]),
+        ({"counts": [*range(400)], "other": "x"}, [("other", "type")]),
+        ({"counts": [1]}, [("counts", "minItems")]),
+        ({"counts": [*range(400)]}, []),
+    ):
+        outcome = outcome_of(validate, CLEAN | claim)
+        found = outcome.violations if isinstance(outcome, Rejection) else ()
+        assert [each[:2] for each in found] == violated

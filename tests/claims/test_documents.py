@@ -279,6 +279,16 @@ def test_references_in_a_row_too_long_to_follow() -> None:
         check_contract(json.dumps(document), OURS)
 
 
+def test_fields_of_records_are_columns() -> None:
+    """BigQuery refused the table, a minute after the launch had accepted the schema."""
+    fields = {f"f{number}": {"type": "string"} for number in range(900)}
+    record = {"type": "object", "x-bigquery": {"type": "RECORD"}, "properties": fields}
+    document = json.loads(default_contract_text())
+    document["properties"] |= {f"p{n}": {"type": "array", "items": record} for n in range(12)}
+    with pytest.raises(DocumentError, match=r"^properties: a table can have at most 10,000"):
+        check_contract(json.dumps(document), OURS)
+
+
 @pytest.mark.parametrize("length, is_accepted", [(1_024, True), (1_025, False)])
 def test_description_of_a_column(length: int, is_accepted: bool) -> None:
     document = json.loads(default_contract_text())

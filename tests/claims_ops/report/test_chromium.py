@@ -1,5 +1,6 @@
 """A report in Chromium: light, dark, narrow, on paper, with hostile texts, without rows."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,8 @@ TOWERS = """() => [...document.querySelectorAll("td, th, dd, dt, span, li")].fil
 }).map(each => each.textContent.slice(0, 40))"""
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_chromium_shows_it(scheme: str, browser: Browser, tables: Tables, tmp_path: Path):
+@pytest.mark.timeout(300)
+def test_chromium_shows_it(browser: Browser, tables: Tables, tmp_path: Path):
     tables.add(
         [
             tables.claim(
@@ -73,10 +74,11 @@ def test_chromium_shows_it(scheme: str, browser: Browser, tables: Tables, tmp_pa
         [tables.error(n, error_code=f"code_{n % 4}") for n in range(60)],
     )
     assert tables.pages(tmp_path, "--include-claims") == 0
-    for name, drawings in (("index.html", 2 + 1 + 7), ("provider-01.html", 1)):
+    pages = {"index.html": 2 + 1 + 7, "provider-01.html": 1}
+    for scheme, (name, drawings) in product(SCHEMES, pages.items()):
         path = tmp_path / name
         with opened(browser, path, **SCHEMES[scheme]) as view:
-            assert shown_in_full(view) == []
+            assert shown_in_full(view) == [], scheme
             assert (view.requests, view.complaints) == ([path.as_uri()], [])
             assert view.page.locator("svg").count() == drawings
             assert set(view.page.locator("table .note").evaluate_all(DISPLAYS)) == {"block"}
@@ -84,9 +86,9 @@ def test_chromium_shows_it(scheme: str, browser: Browser, tables: Tables, tmp_pa
                 "all => all.forEach(each => each.open = true)"
             )
             for wrong in (SMALL, UNTOLD, TOWERS):
-                assert view.page.evaluate(wrong) == [], wrong
+                assert view.page.evaluate(wrong) == [], (scheme, wrong)
             assert not {"NaN", "within –"} & {*view.page.locator("main").inner_text().split("\n")}
-            assert view.barriers() == []
+            assert view.barriers() == [], scheme
             assert (view.requests, view.complaints) == ([path.as_uri()], [])
 
 

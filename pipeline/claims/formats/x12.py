@@ -18,6 +18,7 @@ from typing import IO, Any, NamedTuple
 
 from pipeline.claims.formats.compression import DamagedError
 from pipeline.claims.formats.unreadable import NOT_CLAIMS, unreadable
+from pipeline.claims.formats.x12_levels import Levels
 from pipeline.claims.message import Message, Unreadable, json_data
 
 CHUNK_BYTES, _READ_BYTES = 1 << 17, 1 << 16
@@ -268,6 +269,7 @@ class _Reader:
         self._envelope: Loop = {}
         self._levels: list[Loop] = []
         """Header, billing provider, subscriber, patient: the loops that a claim stands under."""
+        self.numbers = Levels()
         self._loop: Loop = {}
         self._owner: Loop | None = None
         """The claim, other subscriber or line whose entities NM1 begins; None above a claim."""
@@ -289,11 +291,13 @@ class _Reader:
             kept = _ENVELOPE[: _ENVELOPE.index(name)]
             self._envelope = {key: self._envelope[key] for key in kept if key in self._envelope}
             self._levels, self._owner, self._loop = [{}], None, self._envelope
+            self.numbers = Levels()
         elif name == "HL":
             deepest = min(len(self._levels), _MAX_LEVEL)
             level, subject = _LEVELS.get(fields.get("HL03", ""), (deepest, "level"))
-            self._levels = self._levels[:level]
-            self._levels.append({subject: {}})
+            self.numbers.take(level, fields)
+            missing = level - len(self._levels)
+            self._levels = [*self._levels[:level], *({} for _ in range(missing)), {subject: {}}]
             self._loop = self._levels[-1][subject]
         elif name == "NM1":
             self._begin_entity(_ENTITIES.get(fields.get("NM101", ""), "entity"))
@@ -354,6 +358,8 @@ def read(file: IO[bytes], name: str) -> Iterator[Message]:
                     return
                 if is_open and kind in _ENDS_TRANSACTION:  # it may have had more lines
                     data = Unreadable(b"\n".join(raw), "damaged_file")
+                elif reader.numbers.is_misplaced:
+                    data = Unreadable(b"\n".join(raw), "x12_misplaced_level")
                 yield Message(data, f"{name}:{begun}")
             if kind in _ENDS_CLAIM:
                 begun, size, raw = segment.offset, 0, []

@@ -42,12 +42,16 @@ class Levels:
         if self._misplaced is not None and depth <= self._misplaced:
             self._misplaced = None
         if self._is_counted and self._names_another(depth, parent, number):
-            self._misplaced = min(depth, self._misplaced or depth)
+            self.lose(depth)
         self._path = {key: level for key, level in self._path.items() if key < depth}
         self._path[depth] = number, fields.get("HL04") != "0"
         self._count += 1
         if len(self._depths) < MAX_LEVELS:
             self._depths.append(depth)
+
+    def lose(self, depth: int) -> None:
+        """What follows stands under a level of this depth that is not known."""
+        self._misplaced = min(depth, self._misplaced or depth)
 
     def _names_another(self, depth: int, parent: int, number: int) -> bool:
         before, has_children = self._path.get(depth - 1, (-1, False))

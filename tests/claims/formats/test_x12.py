@@ -403,6 +403,34 @@ def test_a_level_that_names_another_parent(levels: tuple[str, ...], patients: li
         assert len(decoded) == len(patients)
 
 
+@pytest.mark.parametrize(
+    ("levels", "lost", "patients"),
+    [
+        (("1**20*1", "2*1*22*0", "3*1*22*0", "4*1*22*0"), 3, ["M2", None, "M4"]),
+        (("1**20*1", "2*1*22*0", "3*1*22*1", "4*3*23*0", "5*1*22*0"), 3, ["M2", None, "M5"]),
+        (("1**20*1", "2*1*22*1", "3*2*23*0", "4*2*23*0", "5*1*22*0"), 4, ["M2", None, "M5"]),
+        (
+            ("1**20*1", "2*1*22*0", "3**20*1", "4*3*22*0", "5**20*1", "6*5*22*0"),
+            3,
+            ["M2", None, "M6"],
+        ),
+    ],
+)
+def test_claims_behind_a_lost_level_are_not_those_of_the_level_before(
+    levels: tuple[str, ...], lost: int, patients: list[str | None]
+) -> None:
+    level = f"HL*{levels[lost - 1]}~".encode()
+    whole = _levels(*levels)
+    assert None not in _patients(whole)
+    assert _patients(whole.replace(level, b"")) == patients
+
+
+def test_other_subscribers_of_a_claim_are_no_lost_level() -> None:
+    data = _levels("1**20*1", "2*1*22*0", "3*1*22*0")
+    other = data.replace(b"LX*1~", b"SBR*S~NM1*IL*1*DOE*B****MI*OTHER~LX*1~")
+    assert _patients(other) == ["M2", "M3"]
+
+
 def test_depths_of_levels_are_kept_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(x12_levels, "MAX_LEVELS", 2)
     late = ("1**20*1", "2*1*22*1", "3*2*23*0", "4*1*22*1", "5*4*23*0", "6*1*22*0", "7*4*23*0")

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from claims_ops.shared.counted import digits_of
 from claims_ops.shared.spreadsheet import inert, row_writer
 from claims_ops.shared.terminal import console, printable, printable_json
 from pipeline.claims.storable import exact_number
@@ -92,7 +93,7 @@ def _plain(value: Any) -> Any:
 
 def _cell(value: Any, is_seen: bool) -> Any:
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        return digits_of(value)
     plain = _plain(value)
     if isinstance(plain, dict | list):
         plain = json.dumps(plain, ensure_ascii=False)
@@ -107,7 +108,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, Decimal):
-        return f"{value.normalize():,f}"
+        return digits_of(value, ",f")
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

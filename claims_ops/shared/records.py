@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from claims_ops.shared.counted import digits_of
+
 _GAP = "  "
 _BELOW = "    "
 _NUMBERS = ("INTEGER", "FLOAT", "NUMERIC")
@@ -28,7 +30,7 @@ def text_of(column: str, value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, Decimal):
-        exact = f"{value.normalize():,f}"
+        exact = digits_of(value, ",f")
         if "amount" not in column:
             return exact
         whole, _, cents = exact.partition(".")

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+import orjson
+
 from pipeline.claims.columns import Rows
 from pipeline.claims.history import part_of
 from pipeline.claims.judgement import Basis, BasisSource
@@ -69,10 +71,11 @@ class PseudonymousMap(_Wrapping):
         return decided._replace(messages=list(map(self._kept, decided.messages, decided.outcomes)))
 
     def _kept(self, message: Message, claim: dict[str, Any]) -> Message:
-        part = part_of(message)
-        if part is None:
-            data = json_data(claim)
-            message = message._replace(data=data, part=self._only_part)
+        if part_of(message) is None:
+            try:
+                message = message._replace(data=json_data(claim), part=self._only_part)
+            except orjson.JSONEncodeError:  # nested 255 levels deep
+                return self._named.message(message, None)
         return self._named.message(message, claim)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.claims.formats.table import FORMATS
 from pipeline.claims.mapping.claim_map import ClaimMap
-from pipeline.claims.message import Message, Part
+from pipeline.claims.message import Message, Part, StructureOnly
 from pipeline.claims.stages import Map, ParseDocuments, through
 from pipeline.privacy.named_fields import NamedFields
 from pipeline.privacy.stages import PseudonymousDocuments, PseudonymousMap, PseudonymousValidate
@@ -47,3 +47,20 @@ def test_the_claim_of_a_replayed_document_is_not_mapped_again():
     [(message, _)] = through(STAGES, [document]).rejected
     assert message.part == Part(1, 3, MAP.version)
     assert json.loads(message.data)["patient_id"] == OURS.of("patient_id", "A")
+
+
+@pytest.mark.parametrize("levels", [250, 254, 300, 900])
+@pytest.mark.parametrize("attributes", [{}, REPLAYED])
+def test_a_claim_nested_too_deep_to_be_written_is_kept_as_structure(
+    levels: int, attributes: dict[str, str]
+):
+    """It raised behind the map, and the document went to the error table as it came."""
+    passes_on = ClaimMap("$merge([$, {'patient_id': who}])")
+    mapping = PseudonymousMap(Map(passes_on, CONTRACT), NAMED, passes_on.version)
+    data = b'{"who": "CANARY", "deep": %b1%b}' % (b"[" * levels, b"]" * levels)
+    decided = through([STAGES[0], mapping], [Message(data, "8", None, attributes)])
+    [message] = decided.messages
+    assert isinstance(message, StructureOnly) == (levels > 253)
+    assert not decided.rejected
+    if levels > 253:
+        assert "CANARY" not in str(message)

@@ -28,6 +28,8 @@ ERRORS: Mapping[str, str] = {
     "invalid_x12": "not X12, or an unterminated segment; nothing from here on was read",
     "x12_too_large": "the X12 is too large once the data its claims share is copied into each"
     " claim; nothing from here on was read",
+    "x12_misplaced_level": "an HL before this claim is missing, or names another parent"
+    " than the one it follows, so it is uncertain whose claim this is",
     "not_837": "the X12 transaction set is not a claim (837)",
     **{f"x12_{code}": f"X12 {code} ({name}) holds no claims" for code, name in NOT_CLAIMS.items()},
 }

@@ -18,6 +18,7 @@ from typing import IO, Any, NamedTuple
 
 from pipeline.claims.formats.compression import DamagedError
 from pipeline.claims.formats.unreadable import NOT_CLAIMS, unreadable
+from pipeline.claims.formats.x12_levels import Levels
 from pipeline.claims.message import Message, Unreadable, json_data
 
 CHUNK_BYTES, _READ_BYTES = 1 << 17, 1 << 16
@@ -65,6 +66,8 @@ _ENTITIES = {
 """NM101 by what the implementation guides call the loop."""
 _LEVELS = {"20": (1, "billing_provider"), "22": (2, "subscriber"), "23": (3, "patient")}
 """HL03: how deep a level stands, and whom it is about. A new one ends those below it."""
+_LOST_LEVELS = {"85": 1, "IL": 2, "QC": 3, "SBR": 2, "PAT": 3}
+"""Entities and segments that no line has: behind one, they begin a level whose HL is lost."""
 _MAX_LEVEL = 4
 """At which levels of other kinds, which claims have none of, take each other's place."""
 _ENVELOPE = ("ISA", "GS", "ST")
@@ -268,10 +271,13 @@ class _Reader:
         self._envelope: Loop = {}
         self._levels: list[Loop] = []
         """Header, billing provider, subscriber, patient: the loops that a claim stands under."""
+        self._numbers = Levels()
         self._loop: Loop = {}
         self._owner: Loop | None = None
         """The claim, other subscriber or line whose entities NM1 begins; None above a claim."""
         self.claim: Loop | None = None
+        self.is_misplaced = False
+        """Whether the claim may stand under another level than its own."""
 
     def document(self) -> Loop:
         """The claim that has ended, with what it stands under."""
@@ -285,19 +291,26 @@ class _Reader:
 
     def take(self, name: str, fields: dict[str, str]) -> None:
         """Put a segment into its loop."""
+        if self.claim is not None and self.claim["lines"]:
+            lost = _LOST_LEVELS.get(fields.get("NM101", "") if name == "NM1" else name)
+            if lost is not None:  # of this claim nothing is, but of those that follow
+                self._numbers.lose(lost)
         if name in _ENVELOPE:
             kept = _ENVELOPE[: _ENVELOPE.index(name)]
             self._envelope = {key: self._envelope[key] for key in kept if key in self._envelope}
             self._levels, self._owner, self._loop = [{}], None, self._envelope
+            self._numbers = Levels()
         elif name == "HL":
             deepest = min(len(self._levels), _MAX_LEVEL)
             level, subject = _LEVELS.get(fields.get("HL03", ""), (deepest, "level"))
-            self._levels = self._levels[:level]
-            self._levels.append({subject: {}})
+            self._numbers.take(level, fields)
+            missing = level - len(self._levels)
+            self._levels = [*self._levels[:level], *({} for _ in range(missing)), {subject: {}}]
             self._loop = self._levels[-1][subject]
         elif name == "NM1":
             self._begin_entity(_ENTITIES.get(fields.get("NM101", ""), "entity"))
         elif name == "CLM":
+            self.is_misplaced = self._numbers.is_misplaced
             self.claim = self._loop = self._owner = {"lines": []}
         elif name == "SBR" and self.claim is not None:
             self._loop = self._owner = _added(self.claim, "other_subscribers")
@@ -354,6 +367,8 @@ def read(file: IO[bytes], name: str) -> Iterator[Message]:
                     return
                 if is_open and kind in _ENDS_TRANSACTION:  # it may have had more lines
                     data = Unreadable(b"\n".join(raw), "damaged_file")
+                elif reader.is_misplaced:
+                    data = Unreadable(b"\n".join(raw), "x12_misplaced_level")
                 yield Message(data, f"{name}:{begun}")
             if kind in _ENDS_CLAIM:
                 begun, size, raw = segment.offset, 0, []

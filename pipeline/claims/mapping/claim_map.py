@@ -5,12 +5,14 @@ a worker.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib import resources
 from typing import Any, Self
 
 import jlens
+import orjson
 
 from pipeline.claims.document_text import DocumentError
 from pipeline.claims.mapping.functions import MisuseError, References, distinct, functions
@@ -32,6 +34,8 @@ _SMALL_BYTES = 4_096
 """Of a message: the items in it are too few for anything to take long."""
 _SMALL_ITEMS = 10_000
 """Items of an array that a map makes of a small message."""
+_OF_TYPES = "T"
+"""Begins JSONata's codes of values that are not of the type which a function or operator takes."""
 _MAPS = resources.files("pipeline.claims.mapping").joinpath("maps")
 _PACKAGED = {
     "csv_example": ("csv_example", ""),
@@ -111,21 +115,18 @@ class ClaimMap:
         """The claims in a document, none where the map says that there is nothing to have.
 
         `size` is that of its message in bytes. A rejection has JSONata's own error code, or how a
-        function of ours is called, and no value of the document.
+        function of ours is called, and no value of the document. Where a null is no value that the
+        map can work with, the document is mapped as if that and all other fields that are null
+        were missing.
         """
-        self._references.enter(document)
-        is_small = size <= _SMALL_BYTES
-        expression = self._expression if is_small else self._expression_for_large
         try:
-            result = expression.evaluate(
-                document,
-                timeout=_TIMEOUT_SECONDS,
-                max_steps=MAX_STEPS,
-                max_depth=_MAX_DEPTH,
-                max_array_length=_SMALL_ITEMS if is_small else _MAX_ITEMS,
-                max_string_length=_MAX_BYTES,
-                max_result_size=_MAX_BYTES,
-            )
+            try:
+                result = self._evaluated(document, size)
+            except jlens.JlensError as error:
+                present = _without_nulls(document) if error.code.startswith(_OF_TYPES) else None
+                if present is None:
+                    raise
+                result = self._evaluated(present, size)
         except jlens.JlensError as error:
             return Rejection(STAGE, "map_failed", f"the map failed with JSONata error {error.code}")
         except MisuseError as error:
@@ -137,6 +138,33 @@ class ClaimMap:
         if type(result) is list and all(type(claim) is dict for claim in result):
             return result
         return _NOT_CLAIMS
+
+    def _evaluated(self, document: Any, size: int) -> Any:
+        self._references.enter(document)
+        is_small = size <= _SMALL_BYTES
+        expression = self._expression if is_small else self._expression_for_large
+        return expression.evaluate(
+            document,
+            timeout=_TIMEOUT_SECONDS,
+            max_steps=MAX_STEPS,
+            max_depth=_MAX_DEPTH,
+            max_array_length=_SMALL_ITEMS if is_small else _MAX_ITEMS,
+            max_string_length=_MAX_BYTES,
+            max_result_size=_MAX_BYTES,
+        )
+
+
+def _without_nulls(document: Any) -> Any:
+    """The document without fields that are null; None if it has none, or is nested 255 levels."""
+    try:
+        written = orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        return None
+    return json.loads(written, object_hook=_present) if b":null" in written else None
+
+
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _place(text: str, error: jlens.JlensError) -> str:

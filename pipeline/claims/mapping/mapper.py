@@ -1,5 +1,6 @@
 """Documents to claims by a map, each claim with the message that it came in."""
 
+import json
 from collections.abc import Sequence
 from itertools import starmap
 from typing import Any
@@ -115,4 +116,9 @@ def _place(before: Part | None, place: int, count: int) -> tuple[int, int]:
 
 
 def _data(document: bytes | None, claim: Any) -> bytes:
-    return json_data(claim) if document is None else document
+    if document is not None:
+        return document
+    try:
+        return json_data(claim)
+    except orjson.JSONEncodeError:  # nested 255 levels deep
+        return json.dumps(claim, ensure_ascii=False).encode()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.claims.formats import table, x12
+from pipeline.claims.formats import table, x12, x12_levels
 from pipeline.claims.formats.compression import unpacked
 from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.message import Beginning, Message, Unreadable
@@ -336,3 +336,112 @@ def test_fractions_have_no_zero_before_their_point() -> None:
     """X12 leaves it out, so that a claim over half a unit was rejected."""
     data = interchange("P", range(1)).replace(b"*UN*1*", b"*UN*.5*")
     assert {line["units"] for line in _first_claim(data)["service_lines"]} == {"0.5"}
+
+
+def _levels(*levels: str) -> bytes:
+    """A claim at each patient, and at each subscriber without children, named by its number."""
+    parts = ["ST*837*1", "BHT*0019*00*1*20260115*1200*CH"]
+    for level in levels:
+        number, _, kind, *children = level.split("*")
+        role = {"20": "85", "22": "IL", "23": "QC"}[kind]
+        identifier = "" if role == "QC" else f"****MI*M{number}"
+        parts += [f"HL*{level}", f"NM1*{role}*1*DOE*A{identifier}"]
+        if kind == "23" or children == ["0"]:
+            parts += [f"CLM*C{number}*10***11:B:1", "LX*1", "SV1*HC:99213*10*UN*1"]
+    return "~".join([*parts, "SE*1*1~"]).encode()
+
+
+def _patients(data: bytes) -> list[str | None]:
+    """Whose each claim is; None for one that cannot be told."""
+    messages = read(data)
+    assert set(codes(messages)) <= {"x12_misplaced_level"}
+    return [
+        None
+        if isinstance(message.data, Unreadable)
+        else MAP.claims(json.loads(message.data))[0]["patient_id"]
+        for message in messages
+    ]
+
+
+@pytest.mark.parametrize(
+    ("levels", "patients"),
+    [
+        (("1**20*1", "2*1*22*1", "3*2*23*0", "4*1*22*1", "5*4*23*0"), ["M2", "M4"]),
+        # All subscribers before all patients.
+        (("1**20*1", "2*1*22*1", "3*1*22*1", "4*2*23*0", "5*3*23*0"), [None, "M3"]),
+        (("1**20*1", "2*1*22*1", "3*1*22*0", "4*2*23*0", "5*2*23*0"), ["M3", None, None]),
+        # A patient who comes late.
+        (("1**20*1", "2*1*22*1", "3*2*23*0", "4*1*22*0", "5*2*23*0"), ["M2", "M4", None]),
+        (
+            ("1**20*1", "2*1*22*1", "3*2*23*0", "4*1*22*1", "5*4*23*0", "6*2*23*0", "7*1*22*0"),
+            ["M2", "M4", None, "M7"],
+        ),
+        # Behind another billing provider, and what stands behind a misplaced level.
+        (("1**20*1", "2*1*22*0", "3**20*1", "4*2*23*0"), ["M2", None]),
+        (
+            ("1**20*1", "2**20*1", "3*1*22*1", "4*3*23*0", "5*2*22*0"),
+            [None, "M5"],
+        ),
+        # Numbers that say nothing: the place counts.
+        (("1**20*1", "2*1*22*0", "3**20*1", "4*1*22*0", "5*1*22*0"), ["M2", "M4", "M5"]),
+        (("1**20*1", "1*1*22*1", "1*1*23*0", "1*1*22*1", "2*1*23*0"), ["M1", "M1"]),
+        (("1**20*1", "2*1*22*1", "3**23*0", "4**22*1", "5*1*23*0"), ["M2", "M4"]),
+        (("1**20*1", "2*1*22*1", "3*2*23*0", "7*1*22*1", "8*2*23*0"), ["M2", "M7"]),
+        (("A**20*1", "B*A*22*1", "C*B*23*0", "D*A*22*1", "E*B*23*0"), ["MB", "MD"]),
+        (("5**20*1", "6*5*22*1", "7*6*23*0", "8*5*22*1", "9*8*23*0"), ["M6", "M8"]),
+    ],
+)
+def test_a_level_that_names_another_parent(levels: tuple[str, ...], patients: list[str]) -> None:
+    """Its claim silently became that of the subscriber before it."""
+    data = _levels(*levels)
+    assert _patients(data) == patients
+    assert _patients(data * 2) == patients * 2
+    decoded = table.FORMATS["X12"].decode(data)
+    if None in patients:
+        assert decoded.error_code == "x12_misplaced_level"
+    else:
+        assert len(decoded) == len(patients)
+
+
+@pytest.mark.parametrize(
+    ("levels", "lost", "patients"),
+    [
+        (("1**20*1", "2*1*22*0", "3*1*22*0", "4*1*22*0"), 3, ["M2", None, "M4"]),
+        (("1**20*1", "2*1*22*0", "3*1*22*1", "4*3*23*0", "5*1*22*0"), 3, ["M2", None, "M5"]),
+        (("1**20*1", "2*1*22*1", "3*2*23*0", "4*2*23*0", "5*1*22*0"), 4, ["M2", None, "M5"]),
+        (
+            ("1**20*1", "2*1*22*0", "3**20*1", "4*3*22*0", "5**20*1", "6*5*22*0"),
+            3,
+            ["M2", None, "M6"],
+        ),
+    ],
+)
+def test_claims_behind_a_lost_level_are_not_those_of_the_level_before(
+    levels: tuple[str, ...], lost: int, patients: list[str | None]
+) -> None:
+    level = f"HL*{levels[lost - 1]}~".encode()
+    whole = _levels(*levels)
+    assert None not in _patients(whole)
+    assert _patients(whole.replace(level, b"")) == patients
+
+
+def test_other_subscribers_of_a_claim_are_no_lost_level() -> None:
+    data = _levels("1**20*1", "2*1*22*0", "3*1*22*0")
+    other = data.replace(b"LX*1~", b"SBR*S~NM1*IL*1*DOE*B****MI*OTHER~LX*1~")
+    assert _patients(other) == ["M2", "M3"]
+
+
+def test_depths_of_levels_are_kept_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(x12_levels, "MAX_LEVELS", 2)
+    late = ("1**20*1", "2*1*22*1", "3*2*23*0", "4*1*22*1", "5*4*23*0", "6*1*22*0", "7*4*23*0")
+    assert _patients(_levels(*late)) == ["M2", "M4", "M6", None]
+
+
+def test_patients_without_a_subscriber_share_nothing() -> None:
+    """The second one had the payer and the subscriber of the first."""
+    data = _levels("1**20*1", "2*1*23*0", "3*1*23*0").replace(
+        b"NM1*QC", b"NM1*IL*1*DOE*B****MI*OTHER~NM1*QC", 1
+    )
+    first, second = (json.loads(message.data) for message in read(data))
+    assert "subscriber" in first
+    assert "subscriber" not in second

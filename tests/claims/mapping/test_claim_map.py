@@ -14,6 +14,7 @@ from pipeline.claims.mapping.claim_map import ClaimMap
 from pipeline.claims.mapping.mapper import Mapper
 from pipeline.claims.message import Message
 from pipeline.claims.rejection import Rejection
+from tests.claims.mapping.map_cases import examples
 
 FAILED = {
     "an endless recursion": ("($f := function($n) { 1 + $f($n) }; $f(1))", "D1011"),
@@ -87,6 +88,34 @@ def test_claims(text: str, expected: Any) -> None:
 )
 def test_nothing(document: Any, error: str) -> None:
     assert ClaimMap("missing").claims(document) == Rejection("map", "no_claim", error)
+
+
+@pytest.mark.parametrize("name", ["fhir_r4_claim", "fhir_r4_eob", "flat_json_example"])
+def test_a_field_that_is_null_counts_as_missing(name: str) -> None:
+    """Functions and operators that take no null failed: the message was rejected."""
+    packaged = ClaimMap.packaged(name)
+    documents = [doc for each in examples() if each.map_name == name for doc in each.documents()]
+    for document in documents:
+        for key in document.keys() - {"resourceType", "created", "total"}:
+            missing = {other: value for other, value in document.items() if other != key}
+            claims = packaged.claims({**document, key: None})
+            assert type(claims) is tuple or claims == []
+            if key in ("status", "sex", "outcome"):
+                assert claims == packaged.claims(missing)
+
+
+def test_nulls_are_left_out_only_where_the_map_cannot_work_with_them() -> None:
+    doubled = ClaimMap('{"claim_id": id, "notes": [$uppercase(b)], "more": a}')
+    assert doubled.claims({"id": "A", "a": None, "b": "x"}) == (
+        {"claim_id": "A", "notes": ["X"], "more": None},
+    )
+    assert doubled.claims({"id": "A", "a": [None], "b": None}) == (
+        {"claim_id": "A", "notes": [], "more": [None]},
+    )
+    deep = json.loads("[" * 300 + "]" * 300)
+    for document in ({"b": 1, "a": None}, {"b": None, "a": deep}, {"b": [None]}):
+        failed = doubled.claims(document)
+        assert isinstance(failed, Rejection) and failed.error_code == "map_failed"
 
 
 @pytest.mark.parametrize(

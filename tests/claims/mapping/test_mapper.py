@@ -122,3 +122,12 @@ def test_replay_of_a_document_that_holds_one_claim() -> None:
         [message], [claim] = mapper.apply([Message(b"document", "8", None, history)], [document])
         assert message.part == Part(1, 2, MAP.version)
         assert json.loads(message.data) == claim == {"claim_id": "A", **BLANK}
+
+
+def test_one_of_several_claims_may_be_nested_deep() -> None:
+    """It raised, and the whole message was rejected with it."""
+    mapper = Mapper(ClaimMap("items"), Contract.default())
+    deep = json.loads("[" * 300 + "]" * 300)
+    messages, claims = mapper.apply([Message(b"{}")], [{"items": [{"a": 1}, {"a": deep}]}])
+    assert [claim["a"] for claim in claims] == [1, deep]
+    assert [json.loads(message.data) for message in messages] == list(claims)

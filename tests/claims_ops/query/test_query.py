@@ -13,7 +13,7 @@ import pytest
 from google.cloud import bigquery
 
 from claims_ops.main import main
-from claims_ops.query.output import print_csv, print_json
+from claims_ops.query.output import print_csv, print_json, print_table
 from claims_ops.query.statement import Statement, listed
 from claims_ops.shared.dispositions import DISPOSITIONS_TABLE, dispositions_name
 from pipeline.claims.contract import Contract
@@ -133,6 +133,16 @@ def test_text_is_no_formula(capsys):
     assert "\r\n" not in written
     ((*_,), cells) = csv.reader(io.StringIO(written, newline=""))
     assert cells == ["'=HYPERLINK(1)", "'-1\n2", "-1", "-0.1", '["@x"]', "x\r=HYPERLINK(1)"]
+
+
+def test_no_digit_is_lost(capsys):
+    """More than 28 were rounded."""
+    amount = "12345678901234567890123456789.012345678"
+    row = {"a": Decimal(amount), "b": Decimal("1E+3"), "c": Decimal("0E-9")}
+    print_csv(list(row), [row])
+    assert capsys.readouterr().out == f"a,b,c\n{amount},1000,0\n"
+    print_table(list(row), [row], 1, 1)
+    assert f"{Decimal(amount):,f}" in capsys.readouterr().out
 
 
 def test_nothing_is_an_order_to_the_terminal(capsys, monkeypatch):

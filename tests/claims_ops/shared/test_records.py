@@ -16,6 +16,7 @@ FIELDS = [
     Field("fraud_risk_score", "FLOAT"),
     Field("risk_reasons", "STRING"),
 ]
+LONG = "12,345,678,901,234,567,890,123,456,789.012"
 ROWS: list[list[Any]] = [
     [
         "5354b94e-0f0b-4c83-9b58-0c5f5e2b2a10",
@@ -62,6 +63,8 @@ def test_no_rows():
         ("claim_amount", Decimal("0.123456789"), "$0.123456789"),
         ("paid_amount", Decimal("-7.1"), "-$7.10"),
         ("share", Decimal("1234.50"), "1,234.5"),
+        ("share", Decimal("1E+3"), "1,000"),
+        ("share", Decimal("12345678901234567890123456789.0120"), LONG),
         ("score", 0.30000000000000004, "0.3"),
         ("at", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "2026-01-02 03:04:05"),
         ("flag", False, "False"),

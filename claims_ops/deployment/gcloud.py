@@ -25,7 +25,7 @@ _UNSETTLED = re.compile(
 )
 
 
-_NAME = re.compile(r"\S*(?:\w[-@/]|//|--)\w\S*")
+_NAME = re.compile(r"(?<!\S)\S*(?:\w[-@/]|//|--)\w\S*")
 """An account, a path, a flag with its value, or a name of several words."""
 
 

@@ -25,8 +25,13 @@ MAX_VIOLATIONS = 20
 _EXAMINED = 100
 """Items of arrays, and unknown fields, of an invalid claim whose violations are listed, wherever
 they stand in it; each takes 50 us, and a message of 10 MB may have millions."""
-_OF_ALL_ITEMS = ("minItems", "contains", "minProperties")
-"""Keywords that a part of a claim may violate, and the whole not."""
+_CERTAIN = frozenset(
+    "type required additionalProperties propertyNames falseSchema maxItems maxProperties"
+    " uniqueItems".split()
+)
+"""Keywords that an array or object violates if its beginning does."""
+_BRANCHES = frozenset(("then", "else"))
+"""Keywords that may apply to the beginning of a claim, and not to the claim."""
 
 _NUMERIC_FAULTS = {
     "scale": f"more than {NUMERIC.scale} decimal places",
@@ -140,6 +145,12 @@ def _canonical_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
 def _items(value: Any) -> list[Any]:
     """The items of an array; none of what is no array."""
     return value if type(value) is list else []
+
+
+def _is_of_whole(error: jsonschema_rs.ValidationError) -> bool:
+    """Whether an error of the beginning of a claim is certainly one of the claim."""
+    is_certain = error.kind.name in _CERTAIN or not isinstance(error.instance, dict | list)
+    return is_certain and _BRANCHES.isdisjoint(error.schema_path)
 
 
 class Fields:
@@ -310,10 +321,11 @@ class Contract(Fields):
             found = dict.fromkeys(self._misfits(claim))
         else:
             beginning = self._beginning(claim)
+            is_whole = beginning == claim
             errors = [
                 error
                 for error in self._validator.iter_errors(beginning)
-                if error.kind.name not in _OF_ALL_ITEMS or beginning == claim
+                if is_whole or _is_of_whole(error)
             ]
             errors.append(self._first_error(claim))  # perhaps beyond the beginning
             found = dict.fromkeys(describe(error, self.properties) for error in errors)

@@ -169,16 +169,21 @@ def _check_core(contract: Contract) -> None:
         if column is None:
             continue
         place = f"properties.{wanted.name}"
-        if column.type != wanted.type or (column.mode == "REPEATED") != (wanted.mode == "REPEATED"):
-            raise DocumentError(place, f"its column type must stay {wanted.type}")
-        inner = {field.name: field.type for field in column.fields}
+        _check_kind(column, wanted, place)
+        inner = {field.name: field for field in column.fields}
         for field in wanted.fields:
-            if inner.get(field.name, field.type) != field.type:
-                where = f"{place}.items.properties.{field.name}"
-                raise DocumentError(where, f"its column type must stay {field.type}")
+            where = f"{place}.items.properties.{field.name}"
+            _check_kind(inner.get(field.name, field), field, where)
         wanted_format = core.properties[wanted.name].get("format")
         if wanted_format not in (None, contract.properties[wanted.name].get("format")):
             raise DocumentError(f"{place}.format", f"must stay {wanted_format}")
+
+
+def _check_kind(column: Column, wanted: Column, place: str) -> None:
+    is_array = wanted.mode == "REPEATED"
+    if column.type != wanted.type or (column.mode == "REPEATED") != is_array:
+        what = f"{'an array of ' if is_array else ''}{wanted.type}"
+        raise DocumentError(place, f"its column type must stay {what}")
 
 
 def _not_compiling(error: ValidationError, prefix: str = "") -> DocumentError:

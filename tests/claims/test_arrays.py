@@ -120,3 +120,24 @@ def test_what_is_wrong_beyond_the_items_that_are_looked_at() -> None:
         outcome = outcome_of(validate, CLEAN | claim)
         found = outcome.violations if isinstance(outcome, Rejection) else ()
         assert [each[:2] for each in found] == violated
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"anyOf": [{"maxItems": 3}, {"minItems": 300}]},
+        {"oneOf": [{"maxItems": 350}, {"minItems": 300, "maxItems": 450}]},
+        {"not": {"maxItems": 350}},
+        {"const": [*range(400)]},
+        {"enum": [[*range(400)], []]},
+        {"if": {"maxItems": 350}, "then": {"items": {"maximum": -1}}},
+        {"if": {"minItems": 350}, "else": False},
+    ],
+    ids=lambda keywords: next(iter(keywords)),
+)
+def test_what_is_wrong_only_with_the_items_that_are_looked_at(keywords: dict[str, Any]) -> None:
+    counts = {"type": "array", "items": {"type": "integer"}, **keywords}
+    properties = {**CONTRACT.properties, "counts": counts, "other": {"type": "integer"}}
+    validate = Validate(check_contract(json.dumps({**CONTRACT.document, "properties": properties})))
+    outcome = outcome_of(validate, CLEAN | {"counts": [*range(400)], "other": "x"})
+    assert [each[:2] for each in outcome.violations] == [("other", "type")]

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 _REMEMBERED = 8_192
-_RUN_OF_DIGITS = re.compile(r"(?:%[YmdyjHIMS]){2,}")
-"""In a date format: elements with nothing between them to tell how many digits each has."""
+_RUN_OF_DIGITS = re.compile(r"(?=(?:%[HIMS])*%[Ymdyj])(?:%[YmdyjHIMS]){2,}")
+"""In a date format: elements of a day with nothing to tell how many digits each has."""
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LONGEST = 64
 """Characters of a text that may be a date; a longer one is not looked at."""

@@ -21,7 +21,7 @@ class ClaimPercentiles:
     def __init__(self, lines: Iterable[str]) -> None:
         self._groups: dict[tuple[str, str, str], tuple[float, ...]] = {}
         titles = {name: name for name in ("percentiles", *COLUMNS[:3])}
-        for number, cells in rows(lines, titles, tidy=str):
+        for number, cells in rows(lines, titles, is_ours=True):
             percentiles, *group = cells
             try:
                 amounts = tuple(map(float, percentiles.split()))

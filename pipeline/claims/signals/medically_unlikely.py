@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 
 from pipeline.claims.signals.published_table import InvalidReference, rows
+from pipeline.claims.signals.quality import exact
 from pipeline.claims.signals.service_lines import LINES, Line, Lines, code_of, day_of, days_in
 from pipeline.claims.signals.signal import Signal
 
@@ -44,29 +45,28 @@ class MedicallyUnlikely:
         return len(self.of_line) + len(self.of_day)
 
 
-def _units(line: Line, service_date: str | None) -> float | Decimal:
+def _units(line: Line, service_date: str | None) -> Decimal:
     """Units a day: those of a line over several days are spread over them (CMS, MUE FAQ)."""
-    units = line.get("units")
     try:
-        units = units if isinstance(units, int | float | Decimal) else Decimal(units or 0)
-    except (InvalidOperation, TypeError):
-        return 0
+        units = exact(line.get("units") or 0)
+    except InvalidOperation:
+        return Decimal(0)
     days = days_in(day_of(line, service_date), line.get("service_end_date"))
-    return units if days == 1 else round(units / days)
+    return units if days == 1 else Decimal(round(units / days))
 
 
 def _excesses(
     table: MedicallyUnlikely, lines: Lines, service_date: str | None
-) -> Iterator[tuple[float | Decimal, int]]:
+) -> Iterator[tuple[Decimal, int]]:
     """Units and limit of each line, and of each code and day, that has too many."""
-    by_day: defaultdict[tuple[str, str | None], float | Decimal] = defaultdict(int)
+    by_day: defaultdict[tuple[str, str | None], Decimal] = defaultdict(Decimal)
     for line in lines or ():
         code = code_of(line)
         if code is None:
             continue
         if code in table.of_day:
             key = (code, day_of(line, service_date))
-            by_day[key] = by_day[key] + _units(line, service_date)  # type: ignore[operator]
+            by_day[key] += _units(line, service_date)
         elif code in table.of_line:
             units = _units(line, service_date)
             if units > table.of_line[code]:
@@ -85,7 +85,7 @@ def mue_exceeded(table: MedicallyUnlikely, lines: Lines, service_date: str | Non
 
 def _evidence(table: MedicallyUnlikely, lines: Lines, service_date: str | None) -> str:
     worst = max(_excesses(table, lines, service_date), key=lambda found: found[0] - found[1])
-    return f"units {worst[0]:g}, limit {worst[1]}"
+    return f"units {float(worst[0]):g}, limit {worst[1]}"
 
 
 SIGNALS = {"mue_exceeded": Signal(mue_exceeded, (LINES, "service_date"), "mue_table", _evidence)}

@@ -36,7 +36,7 @@ class ProviderProfiles:
     def __init__(self, lines: Iterable[str]) -> None:
         hashes, values, days = array("q"), array("d"), set()
         titles = {name: name for name in COLUMNS}
-        for number, (provider, as_of, *cells) in rows(lines, titles, tidy=str):
+        for number, (provider, as_of, *cells) in rows(lines, titles, is_ours=True):
             days.add(as_of)
             hashes.append(hash(provider))
             try:

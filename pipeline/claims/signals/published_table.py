@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from itertools import islice
 from operator import itemgetter
@@ -21,24 +21,32 @@ def rows(
     lines: Iterable[str],
     columns: Mapping[str, str],
     delimiter: str = ",",
-    tidy: Callable[[str], str] = str.strip,
+    *,
+    is_ours: bool = False,
 ) -> Iterator[tuple[int, list[str]]]:
     """The cells of the wanted columns of each row, with the row's number in the file.
 
     `columns` maps the name that an error uses to the regular expression that the column's title
-    matches, in lower case and with single blanks; cells come in that order, each as `tidy` has it
-    (`str`: as it is, for two ids of claims may differ in a blank). Rows with an empty first cell
-    are left out: they continue a header that is wrapped over several rows.
+    matches, in lower case and with single blanks; cells come in that order, without blanks around
+    them. Those of a file of ours come as they are: two ids of claims may differ in a blank, and
+    have line ends. In other files, a row of several lines has a quote that is not closed. Rows with
+    an empty first cell are left out: they continue a header that is wrapped over several rows.
 
     Raises:
         InvalidReference: a column is missing, a row is shorter than the header, or no table at all.
     """
-    table = enumerate(csv.reader(_bounded(lines), delimiter=delimiter), start=1)
-    number = 0
+    reader = csv.reader(_bounded(lines), delimiter=delimiter, strict=is_ours)
+    table, tidy = enumerate(reader, start=1), str if is_ours else str.strip
+    number, has_begun = 0, False
     try:
         chosen = itemgetter(*_header(table, columns))
+        end = reader.line_num
         for number, cells in table:
             found = list(map(tidy, chosen(cells))) if cells else [""]
+            has_begun = has_begun or found[0] != ""
+            if reader.line_num > end + 1 and has_begun and not is_ours:
+                raise InvalidReference(f"row {number} has a quote that is not closed")
+            end = reader.line_num
             if found[0]:
                 yield number, found
     except IndexError:

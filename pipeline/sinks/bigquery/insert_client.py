@@ -90,7 +90,9 @@ class InsertClient:
         except RetryError as error:
             reason = type(error.cause).__name__
         except GoogleAPICallError as error:
-            refused = [{"reason": responses.get(error.code or 0, "unknown")}]
+            # A quota that is spent for now is answered as a permission that is lacking: by 403.
+            named = [each["reason"] for each in error.errors[:1] if each.get("reason") in _SHOWN]
+            refused = [{"reason": (*named, responses.get(error.code or 0, "unknown"))[0]}]
             return [{"index": place, "errors": refused} for place in range(len(rows))]
         raise _failed(reason)
 

@@ -1,7 +1,9 @@
 """Each signal has the value and the evidence that its cases say, and is null without its source."""
 
 import json
+from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -163,3 +165,17 @@ def test_days_before_the_epoch_of_the_packing() -> None:
     facts = Facts({"ptp_edits": pairs})
     facts.need(["ptp_pair"])
     assert facts.of({name: [value] for name, value in claim.items()})["ptp_pair"] == [False]
+
+
+@pytest.mark.parametrize(
+    "units, exceeds",
+    [
+        ((1.5, Decimal("12345678901234567890.123456789")), True),
+        ((Decimal("0.12345678901234567"), 1.5), False),
+        ((0.1,) * 20, False),  # as doubles they add up to more than 2
+    ],
+)
+def test_units_add_up_exactly(units: Sequence[float | Decimal], *, exceeds: bool) -> None:
+    lines = [{"procedure_code": "10001", "units": each} for each in units]
+    _, columns = facts_of(clean_claim() | {"service_lines": lines}, "mue_exceeded")
+    assert list(columns["mue_exceeded"]) == [exceeds]

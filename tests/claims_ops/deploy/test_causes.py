@@ -1,5 +1,7 @@
 """A step that fails gets the hint of its cause."""
 
+from time import process_time
+
 import pytest
 
 from claims_ops.deploy.causes import remedy
@@ -50,3 +52,10 @@ def test_words_of_a_cause_beside_names():
         "INVALID_ARGUMENT: Service account a-1@p.iam.gserviceaccount.com does not exist."
     )
     assert new.unsettled
+
+
+def test_a_long_word_takes_a_moment():
+    """It took half a minute."""
+    begun = process_time()
+    assert StepFailed(f"{'a' * 20_000}: NOT_FOUND").missing
+    assert process_time() - begun < 2

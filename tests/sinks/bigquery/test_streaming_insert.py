@@ -188,6 +188,16 @@ def test_transient_failure_is_tried_again(server: InsertServer, status: int, cap
     assert CANARY not in caplog.text
 
 
+def test_rows_wait_for_a_quota(server: InsertServer, caplog):
+    """It is answered like a permission that is lacking, after which rows would be rejected."""
+    server.failures, server.reason = [403, 403], "quotaExceeded"
+    refused, _ = write(row("1"), row("2"))
+    assert refused == []
+    assert [found["claim_id"] for found in server.rows[str(CLAIMS)]] == ["1", "2"]
+    assert "inserts are failing (quotaExceeded); rows will wait up to 300 s" in caplog.text
+    assert CANARY not in caplog.text
+
+
 def test_a_failure_that_lasts_fails_the_bundle_without_a_value(
     server: InsertServer, monkeypatch: pytest.MonkeyPatch, caplog
 ):

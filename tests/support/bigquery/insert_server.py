@@ -40,6 +40,8 @@ class InsertServer(ThreadingHTTPServer):
         self.refuse: Callable[[Mapping[str, Any]], RowError | None] = accept_all
         self.failures: list[int] = []
         """HTTP status codes of the next answers; then requests are served."""
+        self.reason: str | None = None
+        """What those answers name as their reason, if anything."""
         self.rows: dict[str, list[dict[str, Any]]] = {}
         self.requests: list[int] = []
         """Bytes of each request."""
@@ -69,7 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
         server.requests.append(len(body))
         if server.failures:
             status = server.failures.pop(0)
-            return status, {"error": {"code": status, "message": body.decode()}}
+            error = {"code": status, "message": body.decode()}
+            named = {"errors": [{"reason": server.reason}]} if server.reason else {}
+            return status, {"error": error | named}
         if len(body) > LARGEST_REQUEST:
             return 413, {"error": {"code": 413, "message": "Request payload size exceeds"}}
         kept, errors = server.rows.setdefault(".".join(target.groups()), []), []

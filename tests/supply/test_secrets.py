@@ -13,7 +13,10 @@ from sandbox.emulators.local_server import ServerMissing
 from tests.conftest import unavailable
 
 ROOT = Path(__file__).parents[2]
-NOT_OURS = (".git", ".venv", "build", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
+NOT_OURS = (
+    *(".git", ".venv", "build", "**/__pycache__"),
+    *(".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"),
+)
 # Made up, and in parts, so that this file is not what is found.
 PLANTED = {
     "aws-access-key-id": "AWS_ACCESS_KEY_ID=" + "AKIA" + "Q3EGV5N7RT2ZXK4B",

@@ -298,3 +298,8 @@ def test_the_writer_schema_is_self_contained_proto2(table: Any) -> None:
 def test_an_unknown_column_type_is_told_at_construction() -> None:
     with pytest.raises(ValueError, match="odd"):
         row_descriptor([Column("odd", "INTERVAL")])
+
+
+def test_the_class_of_equal_columns_is_made_once():
+    """Freed ones have crashed a process."""
+    assert message_class(row_descriptor(list(COLUMNS))) is READER

@@ -1,6 +1,7 @@
 """The protobuf message of a table's rows: its descriptor, and its class made at run time."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -62,13 +63,23 @@ def row_descriptor(
 
 
 def message_class(descriptor: descriptor_pb2.DescriptorProto) -> type[Message]:
-    """The message class of a descriptor, in a pool of its own."""
+    """The message class of a descriptor, in a pool of its own.
+
+    It is the same for equal descriptors, and kept for good: once pools are freed, protobuf may
+    crash the process when it reads a nested message (its issue 12047).
+    """
+    return _message_class(descriptor.SerializeToString(deterministic=True))
+
+
+@cache
+def _message_class(descriptor: bytes) -> type[Message]:
     file = descriptor_pb2.FileDescriptorProto(
         name="row.proto", package="claims_pipeline", syntax="proto2"
     )
-    file.message_type.add().CopyFrom(descriptor)
+    row = file.message_type.add()
+    row.ParseFromString(descriptor)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    found = pool.FindMessageTypeByName(f"claims_pipeline.{descriptor.name}")
+    found = pool.FindMessageTypeByName(f"claims_pipeline.{row.name}")
     made: type[Message] = message_factory.GetMessageClass(found)
     return made

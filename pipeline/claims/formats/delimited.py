@@ -22,8 +22,6 @@ MAX_NAME_LENGTH = 300
 LINE = "line"
 """Attribute of a row: the number of its first line, the header's being 1."""
 _BOM = b"\xef\xbb\xbf"
-
-
 _TOO_LARGE = "message_too_large"
 
 

@@ -293,7 +293,7 @@ class _Reader:
         """Put a segment into its loop."""
         if self.claim is not None and self.claim["lines"]:
             lost = _LOST_LEVELS.get(fields.get("NM101", "") if name == "NM1" else name)
-            if lost is not None:  # of this claim nothing is, but of those that follow
+            if lost is not None:  # this claim is complete, but the next may be another person's
                 self._numbers.lose(lost)
         if name in _ENVELOPE:
             kept = _ENVELOPE[: _ENVELOPE.index(name)]

@@ -16,9 +16,6 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pyt
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	$(if $(UPGRADE),--upgrade)
 
-# Some containers set it; each of the many processes of a test run would then compile Beam anew.
-unexport PYTHONDONTWRITEBYTECODE
-
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test bench detect image test-image engines sbom licences lint lock pin clean chaos soak fuzz graph
 

@@ -38,7 +38,8 @@ class BigqueryProcess:
         ports = [f"--{api}-{what}" for api in ("rest", "grpc") for what in ("host", "port")]
         options = zip(ports, ("127.0.0.1", "0") * 2, strict=True)
         command = [
-            *(sys.executable, "-m", "sandbox.emulators.bigquery_emulator", "start"),
+            # -B: bytecode that a full disk cuts off would fail every later process.
+            *(sys.executable, "-B", "-m", "sandbox.emulators.bigquery_emulator", "start"),
             *("--persistent", "--data-dir", str(self._directory / "data")),
             *("--log-format", "json", "--log-level", "info"),
             *(word for option in options for word in option),
